@@ -1,0 +1,1 @@
+"""What a person submits: one file, one job, one dataclass of options."""

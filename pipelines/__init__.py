@@ -1,0 +1,1 @@
+"""Everything that thinks: imports nothing from jobs, serve_app or cluster."""

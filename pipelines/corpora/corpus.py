@@ -1,0 +1,47 @@
+"""What a corpus is: labelled digit images in memory, split into what trains and what tests."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DataError
+
+SIDE = 28
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images as the model sees them (uint8 [N, 28, 28], ink bright on dark) and their labels (uint8 [N])."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.shape[1:] != (SIDE, SIDE):
+            raise DataError(
+                f"Images must be uint8 [N, {SIDE}, {SIDE}], not {self.images.dtype} {list(self.images.shape)}."
+            )
+        if len(self.images) != len(self.labels):
+            raise DataError(f"There are {len(self.images)} images but {len(self.labels)} labels.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def fingerprint(self) -> str:
+        """The same pixels and labels in the same order, wherever they came from, have the same fingerprint."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A named training set. `test` is None where the source has only one split."""
+
+    name: str
+    train: Split
+    test: Split | None

@@ -1,0 +1,49 @@
+"""Every error a user can meet, drawn once.
+
+InkrayError                 exit 1: the work failed
+├── UsageError              exit 2: what was asked for makes no sense; nothing was done
+│   └── UnknownName         a name that is not among the known ones
+├── DataError               a file or folder is not what it claims to be
+├── StoreError              the model store cannot give or take a version
+├── ClusterError            Ray has no room, or cannot be reached
+└── TrainingError           a run cannot go on
+
+A message says what is wrong, with the offending value, where, and how to mend it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InkrayError(Exception):
+    exit_code = 1
+
+
+class UsageError(InkrayError):
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        super().__init__(f"There is no {kind} {name!r}; known: {', '.join(known) or 'none'}.{hint}")
+
+
+class DataError(InkrayError):
+    pass
+
+
+class StoreError(InkrayError):
+    pass
+
+
+class ClusterError(InkrayError):
+    pass
+
+
+class TrainingError(InkrayError):
+    pass
