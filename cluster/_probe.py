@@ -1,0 +1,18 @@
+"""Join the cluster RAY_ADDRESS names and print what it has; run as a process, as Ray reads its settings only once."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import ray
+
+
+def main() -> None:
+    ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    alive = sum(node["Alive"] for node in ray.nodes())
+    print(json.dumps({"nodes": alive, "total": ray.cluster_resources(), "free": ray.available_resources()}))
+
+
+if __name__ == "__main__":
+    main()

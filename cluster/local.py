@@ -1,0 +1,174 @@
+"""A Ray cluster on this machine: `python -m cluster.local up | status | down`.
+
+It listens on loopback only, asks for a token, and runs jobs in the directory it was started in, with this Python first
+on the PATH. `down` ends its own processes and no others, so other clusters on the machine live on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from cluster import _head, _ports, _processes, _record
+from cluster._record import Cluster
+from pipelines import places
+from pipelines.errors import ClusterError, InkrayError, UsageError
+
+DOWN = "No cluster is up; start one with `python -m cluster.local up`."
+
+
+@dataclass(frozen=True)
+class Up:
+    """Start the cluster in the current directory; where it is up already, say so."""
+
+    port: int = 6399
+    """Ray's own port; 0 takes any free one."""
+    dashboard_port: int = 8266
+    """The port for jobs and the dashboard; 0 takes any free one."""
+    num_cpus: int | None = None
+    """Logical CPUs to hand out; by default those of the machine."""
+    num_gpus: int | None = None
+    """GPUs to hand out; by default those of the machine."""
+
+    def __post_init__(self) -> None:
+        if self.num_cpus is not None and self.num_cpus < 1:
+            raise UsageError(f"--num-cpus is {self.num_cpus}; a cluster needs at least 1.")
+        if self.num_gpus is not None and self.num_gpus < 0:
+            raise UsageError(f"--num-gpus is {self.num_gpus}; give 0 or more.")
+
+
+@dataclass(frozen=True)
+class Status:
+    """Say what the cluster has; exit 0 where it is up, 1 where it is not."""
+
+    env: bool = False
+    """Print only the lines a shell needs: eval "$(python -m cluster.local status --env)"."""
+
+
+@dataclass(frozen=True)
+class Down:
+    """End the cluster and all that runs on it."""
+
+
+def state_folder() -> Path:
+    return places.home() / "cluster"
+
+
+def up(options: Up, folder: Path, directory: Path) -> tuple[Cluster, bool]:
+    """The running cluster, and whether it was started just now."""
+    with _alone(folder):
+        if cluster := running(folder):
+            _head.resources(cluster)
+            return cluster, False
+        _clear(folder)
+        port, dashboard_port, client_port = _ports.claim(
+            {"--port": options.port, "--dashboard-port": options.dashboard_port, "the client port": 0}
+        )
+        cluster = _record.create(folder, directory, port, dashboard_port)
+        try:
+            _head.start(cluster, client_port, options.num_cpus, options.num_gpus, folder / "start.log")
+        except BaseException:
+            _clear(folder)
+            raise
+        return cluster, True
+
+
+def down(folder: Path) -> int | None:
+    """End the cluster; how many processes that were, or None where there was none."""
+    with _alone(folder):
+        return _clear(folder)
+
+
+def running(folder: Path) -> Cluster | None:
+    """The cluster on record, where its head lives; a record left by one that was killed counts for nothing."""
+    cluster = _record.load(folder)
+    alive = cluster and _processes.owned(cluster.id) and _ports.listens(cluster.port)
+    return cluster if alive else None
+
+
+def _clear(folder: Path) -> int | None:
+    cluster = _record.load(folder)
+    if cluster is None:
+        return None
+    ended = _processes.end(cluster.id)
+    if left := _processes.owned(cluster.id):
+        numbers = ", ".join(str(process.pid) for process in left)
+        raise ClusterError(f"These processes of the cluster cannot be ended: {numbers}.")
+    _record.remove(folder, cluster)
+    return ended
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One `up` or `down` at a time."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise ClusterError(f"Cannot write {folder} ({error.strerror}); name another place in INKRAY_HOME.") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _up(options: Up) -> None:
+    cluster, started = up(options, state_folder(), Path.cwd())
+    print(f"{'up' if started else 'already up'}: {cluster.address}, dashboard {cluster.dashboard_url}")
+    print(f"Jobs run in {cluster.directory}. To submit one:\n")
+    print(f"export {_exports(cluster)}\nray job submit jobs/train.py")
+
+
+def _status(options: Status) -> None:
+    folder = state_folder()
+    cluster = running(folder)
+    if cluster is None:
+        stale = _record.load(folder)
+        raise ClusterError(DOWN + (f" The last one, at {stale.address}, was killed." if stale else ""))
+    if options.env:
+        print(f"export {_exports(cluster)}")
+        return
+    has = _head.resources(cluster)
+    print(f"up: {cluster.address}, dashboard {cluster.dashboard_url}, jobs run in {cluster.directory}")
+    kinds = (f"{kind}s {has.free.get(kind, 0):g} of {has.total.get(kind, 0):g} free" for kind in ("CPU", "GPU"))
+    print(f"nodes {has.nodes}, {', '.join(kinds)}, processes {len(_processes.owned(cluster.id))}")
+
+
+def _down() -> None:
+    ended = down(state_folder())
+    print("No cluster was up." if ended is None else f"down: {ended} processes ended")
+
+
+def _exports(cluster: Cluster) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in cluster.client_env().items())
+
+
+def _run(command: Up | Status | Down) -> None:
+    match command:
+        case Up():
+            _up(command)
+        case Status():
+            _status(command)
+        case Down():
+            _down()
+
+
+def main() -> None:
+    try:
+        _run(tyro.cli(Up | Status | Down, prog="python -m cluster.local", description=__doc__))
+    except InkrayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+#!/usr/bin/env python
+"""Fetch, convert, look at and count the corpora that readers are trained on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
+
+from jobs._cli import run
+from pipelines.corpora import Corpus, load_corpus
+from pipelines.corpora.convert import Part, convert
+from pipelines.corpora.mnist import fetch_mnist
+from pipelines.corpora.preview import write_preview
+from pipelines.corpora.specs import default_data_folder
+from pipelines.corpora.statistics import Statistics, measure
+from pipelines.corpora.writing import refuse_existing, write_whole
+from pipelines.errors import UnknownName, UsageError
+
+
+@dataclass
+class Fetch:
+    """Download a named corpus into the data folder (INKRAY_DATA, else ~/inkray/data).
+
+    python jobs/data.py fetch mnist
+    """
+
+    name: Annotated[Positional[str], arg(metavar="NAME")]
+    """The corpus to download: mnist. What is already there is not downloaded again."""
+
+
+@dataclass
+class Convert:
+    """Write a corpus in another format, pixel for pixel and in the same order.
+
+    python jobs/data.py convert mnist parquet:~/mnist.parquet
+
+    python jobs/data.py convert folder:~/digits idx:images.gz,labels.gz --split train
+    """
+
+    source: Annotated[Positional[str], arg(metavar="SPEC")]
+    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    target: Annotated[Positional[str], arg(metavar="OUT_SPEC")]
+    """idx:IMAGES,LABELS (gzip where a name ends in .gz), folder:PATH (PNGs listed in labels.csv) or parquet:PATH."""
+    split: Part | None = None
+    """Write only this split. IDX files hold one, so a corpus with two needs it there."""
+    overwrite: bool = False
+    """Replace what is at the target."""
+
+
+@dataclass
+class Preview:
+    """Draw some digits of every class, each above its label, as a PNG.
+
+    python jobs/data.py preview mnist --out mnist.png --count 200
+    """
+
+    source: Annotated[Positional[str], arg(metavar="SPEC")]
+    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    out: Path
+    """The picture to write; its name ends in .png."""
+    count: int = 100
+    """How many digits of the training split, shared out among the classes."""
+    seed: int = 0
+    """Another seed picks other digits."""
+    overwrite: bool = False
+    """Replace the picture if it exists."""
+
+
+@dataclass
+class Stats:
+    """Count the classes and measure the pixels of a corpus.
+
+    python jobs/data.py stats mnist --json mnist.json
+    """
+
+    source: Annotated[Positional[str], arg(metavar="SPEC")]
+    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    json: Path | None = None
+    """Also write the numbers to this file."""
+    overwrite: bool = False
+    """Replace the file of --json if it exists."""
+
+
+@configure(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
+@dataclass
+class Data:
+    """Fetch, convert, look at and count the corpora that readers are trained on."""
+
+    command: Fetch | Convert | Preview | Stats
+
+
+def main(options: Data) -> None:
+    match options.command:
+        case Fetch() as command:
+            fetch(command)
+        case Convert() as command:
+            written = convert(command.source, command.target, command.split, command.overwrite)
+            print(f"{command.target}: {describe(written)}")
+        case Preview() as command:
+            preview(command)
+        case Stats() as command:
+            stats(command)
+
+
+def fetch(command: Fetch) -> None:
+    if command.name != "mnist":
+        raise UnknownName("corpus to fetch", command.name, ["mnist"])
+    folder = default_data_folder() / "mnist"
+    fetched = fetch_mnist(folder)
+    corpus = load_corpus("mnist")
+    print(f"{folder}: {describe(corpus)}, {len(fetched)} of 4 files downloaded, all as published")
+
+
+def preview(command: Preview) -> None:
+    if command.out.suffix != ".png":
+        raise UsageError(f"The preview is a PNG; give --out a name that ends in .png, not {command.out}.")
+    out = command.out.expanduser()
+    refuse_existing(out, command.overwrite)
+    write_preview(load_corpus(command.source), out, command.count, command.seed)
+    print(out)
+
+
+def stats(command: Stats) -> None:
+    out = command.json and command.json.expanduser()
+    if out:
+        refuse_existing(out, command.overwrite)
+    corpus = load_corpus(command.source)
+    measured = {"train": measure(corpus.train)}
+    if corpus.test:
+        measured["test"] = measure(corpus.test)
+    Console().print(as_table(corpus.name, measured))
+    if any(numbers.mean > 0.5 for numbers in measured.values()):
+        print(
+            "Most pixels are bright: this looks like dark ink on white, and readers are trained on bright ink on black."
+        )
+    if out:
+        numbers = {"corpus": corpus.name, "splits": {part: asdict(numbers) for part, numbers in measured.items()}}
+        write_whole(out, (json.dumps(numbers, indent=2) + "\n").encode())
+
+
+def as_table(name: str, measured: dict[str, Statistics]) -> Table:
+    table = Table("", title=name)
+    for part in measured:
+        table.add_column(part, justify="right")
+    for label in range(10):
+        table.add_row(str(label), *(f"{numbers.per_class[label]:,}" for numbers in measured.values()))
+    table.add_section()
+    table.add_row("images", *(f"{numbers.count:,}" for numbers in measured.values()))
+    table.add_row("ink", *(f"{numbers.ink:.2%}" for numbers in measured.values()))
+    table.add_row("mean", *(f"{numbers.mean:.4f}" for numbers in measured.values()))
+    table.add_row("sd", *(f"{numbers.sd:.4f}" for numbers in measured.values()))
+    table.add_row("fingerprint", *(numbers.fingerprint[:12] for numbers in measured.values()))
+    return table
+
+
+def describe(corpus: Corpus) -> str:
+    return f"{len(corpus.train):,} digits" + (f" and {len(corpus.test):,} test digits" if corpus.test else "")
+
+
+if __name__ == "__main__":
+    run(Data, main)

@@ -1,0 +1,78 @@
+#!/usr/bin/env python
+"""Say how well a model of the store reads a corpus."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import arg
+
+from jobs._cli import run
+from pipelines.corpora import Corpus, Split, load_corpus
+from pipelines.errors import UsageError
+from pipelines.evaluation import evaluate
+from pipelines.metrics import Scores
+from pipelines.model_store import ModelStore
+from pipelines.training.checkpoint import load_reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Say how well a model of the store reads a corpus.
+
+    python jobs/evaluate.py --model ink --on mnist --out /tmp/ink-on-mnist
+    """
+
+    model: Annotated[str, arg(metavar="NAME[:VERSION]")]
+    """A model of the store: its newest version, or the one with this number or alias."""
+    on: Annotated[str, arg(metavar="SPEC")] = "mnist"
+    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    split: Literal["test", "train"] = "test"
+    """A corpus of one split has only train, and is read whole without being asked."""
+    out: Path = Path("evaluation")
+    """The folder for scores.json and the pictures."""
+    store: str | None = None
+    """The model store; by default INKRAY_STORE, else ~/inkray/store."""
+
+
+def main(options: Evaluate) -> None:
+    store = ModelStore(options.store) if options.store else ModelStore.default()
+    version = store.resolve(options.model)
+    corpus = load_corpus(options.on)
+    classes = version.manifest["classes"]
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {options.out} cannot be written: {error.strerror}; name another folder.") from error
+    scores = evaluate(load_reader(store.fetch(version)), _split(corpus, options.split), classes, options.out)
+    numbers = {"model": version.reference, "on": options.on, **scores.as_dict()}
+    (options.out / "scores.json").write_text(json.dumps(numbers, indent=2))
+    console = Console()
+    console.print(_table(scores, classes))
+    console.print(f"pictures and scores.json in {options.out}", highlight=False, soft_wrap=True)
+    console.print(f"{version.reference} on {options.on}: accuracy {scores.sentence()}", highlight=False, soft_wrap=True)
+
+
+def _split(corpus: Corpus, name: str) -> Split:
+    return corpus.test if name == "test" and corpus.test is not None else corpus.train
+
+
+def _table(scores: Scores, classes: list[str]) -> Table:
+    table = Table("", "", show_header=False)
+    table.add_row("images", f"{scores.count:,}")
+    table.add_row("accuracy (95 % interval)", scores.sentence())
+    table.add_row("calibration error", f"{scores.calibration_error * 100:.2f} %")
+    accepted = f"{scores.accepted_share * 100:.1f} % (confidence {scores.accepted_above:.4f} and above)"
+    table.add_row("accepted unseen at 99.9 % precision", accepted)
+    for name, share in zip(classes, scores.per_class, strict=False):
+        table.add_row(f"accuracy on {name}", f"{share * 100:.2f} %" if share == share else "none there")
+    return table
+
+
+if __name__ == "__main__":
+    run(Evaluate, main)

@@ -1,0 +1,122 @@
+#!/usr/bin/env python
+"""Look into a model store: list its versions, show one, verify its bytes, set an alias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
+
+from jobs._cli import run
+from pipelines.errors import StoreError
+from pipelines.model_store import ModelStore
+from pipelines.model_version import Version
+
+
+@dataclass(kw_only=True)
+class Command:
+    store: Annotated[str | None, arg(metavar="PLACE")] = None
+    """Folder or URI (s3://, gs://, file://) of the store; else INKRAY_STORE, else ~/inkray/store."""
+
+    def open_store(self) -> ModelStore:
+        return ModelStore(self.store) if self.store else ModelStore.default()
+
+
+@dataclass
+class List(Command):
+    """List every version of every model.
+
+    python jobs/models.py list --store s3://models/inkray
+    """
+
+
+@dataclass
+class Show(Command):
+    """Print the manifest of a version as JSON.
+
+    python jobs/models.py show ink:production
+    """
+
+    model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
+    """The highest version, or the one with this number or alias."""
+
+
+@dataclass
+class Verify(Command):
+    """Compare every byte of a version with its manifest; exit 1 if a file was changed, lost or slipped in.
+
+    python jobs/models.py verify ink:3
+    """
+
+    model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
+    """The highest version, or the one with this number or alias."""
+
+
+@dataclass
+class Alias(Command):
+    """Make NAME:ALIAS stand for a version.
+
+    python jobs/models.py alias ink:3 production
+    """
+
+    model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
+    """The highest version, or the one with this number or alias."""
+    alias: Annotated[Positional[str], arg(metavar="ALIAS")]
+    """A word such as production; it moves if it stood for another version."""
+
+
+@configure(OmitSubcommandPrefixes, OmitArgPrefixes)
+@dataclass
+class Models:
+    """Look into a model store: list its versions, show one, verify its bytes, set an alias."""
+
+    command: List | Show | Verify | Alias
+
+
+def main(options: Models) -> None:
+    store = options.command.open_store()
+    match options.command:
+        case List():
+            list_versions(store)
+        case Show(model):
+            Console().print_json(data=store.resolve(model).manifest)
+        case Verify(model):
+            verify(store, store.resolve(model))
+        case Alias(model, alias):
+            version = store.resolve(model)
+            store.set_alias(version.name, alias, version.number)
+            print(f"{version.name}:{alias} is now {version.reference}")
+
+
+def list_versions(store: ModelStore) -> None:
+    names = store.names()
+    if not names:
+        print(f"The model store {store} holds no model.")
+        return
+    table = Table("model", "aliases", "created", "files", "size", title=escape(f"The model store {store}"))
+    for name in names:
+        aliases = store.aliases(name)
+        for version in store.versions(name):
+            table.add_row(*describe(version, [alias for alias, number in aliases.items() if number == version.number]))
+    Console().print(table)
+
+
+def describe(version: Version, aliases: list[str]) -> list[str]:
+    size = sum(entry["size"] for entry in version.files.values())
+    created = version.manifest["created"]
+    return [version.reference, ", ".join(aliases), created, str(len(version.files)), decimal(size)]
+
+
+def verify(store: ModelStore, version: Version) -> None:
+    if wrong := store.verify(version):
+        raise StoreError(f"{version.reference} in the store {store} is not as it was published: {', '.join(wrong)}.")
+    print(f"{version.reference}: {len(version.files)} files, every byte as published")
+
+
+if __name__ == "__main__":
+    run(Models, main)

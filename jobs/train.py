@@ -1,0 +1,121 @@
+#!/usr/bin/env python
+"""Train a reader with Ray Train and publish it to the model store."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from jobs._cli import run
+from pipelines import pictures, places
+from pipelines.corpora import Corpus, load_corpus
+from pipelines.errors import UsageError
+from pipelines.evaluation import evaluate, write_history
+from pipelines.metrics import Scores
+from pipelines.model_store import ModelStore
+from pipelines.publishing import publish
+from pipelines.ray_session import ray_session
+from pipelines.training.checkpoint import load_reader
+from pipelines.training.options import TrainingOptions
+from pipelines.training.run import DIGITS, Crew, Trained, finish_run, new_name, open_run, train
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(TrainingOptions):
+    """Train a reader with Ray Train and publish it to the model store.
+
+    python jobs/train.py --corpus mnist --network ink --epochs 5
+
+    ray job submit jobs/train.py        # on the cluster that RAY_ADDRESS names
+    """
+
+    workers: int = 1
+    """Data-parallel workers; each batch is shared among them."""
+    cpus_per_worker: float | None = None
+    """CPUs of each worker; by default this machine's, shared evenly."""
+    gpus_per_worker: float = 0
+    name: str | None = None
+    """The run's name, once only; by default made of network, corpus and time."""
+    resume: bool = False
+    """Go on with the run NAME after its last whole epoch; the other options must be those it began with."""
+    model: str | None = None
+    """Under which name to publish; by default the network's."""
+    runs: Path | None = None
+    """Where runs are kept, a folder that every node sees; by default ~/inkray/runs."""
+    store: str | None = None
+    """The model store, a folder or an URI such as s3://bucket/models; by default INKRAY_STORE, else ~/inkray/store."""
+    json: Path | None = None
+    """Write every number of the result to this file."""
+
+    def check(self) -> None:
+        super().check()
+        if self.resume and not self.name:
+            raise UsageError("--resume needs the --name of the run to go on with.")
+        if self.workers < 1:
+            raise UsageError(f"--workers is {self.workers}; it must be at least 1.")
+
+    def recipe(self) -> TrainingOptions:
+        return TrainingOptions(**{field.name: getattr(self, field.name) for field in fields(TrainingOptions)})
+
+    def crew(self) -> Crew:
+        mine = len(os.sched_getaffinity(0))
+        cpus = self.cpus_per_worker if self.cpus_per_worker is not None else max(1, mine // self.workers)
+        return Crew(self.workers, cpus, self.gpus_per_worker)
+
+
+def main(options: Train) -> None:
+    options.check()
+    console = Console()
+    store = ModelStore(options.store) if options.store else ModelStore.default()
+    store.check_writable()
+    recipe = options.recipe()
+    corpus = load_corpus(recipe.corpus)
+    name = options.name or new_name(recipe.network, recipe.corpus)
+    folder = (options.runs or places.home() / "runs").expanduser().absolute() / name
+    open_run(folder, recipe, options.resume)
+    console.print(f"run {name} in {folder.parent}", highlight=False, soft_wrap=True)
+    with ray_session():
+        trained = train(recipe, corpus, options.crew(), folder, console)
+    scores = draw_and_score(trained, corpus)
+    version = publish(store, options.model or recipe.network, trained, recipe, corpus, scores)
+    numbers = _numbers(version.reference, recipe, trained, scores)
+    finish_run(folder, numbers)
+    if options.json:
+        options.json.write_text(json.dumps(numbers, indent=2))
+    console.print(f"published to {store}", highlight=False, soft_wrap=True)
+    console.print(_last_line(version.reference, trained, scores), highlight=False, soft_wrap=True)
+
+
+def draw_and_score(trained: Trained, corpus: Corpus) -> Scores | None:
+    """The test split is read here, once, after the best epoch has been chosen."""
+    write_history(trained.history, trained.folder / "history.csv")
+    pictures.curves(trained.history, trained.folder / "curves.png")
+    if corpus.test is None:
+        return None
+    return evaluate(load_reader(trained.folder), corpus.test, DIGITS, trained.folder)
+
+
+def _numbers(reference: str, recipe: TrainingOptions, trained: Trained, scores: Scores | None) -> dict[str, Any]:
+    return {
+        "model": reference,
+        "recipe": asdict(recipe),
+        "best_epoch": trained.best_epoch,
+        "history": trained.history,
+        "test": scores and scores.as_dict(),
+    }
+
+
+def _last_line(reference: str, trained: Trained, scores: Scores | None) -> str:
+    if scores:
+        return f"{reference} test accuracy {scores.sentence()}"
+    best = next(row for row in trained.history if row["epoch"] == trained.best_epoch)
+    return f"{reference} validation accuracy {best['val_accuracy'] * 100:.2f} % (the corpus has no test split)"
+
+
+if __name__ == "__main__":
+    run(Train, main)

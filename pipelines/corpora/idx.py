@@ -1,0 +1,96 @@
+"""IDX, the format MNIST came in: a magic number, the dimensions, then the bytes."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.corpora.corpus import SIDE, Split
+from pipelines.corpora.labels import as_digits
+from pipelines.corpora.writing import write_whole
+from pipelines.errors import DataError
+
+UNSIGNED_BYTE = 0x0800
+GZIP_START = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds once decompressed. `cut`: its gzip stream breaks off before its end."""
+
+    file: Path
+    data: bytes
+    cut: bool = False
+
+
+def read_idx(images: Path, labels: Path) -> Split:
+    return parse_idx(read_content(images), read_content(labels))
+
+
+def parse_idx(images: Content, labels: Content) -> Split:
+    pixels = _parse_array(images, dimensions=3)
+    digits = _parse_array(labels, dimensions=1)
+    if pixels.shape[1:] != (SIDE, SIDE):
+        height, width = pixels.shape[1:]
+        raise DataError(f"{images.file}: expected images of {SIDE} x {SIDE} pixels, found {height} x {width}.")
+    if len(pixels) != len(digits):
+        raise DataError(
+            f"{labels.file}: expected {len(pixels)} labels, one for each image of {images.file}, found {len(digits)}."
+        )
+    return Split(pixels, as_digits(digits, labels.file))
+
+
+def read_content(file: Path) -> Content:
+    """Gzip is known by its first bytes, whatever the file is called."""
+    data = file.read_bytes()
+    return _decompress(data, file) if data.startswith(GZIP_START) else Content(file, data)
+
+
+def write_idx(split: Split, images: Path, labels: Path) -> None:
+    _write(split.images, images)
+    _write(split.labels, labels)
+
+
+def _decompress(data: bytes, file: Path) -> Content:
+    parts = []
+    while data:
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(stream.decompress(data))
+        except zlib.error as error:
+            raise DataError(f"{file}: the gzip data is damaged ({error}); fetch or copy the file again.") from error
+        data = stream.unused_data
+    return Content(file, b"".join(parts), cut=not stream.eof)
+
+
+def _parse_array(content: Content, dimensions: int) -> NDArray[np.uint8]:
+    file, data = content.file, content.data
+    header = 4 * (1 + dimensions)
+    if len(data) < header:
+        raise DataError(f"{file}: expected an IDX header of {header} bytes, found {len(data)} bytes.")
+    magic, *shape = struct.unpack_from(f">{1 + dimensions}I", data)
+    expected = UNSIGNED_BYTE | dimensions
+    if magic != expected:
+        kind = "images" if dimensions == 3 else "labels"
+        raise DataError(f"{file}: expected the magic number {expected} of IDX {kind}, found {magic}.")
+    size, found = math.prod(shape), len(data) - header
+    if found != size:
+        by = " x ".join(map(str, shape))
+        raise DataError(f"{file}: expected {size} bytes after the header ({by}), found {found}.")
+    if content.cut:
+        raise DataError(f"{file}: the gzip data lacks its closing checksum; fetch or copy the file again.")
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def _write(array: NDArray[np.uint8], file: Path) -> None:
+    header = struct.pack(f">{1 + array.ndim}I", UNSIGNED_BYTE | array.ndim, *array.shape)
+    content = header + array.tobytes()
+    # Without a time stamp the same digits give the same file.
+    write_whole(file, gzip.compress(content, compresslevel=6, mtime=0) if file.suffix == ".gz" else content)

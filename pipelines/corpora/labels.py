@@ -1,0 +1,19 @@
+"""What a label may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DataError
+
+
+def as_digits(labels: NDArray[Any], where: object) -> NDArray[np.uint8]:
+    """Integers of any width as uint8 labels, or an error that names the first one that is no digit."""
+    wrong = np.flatnonzero((labels < 0) | (labels > 9))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(f"{where}: label {labels[row]} of item {row} is out of range; expected 0 to 9.")
+    return labels.astype(np.uint8, copy=False)

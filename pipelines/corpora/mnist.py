@@ -1,0 +1,69 @@
+"""MNIST: four files with a known content, fetched when they are not there."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pipelines.corpora.corpus import Corpus, Split
+from pipelines.corpora.download import Source, fetch_files
+from pipelines.corpora.idx import Content, parse_idx, read_content
+from pipelines.errors import DataError
+
+# Of the uncompressed files: gzip may pack the same content in many ways.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def load_mnist(folder: Path, source: Source | None = None) -> Corpus:
+    fetch_mnist(folder, source)
+    return Corpus("mnist", _read_split(folder, "train"), _read_split(folder, "t10k"))
+
+
+def fetch_mnist(folder: Path, source: Source | None = None) -> list[str]:
+    """Download what `folder` lacks, and name the files that came."""
+    missing = [f"{name}.gz" for name in SHA256 if not _file(folder, name).is_file()]
+    if not missing:
+        return []
+    try:
+        fetch_files(missing, folder, source or torchvision_source())
+    except DataError as error:
+        raise DataError(
+            f"MNIST is not in {folder} and could not be downloaded ({error}). Put {', '.join(missing)} there, "
+            "or run `python jobs/data.py fetch mnist` where there is a network, or use `--corpus builtin`."
+        ) from error
+    return missing
+
+
+def torchvision_source() -> Source:
+    # Only a download needs torchvision, which takes seconds to import.
+    from torchvision.datasets import MNIST
+
+    return Source(tuple(MNIST.mirrors), dict(MNIST.resources))
+
+
+def _file(folder: Path, name: str) -> Path:
+    raw = folder / name
+    return raw if raw.is_file() else folder / f"{name}.gz"
+
+
+def _read_split(folder: Path, part: str) -> Split:
+    images, labels = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
+    content = read_content(_file(folder, images)), read_content(_file(folder, labels))
+    split = parse_idx(*content)
+    _check(content[0], images)
+    _check(content[1], labels)
+    return split
+
+
+def _check(content: Content, name: str) -> None:
+    found = hashlib.sha256(content.data).hexdigest()
+    if found != SHA256[name]:
+        raise DataError(
+            f"{content.file}: expected the {name} of MNIST (sha256 {SHA256[name][:12]}…), found other content "
+            f"({found[:12]}…). Delete it and run `python jobs/data.py fetch mnist`, or name it by `idx:IMAGES,LABELS`."
+        )

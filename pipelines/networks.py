@@ -1,0 +1,99 @@
+"""The networks by name. Each takes float images [N, 1, 28, 28], about zero mean and unit spread, and gives logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from pipelines.errors import UnknownName
+
+
+def cnn(classes: int) -> nn.Module:
+    """Two wide convolutions and a dense layer: 1.2 M parameters."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
+        nn.Flatten(), nn.Linear(64 * 12 * 12, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, classes),
+    )  # fmt: skip
+
+
+def small(classes: int) -> nn.Module:
+    """Two narrow 5x5 convolutions and a dense layer: 22 k parameters."""
+    return nn.Sequential(
+        nn.Conv2d(1, 10, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(10, 20, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(320, 50), nn.ReLU(), nn.Linear(50, classes),
+    )  # fmt: skip
+
+
+def small_dropout(classes: int) -> nn.Module:
+    """`small` with dropout after the second convolution and the dense layer."""
+    return nn.Sequential(
+        nn.Conv2d(1, 10, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(10, 20, 5), nn.Dropout2d(0.5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(320, 50), nn.ReLU(), nn.Dropout(0.5), nn.Linear(50, classes),
+    )  # fmt: skip
+
+
+def _dense(widths: list[int]) -> nn.Module:
+    layers: list[nn.Module] = [nn.Flatten()]
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def mlp3(classes: int) -> nn.Module:
+    """Three dense layers, 512 wide."""
+    return _dense([784, 512, 512, classes])
+
+
+def mlp5(classes: int) -> nn.Module:
+    """Five dense layers, 512 wide."""
+    return _dense([784, 512, 512, 512, 512, classes])
+
+
+def lenet5(classes: int) -> nn.Module:
+    """LeNet-5 in its 20/50/500 form."""
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, classes),
+    )  # fmt: skip
+
+
+def _block(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+
+def ink(classes: int) -> nn.Module:
+    """Ours. The stem halves the image at once, so that no layer works, or stores, at full size."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 5, 2, padding=2, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True),
+        *_block(32, 32), *_block(32, 64, stride=2), *_block(64, 64), *_block(64, 96),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.1), nn.Linear(96, classes),
+    )  # fmt: skip
+
+
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {
+    "cnn": cnn, "small": small, "small-dropout": small_dropout,
+    "mlp3": mlp3, "mlp5": mlp5, "lenet5": lenet5, "ink": ink,
+}  # fmt: skip
+
+
+class Reader(nn.Module):
+    """A network with its normalisation inside: uint8 [N, 28, 28] in, logits out."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: str, classes: int, mean: float, deviation: float) -> None:
+        super().__init__()
+        if network not in NETWORKS:
+            raise UnknownName("network", network, NETWORKS)
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("deviation", torch.tensor(deviation))
+        self.network = NETWORKS[network](classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        scaled = (images.to(torch.float32) / 255 - self.mean) / self.deviation
+        return self.network(scaled.unsqueeze(1))

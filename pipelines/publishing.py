@@ -1,0 +1,90 @@
+"""From a finished run to a version in the model store: its files, its manifest, its card."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipelines.corpora.corpus import Corpus
+from pipelines.metrics import Scores
+from pipelines.model_store import ModelStore
+from pipelines.model_version import Version
+from pipelines.training.options import TrainingOptions
+from pipelines.training.run import DIGITS, Trained
+
+FILES = ("weights.pt", "history.csv", "curves.png", "confusion.png", "reliability.png", "misread.png")
+PACKAGES = ("inkray", "ray", "torch", "numpy")
+
+
+def publish(
+    store: ModelStore, name: str, trained: Trained, options: TrainingOptions, corpus: Corpus, scores: Scores | None
+) -> Version:
+    manifest = describe(trained, options, corpus, scores)
+    with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
+        for file in FILES:
+            if (trained.folder / file).exists():
+                shutil.copy(trained.folder / file, folder)
+        Path(folder, "card.md").write_text(card(name, manifest))
+        return store.publish(name, Path(folder), manifest)
+
+
+def describe(trained: Trained, options: TrainingOptions, corpus: Corpus, scores: Scores | None) -> dict[str, Any]:
+    best = next(row for row in trained.history if row["epoch"] == trained.best_epoch)
+    return {
+        "classes": DIGITS,
+        "input": {"name": "images", "dtype": "uint8", "shape": ["N", 28, 28], "ink": "bright on dark"},
+        "recipe": asdict(options),
+        "data": {
+            "corpus": corpus.name,
+            "train": {"images": len(corpus.train), "sha256": corpus.train.fingerprint()},
+            "test": corpus.test and {"images": len(corpus.test), "sha256": corpus.test.fingerprint()},
+        },
+        "best_epoch": trained.best_epoch,
+        "metrics": {"validation_accuracy": best["val_accuracy"], "test": scores and scores.as_dict()},
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit this code stands at; none where it was installed without its history."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def card(name: str, manifest: dict[str, Any]) -> str:
+    recipe, data, test = manifest["recipe"], manifest["data"], manifest["metrics"]["test"]
+    lines = [
+        f"# {name}",
+        "",
+        f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {data['train']['images']:,} images "
+        f"of `{data['corpus']}`; epoch {manifest['best_epoch']} read the held-back validation images best "
+        f"({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
+        "",
+        "It takes 28x28 pixels, uint8, ink bright on dark, one digit in the middle of each image, "
+        "and knows nothing but the ten digits: whatever it is shown, it reads as one of them.",
+        "",
+    ]
+    if test:
+        low, high = test["interval"]
+        lines += [
+            "| on the test images, read once, after training | |",
+            "|---|---|",
+            f"| images | {test['count']:,} |",
+            f"| accuracy (95 % interval) | {test['accuracy'] * 100:.2f} % ({low * 100:.2f}-{high * 100:.2f}) |",
+            f"| calibration error | {test['calibration_error'] * 100:.2f} % |",
+            f"| can be accepted unseen at 99.9 % precision | {test['accepted_share'] * 100:.1f} % "
+            f"(confidence {test['accepted_above']:.4f} and above) |",
+            "",
+        ]
+    lines += ["| recipe | |", "|---|---|", *(f"| {key} | {value} |" for key, value in recipe.items()), ""]
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""A job's Ray: the cluster it was submitted to, or one of its own that ends with it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from pipelines.errors import ClusterError
+
+QUIET = {"logging_level": "ERROR", "log_to_driver": False}
+
+
+@contextmanager
+def ray_session() -> Iterator[None]:
+    """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    # An http address is where jobs are submitted, not where a driver can connect.
+    if address and address != "local" and not address.startswith("http"):
+        with _connected(address):
+            yield
+    else:
+        with _embedded():
+            yield
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    try:
+        ray.init(address=address, **QUIET)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
+            "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _embedded() -> Iterator[None]:
+    folder = tempfile.mkdtemp(prefix="inkray-")
+    # Ray asks for a token unless RAY_AUTH_MODE says otherwise. With one made for this process alone it writes no token
+    # file, which would change how the next cluster on this machine starts.
+    os.environ.update(RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
+    os.environ.pop("RAY_ADDRESS", None)
+    try:
+        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=folder, **QUIET)
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_room(workers: int, cpus: float, gpus: float) -> None:
+    """Refuse what the cluster cannot hold now, since Ray would wait for it without a word."""
+    free = ray.available_resources()
+    for name, each in (("CPU", cpus), ("GPU", gpus)):
+        wanted, there = workers * each, free.get(name, 0.0)
+        if wanted > there:
+            whole = ray.cluster_resources().get(name, 0.0)
+            raise ClusterError(
+                f"{workers} workers with {each:g} {name}s each need {wanted:g} {name}s, but {there:g} of the cluster's "
+                f"{whole:g} are free. Take fewer --workers, or fewer {name}s for each."
+            )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

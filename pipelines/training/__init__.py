@@ -1,0 +1,1 @@
+"""Training a reader with Ray Train."""

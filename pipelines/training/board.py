@@ -1,0 +1,30 @@
+"""Where the workers pin what the driver shows: an actor of a few lines, so that the driver need not read their logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    def __init__(self) -> None:
+        self._events: list[dict[str, Any]] = []
+        self._stop: str | None = None
+
+    def post(self, event: dict[str, Any]) -> None:
+        # Only the newest step is worth showing.
+        if event["kind"] == "step" and self._events and self._events[-1]["kind"] == "step":
+            self._events.pop()
+        self._events.append(event)
+
+    def drain(self) -> list[dict[str, Any]]:
+        events, self._events = self._events, []
+        return events
+
+    def stop(self, reason: str) -> None:
+        self._stop = reason
+
+    def stopped(self) -> str | None:
+        return self._stop

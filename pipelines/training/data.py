@@ -1,0 +1,48 @@
+"""Who sees which image: the validation split, and each worker's share of a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipelines.corpora.corpus import Split
+from pipelines.errors import UsageError
+
+
+def hold_back(train: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """Cut a validation split from the training images, the same share of every class."""
+    random = np.random.default_rng(seed)
+    held = np.zeros(len(train), bool)
+    for label in np.unique(train.labels):
+        members = random.permutation(np.flatnonzero(train.labels == label))
+        held[members[: max(1, round(len(members) * share))]] = True
+    if held.all():
+        raise UsageError(f"{len(train)} training images are too few to hold a validation split back from.")
+    return _take(train, ~held), _take(train, held)
+
+
+def _take(split: Split, mask: NDArray[np.bool_]) -> Split:
+    return Split(split.images[mask], split.labels[mask])
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
+    """The order of one epoch, the same for every worker and for a run that is resumed."""
+    generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
+    return torch.randperm(count, generator=generator)
+
+
+def worker_batches(order: Tensor, batch: int, rank: int, workers: int) -> Tensor:
+    """This worker's part of every full batch, [steps, batch / workers]: disjoint, and together the whole batch."""
+    steps = len(order) // batch
+    return order[: steps * batch].view(steps, workers, batch // workers)[:, rank]
+
+
+def check_batch(batch: int, workers: int, count: int) -> None:
+    if batch % workers:
+        raise UsageError(f"--batch {batch} cannot be shared evenly by {workers} workers; take a multiple of {workers}.")
+    if batch // workers < 2:
+        raise UsageError(f"--batch {batch} leaves {batch // workers} image for each of {workers} workers; take more.")
+    if batch > count:
+        raise UsageError(f"--batch {batch} is more than the {count} images there are to train on; take a smaller one.")

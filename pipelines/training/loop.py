@@ -1,0 +1,182 @@
+"""What each Ray Train worker runs."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import ray.train
+import ray.train.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, distributed
+
+from pipelines.networks import Reader
+from pipelines.training import checkpoint
+from pipelines.training.data import epoch_order, worker_batches
+from pipelines.training.learner import Learner
+from pipelines.training.options import TrainingOptions, learning_rate_at
+
+CHECK_EVERY = 20
+POST_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a worker needs to know; the images themselves wait in the object store."""
+
+    options: TrainingOptions
+    data: Any
+    description: dict[str, Any]
+    threads: int
+    board: Any
+
+
+class Stop(Exception):
+    """The run cannot go on and a restart would not help, so Ray must not take it for a failure."""
+
+
+class Worker:
+    def __init__(self, plan: Plan) -> None:
+        context = ray.train.get_context()
+        self.plan, self.options = plan, plan.options
+        self.rank, self.workers = context.get_world_rank(), context.get_world_size()
+        self.device = ray.train.torch.get_device()
+        torch.set_num_threads(plan.threads)
+        torch.manual_seed(self.options.seed)
+        self.images, self.labels, self.held_images, self.held_labels = (self._tensor(ray.get(a)) for a in plan.data)
+        # Batch statistics are shared once an epoch, not before each step.
+        wrap = {"broadcast_buffers": False, "gradient_as_bucket_view": True}
+        self.learner = Learner(
+            self.options,
+            Reader(**{key: plan.description[key] for key in ("network", "classes", "mean", "deviation")}),
+            self.device,
+            lambda module: ray.train.torch.prepare_model(module, parallel_strategy_kwargs=wrap),
+        )
+        self.steps = len(self.labels) // self.options.batch
+        self.history: list[dict[str, Any]] = []
+        self._resume()
+
+    def _tensor(self, array: NDArray[np.uint8]) -> Tensor:
+        tensor = torch.tensor(array, device=self.device)
+        return tensor.long() if tensor.ndim == 1 else tensor
+
+    def _resume(self) -> None:
+        saved = ray.train.get_checkpoint()
+        if saved is None:
+            return
+        with saved.as_directory() as folder:
+            self.learner.load_state(checkpoint.load_resume(Path(folder)))
+            self.history = checkpoint.load_history(Path(folder))
+        self._post({"kind": "resumed", "epoch": len(self.history)})
+
+    def _post(self, event: dict[str, Any]) -> None:
+        if self.rank == 0:
+            self.plan.board.post.remote(event)
+
+    def run(self) -> None:
+        for epoch in range(len(self.history) + 1, self.options.epochs + 1):
+            # Seeded anew, so that an epoch is the same whether or not the run was interrupted before it.
+            torch.manual_seed((self.options.seed * 1009 + epoch) * 1009 + self.rank)
+            started = time.perf_counter()
+            loss = self._learn(epoch)
+            seconds = time.perf_counter() - started
+            self._share_buffers()
+            self._check_same_weights(epoch)
+            self.history.append(self._row(epoch, loss, seconds))
+            self._report()
+
+    def _learn(self, epoch: int) -> float:
+        order = epoch_order(len(self.labels), self.options.seed, epoch).to(self.device)
+        batches = worker_batches(order, self.options.batch, self.rank, self.workers)
+        losses: list[Tensor] = []
+        started = posted = time.perf_counter()
+        for step, chosen in enumerate(batches):
+            rate = learning_rate_at(self.options, (epoch - 1) * self.steps + step, self.options.epochs * self.steps)
+            losses.append(self.learner.step(self.images[chosen], self.labels[chosen], rate))
+            if (step + 1) % CHECK_EVERY == 0 or step + 1 == self.steps:
+                self._check_finite(losses, epoch)
+            if self.rank == 0 and time.perf_counter() - posted > POST_EVERY:
+                posted = time.perf_counter()
+                speed = (step + 1) * self.options.batch / (posted - started)
+                self._post({"kind": "step", "epoch": epoch, "step": step + 1, "loss": float(losses[-1]), "speed": speed})
+        return float(self._sum(torch.stack(losses).mean()[None])[0] / self.workers)
+
+    def _sum(self, values: Tensor) -> Tensor:
+        if self.workers > 1:
+            distributed.all_reduce(values)
+        return values
+
+    def _check_finite(self, losses: list[Tensor], epoch: int) -> None:
+        """All workers look at the same moment and so stop together: one alone would leave the others waiting."""
+        recent = losses[-CHECK_EVERY:]
+        bad = self._sum((~torch.isfinite(torch.stack(recent))).float())
+        if bad.any():
+            step = len(losses) - len(recent) + int(bad.nonzero()[0]) + 1
+            raise Stop(
+                f"The loss is not a number at step {step} of {self.steps} in epoch {epoch}; "
+                f"the last good checkpoint is of epoch {epoch - 1}. Try a smaller --learning-rate than "
+                f"{self.options.learning_rate:g}, or --clip 1."
+            )
+
+    def _share_buffers(self) -> None:
+        if self.workers > 1:
+            for buffer in self.learner.judged.buffers():
+                distributed.broadcast(buffer, 0)
+            for buffer in self.learner.reader.buffers():
+                distributed.broadcast(buffer, 0)
+
+    def _check_same_weights(self, epoch: int) -> None:
+        if self.workers > 1:
+            check_same_weights(self.learner.reader, epoch)
+
+    def _row(self, epoch: int, loss: float, seconds: float) -> dict[str, Any]:
+        mine = slice(self.rank, None, self.workers)
+        right, held_loss = self._sum(self.learner.judge(self.held_images[mine], self.held_labels[mine])).tolist()
+        held = len(self.held_labels)
+        return {
+            "epoch": epoch,
+            "train_loss": loss,
+            "val_loss": held_loss / held,
+            "val_accuracy": right / held,
+            "seconds": seconds,
+            "images_per_second": self.steps * self.options.batch / seconds,
+        }
+
+    def _report(self) -> None:
+        row = self.history[-1]
+        # More right is better, and among equals the smaller loss: one number, since Ray compares one.
+        rank = row["val_accuracy"] * len(self.held_labels) - row["val_loss"] / (1 + row["val_loss"])
+        metrics = {**row, "rank": rank}
+        if self.rank != 0:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
+            checkpoint.save(
+                Path(folder), self.plan.description, self.learner.judged, self.learner.state(), self.history
+            )
+            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        self._post({"kind": "epoch", **row})
+
+
+def check_same_weights(reader: Reader, epoch: int) -> None:
+    """Workers whose weights differ no longer train one model: better no result than a wrong one."""
+    digest = torch.stack([p.detach().double().abs().sum() for p in reader.parameters()])
+    lowest, highest = digest.clone(), digest.clone()
+    distributed.all_reduce(lowest, distributed.ReduceOp.MIN)
+    distributed.all_reduce(highest, distributed.ReduceOp.MAX)
+    if not torch.equal(lowest, highest):
+        raise Stop(f"The workers' weights differ after epoch {epoch}, so they no longer train one model.")
+
+
+def work(plan: dict[str, Plan]) -> None:
+    try:
+        Worker(plan["plan"]).run()
+    except Stop as stop:
+        if ray.train.get_context().get_world_rank() == 0:
+            ray.get(plan["plan"].board.stop.remote(str(stop)))

@@ -1,0 +1,70 @@
+"""What a training run is asked to do, and whether that makes sense."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.errors import UnknownName, UsageError
+from pipelines.networks import NETWORKS
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    network: str = "ink"
+    """Which network: cnn, small, small-dropout, mlp3, mlp5, lenet5 or ink."""
+    corpus: str = "mnist"
+    """What to learn from: mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    epochs: int = 10
+    """How often every training image is seen."""
+    batch: int = 256
+    """Images in one step, over all workers together."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    learning_rate: float = 0.004
+    """The highest learning rate of the schedule."""
+    weight_decay: float = 0.01
+    schedule: Literal["one-cycle", "cosine", "step"] = "one-cycle"
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    """Average the weights with this decay a step, such as 0.998, and judge the average; 0 is off."""
+    clip: float = 0.0
+    """Cut the gradient's norm to this; 0 is off."""
+    augment: Literal["none", "affine"] = "affine"
+    """What is done to a training image before it is seen: nothing, or small turns, shears, scales and shifts."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """bf16 is what auto takes where the chip computes in it."""
+    validation: float = 1 / 12
+    """The share of the training images that is held back to choose the best epoch."""
+    seed: int = 0
+
+    def check(self) -> None:
+        if self.network not in NETWORKS:
+            raise UnknownName("network", self.network, NETWORKS)
+        rules: list[tuple[str, float, bool, str]] = [
+            ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
+            ("batch", self.batch, self.batch >= 2, "at least 2"),
+            ("learning-rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0"),
+            ("weight-decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("label-smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "from 0 up to, not including, 1"),
+            ("ema", self.ema, 0 <= self.ema < 1, "from 0 up to, not including, 1"),
+            ("clip", self.clip, 0 <= self.clip < math.inf, "0 or more"),
+            ("validation", self.validation, 0 < self.validation < 1, "between 0 and 1"),
+            ("seed", self.seed, 0 <= self.seed < 2**31, "from 0 to 2147483647"),
+        ]
+        for name, value, sensible, expected in rules:
+            if not sensible:
+                raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
+
+
+def learning_rate_at(options: TrainingOptions, step: int, steps: int) -> float:
+    """A pure function of the step, so that a resumed run goes on exactly where it was."""
+    done, peak = step / max(1, steps), options.learning_rate
+    if options.schedule == "step":
+        return peak * (1.0 if done < 0.6 else 0.1 if done < 0.85 else 0.01)
+    if options.schedule == "one-cycle":
+        warm = 0.2
+        if done < warm:
+            return peak * (0.04 + 0.96 * done / warm)
+        done = (done - warm) / (1 - warm)
+    return peak * (0.001 + 0.999 * (1 + math.cos(math.pi * done)) / 2)

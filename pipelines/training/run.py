@@ -1,0 +1,175 @@
+"""A training run from its folder to its result, seen from the driver."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig, TrainingFailedError
+from ray.train.torch import TorchTrainer
+from rich.console import Console
+
+from pipelines.corpora.corpus import Corpus, Split
+from pipelines.errors import TrainingError, UsageError
+from pipelines.ray_session import check_room
+from pipelines.training import checkpoint
+from pipelines.training.board import Board
+from pipelines.training.data import check_batch, hold_back
+from pipelines.training.display import Display
+from pipelines.training.loop import Plan, work
+from pipelines.training.options import TrainingOptions
+
+OPTIONS, RESULT, RAY_FOLDER = "options.json", "result.json", "ray"
+RESTARTS = 3
+DIGITS = [str(digit) for digit in range(10)]
+
+
+@dataclass(frozen=True)
+class Crew:
+    workers: int = 1
+    cpus: float = 1
+    gpus: float = 0
+
+    @property
+    def threads(self) -> int:
+        return max(1, int(self.cpus))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best epoch's checkpoint, copied into the run's folder, and how the run got there."""
+
+    folder: Path
+    history: list[dict[str, Any]]
+    best_epoch: int
+
+
+def open_run(folder: Path, options: TrainingOptions, resume: bool) -> None:
+    """Take the run's folder, or say why not: a name is one run, which is never continued unasked."""
+    told = folder / OPTIONS
+    if resume:
+        _check_resumable(folder, options)
+    elif told.exists():
+        state = "is finished" if (folder / RESULT).exists() else "was begun and can go on with --resume"
+        raise UsageError(f"The run {folder.name!r} in {folder.parent} {state}; give another --name to start anew.")
+    else:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            told.write_text(json.dumps(asdict(options), indent=2))
+        except OSError as error:
+            raise UsageError(f"The run's folder {folder} cannot be written: {error.strerror}; name another --runs.") from error
+
+
+def _check_resumable(folder: Path, options: TrainingOptions) -> None:
+    if not (folder / OPTIONS).exists():
+        raise UsageError(f"There is no run {folder.name!r} in {folder.parent} to resume; leave --resume out to start it.")
+    if (folder / RESULT).exists():
+        raise UsageError(f"The run {folder.name!r} in {folder.parent} is finished: there is nothing to resume.")
+    before = json.loads((folder / OPTIONS).read_text())
+    for name, value in asdict(options).items():
+        if value != before.get(name):
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is {value}, but the run {folder.name!r} began with {before.get(name)}; resume it so.")
+
+
+def train(options: TrainingOptions, corpus: Corpus, crew: Crew, folder: Path, console: Console) -> Trained:
+    """Train inside a Ray session; the run's folder has been opened."""
+    training, held = hold_back(corpus.train, options.validation, options.seed)
+    check_batch(options.batch, crew.workers, len(training))
+    check_room(crew.workers, crew.cpus, crew.gpus)
+    board = Board.remote()
+    steps = len(training) // options.batch
+    plan = Plan(
+        options=options,
+        data=[ray.put(array) for array in (training.images, training.labels, held.images, held.labels)],
+        description=_describe(options, corpus.train),
+        threads=crew.threads,
+        board=board,
+    )
+    with Display(console, options.epochs, steps, folder / "tensorboard") as display, _watching(board, display):
+        result = _fit(plan, crew, folder)
+    return _finish(result, folder, ray.get(board.stopped.remote()))
+
+
+def _describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
+    pixels = split.images
+    # In float64 sums, since a float32 mean over 47 million pixels drifts.
+    mean = float(pixels.mean(dtype=np.float64) / 255)
+    deviation = float(pixels.std(dtype=np.float64) / 255)
+    return {"network": options.network, "classes": len(DIGITS), "mean": mean, "deviation": max(deviation, 1e-3)}
+
+
+def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
+    resources = {"CPU": crew.cpus} | ({"GPU": crew.gpus} if crew.gpus else {})
+    trainer = TorchTrainer(
+        work,
+        train_loop_config={"plan": plan},
+        scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus > 0, resources_per_worker=resources),
+        run_config=RunConfig(
+            name=RAY_FOLDER,
+            storage_path=str(folder),
+            failure_config=FailureConfig(max_failures=RESTARTS),
+            checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="rank"),
+        ),
+    )
+    try:
+        return trainer.fit()
+    except TrainingFailedError as error:
+        cause = str(error).strip().splitlines()
+        raise TrainingError(
+            f"Training failed after {RESTARTS} restarts: {cause[-1] if cause else error!r}. "
+            f"What was reached is kept in {folder}; --resume goes on from there."
+        ) from error
+
+
+@contextmanager
+def _watching(board: Any, display: Display) -> Iterator[None]:
+    """Show what the workers post, from a thread, since the driver itself waits in Ray."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.3):
+            for event in ray.get(board.drain.remote()):
+                display.show(event)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        for event in ray.get(board.drain.remote()):
+            display.show(event)
+
+
+def _finish(result: Result, folder: Path, stopped: str | None) -> Trained:
+    if stopped:
+        raise TrainingError(stopped)
+    if result.checkpoint is None:
+        raise TrainingError(f"The run in {folder} ended without a checkpoint.")
+    with result.checkpoint.as_directory() as last:
+        history = checkpoint.load_history(Path(last))
+    best, metrics = max(result.best_checkpoints, key=lambda pair: pair[1]["rank"])
+    with best.as_directory() as chosen:
+        (folder / checkpoint.WEIGHTS).write_bytes((Path(chosen) / checkpoint.WEIGHTS).read_bytes())
+    return Trained(folder, history, metrics["epoch"])
+
+
+def finish_run(folder: Path, numbers: dict[str, Any]) -> None:
+    """The mark of a finished run, written last and whole."""
+    draft = folder / f".{RESULT}"
+    draft.write_text(json.dumps(numbers, indent=2))
+    draft.replace(folder / RESULT)
+
+
+def new_name(network: str, corpus: str) -> str:
+    return f"{network}-{corpus.split(':')[0]}-{time.strftime('%Y%m%d-%H%M%S')}"

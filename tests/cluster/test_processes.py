@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import _processes
+
+# Each says the number of the process it is about.
+DESCENDANT = "env -i setsid sleep 600 & echo $!; wait"
+ORPHAN = "(env -i sleep 600 & echo $!); exec sleep 601"
+STUBBORN = "trap '' TERM; echo $$; exec sleep 600"
+STUBBORN_DESCENDANT = f'env -i setsid sh -c "{STUBBORN.replace("$", chr(92) + "$")}" & wait'
+
+
+@pytest.fixture
+def tag() -> Iterator[str]:
+    name = uuid.uuid4().hex
+    yield name
+    _processes.end(name)
+
+
+def start(tag: str, script: str) -> tuple[subprocess.Popen[str], int]:
+    """A shell with the tag, and the number it said."""
+    shell = subprocess.Popen(
+        ["sh", "-c", script],
+        env={_processes.TAG: tag, "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert shell.stdout
+    return shell, int(shell.stdout.readline())
+
+
+def wait_for(tag: str, shell: int, untagged: int) -> None:
+    """Until exactly these two are found, and the second has lost its environment."""
+    deadline = time.monotonic() + 20
+    while (found := {process.pid for process in _processes.owned(tag)}) != {shell, untagged} or tagged(untagged):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+
+
+def tagged(pid: int) -> bool:
+    return _processes.TAG.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def runs(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_an_untagged_descendant_in_a_session_of_its_own_is_found(tag: str) -> None:
+    shell, descendant = start(tag, DESCENDANT)
+    wait_for(tag, shell.pid, descendant)
+
+
+def test_an_untagged_orphan_is_found_by_the_session_it_shares(tag: str) -> None:
+    shell, orphan = start(tag, ORPHAN)
+    wait_for(tag, shell.pid, orphan)
+
+
+def test_what_belongs_to_another_cluster_is_not_found(tag: str) -> None:
+    start(tag, DESCENDANT)
+    assert _processes.owned(tag[:-1]) == []
+    assert _processes.owned(uuid.uuid4().hex) == []
+
+
+@pytest.mark.parametrize("script", [DESCENDANT, ORPHAN])
+def test_end_ends_all_and_counts_them(tag: str, script: str) -> None:
+    shell, other = start(tag, script)
+    wait_for(tag, shell.pid, other)
+    assert _processes.end(tag) == 2
+    assert not runs(shell.pid)
+    assert not runs(other)
+
+
+def test_end_kills_what_ignores_the_gentle_signal(tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_processes, "GRACE_S", 0.2)
+    shell, _ = start(tag, STUBBORN)
+    assert _processes.end(tag) == 1
+    assert shell.wait(5) == -9
+
+
+def test_end_still_knows_what_nothing_ties_to_the_cluster_once_its_parent_is_gone(
+    tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_processes, "GRACE_S", 0.2)
+    shell, descendant = start(tag, STUBBORN_DESCENDANT)
+    wait_for(tag, shell.pid, descendant)
+    assert _processes.end(tag) == 2
+    assert not runs(descendant)

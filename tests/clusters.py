@@ -1,0 +1,61 @@
+"""A real Ray cluster for the tests that need one, and the proof that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster import local
+
+CPUS = 4
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """`env` is the whole environment for a subprocess that talks to the cluster."""
+
+    address: str
+    dashboard_url: str
+    env: dict[str, str]
+    num_cpus: int = CPUS
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A cluster of the module's own, on free ports, whose jobs run in the repo root."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        # Jobs inherit the environment their cluster was started with.
+        patch.setenv("INKRAY_HOME", str(home))
+        options = local.Up(port=0, dashboard_port=0, num_cpus=CPUS, num_gpus=0)
+        cluster, _ = local.up(options, local.state_folder(), repo)
+        env = cluster.head_env() | cluster.client_env()
+    for name in ("INKRAY_CLUSTER", "TMPDIR"):
+        env.pop(name)
+    try:
+        yield RayCluster(cluster.address, cluster.dashboard_url, env)
+    finally:
+        local.down(home / "cluster")
+    assert mentioning(cluster.temp_dir) == {}
+
+
+def mentioning(text: str) -> dict[int, str]:
+    """The command line of every other process that has `text` in its command line or its environment."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            command = _content(entry / "cmdline")
+            if text in command or text in _content(entry / "environ"):
+                found[int(entry.name)] = command
+    return found
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""

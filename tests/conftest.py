@@ -1,0 +1,26 @@
+"""What every test can ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.clusters import ray_cluster as ray_cluster
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def measuring_data() -> Path:
+    """The folder of real data sets that the project is measured on but does not contain."""
+    folder = Path(os.environ.get("INKRAY_DATA") or REPO.parent / "shared" / "data").resolve()
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"no data for measuring: {folder} has no mnist folder (set INKRAY_DATA)")
+    return folder

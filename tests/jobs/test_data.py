@@ -1,0 +1,112 @@
+"""The job as a person runs it: its own process, its exit code, what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.corpora import Corpus, Split
+from pipelines.corpora.folders import write_folder
+
+# A proxy that nobody answers: every download fails at once, whatever network the machine has.
+OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": ""}
+
+Data = Callable[..., str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 100, (30, 28, 28)).astype(np.uint8)
+    write_folder(Corpus("x", Split(images, (np.arange(30) % 10).astype(np.uint8)), None), tmp_path / "digits")
+    return tmp_path / "digits"
+
+
+@pytest.fixture
+def data(repo: Path, tmp_path: Path) -> Data:
+    """Run the job and give what it says: on stdout when it works, on stderr when it must not."""
+
+    def run(*arguments: object, code: int = 0) -> str:
+        command = [sys.executable, str(repo / "jobs" / "data.py"), *map(str, arguments)]
+        environment = {**os.environ, **OFFLINE, "INKRAY_DATA": str(tmp_path / "data"), "COLUMNS": "100"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr if code else done.stdout
+
+    return run
+
+
+def test_the_file_runs_by_itself(repo: Path) -> None:
+    job = repo / "jobs" / "data.py"
+    assert os.access(job, os.X_OK)
+    assert job.read_text().startswith("#!/usr/bin/env python\n")
+
+
+@pytest.mark.parametrize("command", ["fetch", "convert", "preview", "stats"])
+def test_help_explains_every_option_with_an_example(data: Data, command: str) -> None:
+    text = data(command, "--help")
+    assert f"python jobs/data.py {command} " in text
+
+
+def test_convert_says_what_it_wrote_and_refuses_to_write_it_twice(data: Data, folder: Path) -> None:
+    arguments = ("convert", f"folder:{folder}", "idx:i.gz,l.gz")
+    assert data(*arguments) == "idx:i.gz,l.gz: 30 digits\n"
+    assert data(*arguments, code=2) == "error: i.gz exists already; choose another name or pass --overwrite.\n"
+    data(*arguments, "--overwrite")
+
+
+def test_stats_prints_a_table_and_writes_json(data: Data, folder: Path, tmp_path: Path) -> None:
+    table = data("stats", f"folder:{folder}", "--json", "stats.json")
+    assert "│ images      │           30 │" in table
+    numbers = json.loads((tmp_path / "stats.json").read_text())
+    assert numbers["corpus"] == f"folder:{folder}"
+    assert list(numbers["splits"]) == ["train"]
+    assert numbers["splits"]["train"]["per_class"] == [3] * 10
+    assert "Most pixels are bright" not in table
+    error = data("stats", f"folder:{folder}", "--json", "stats.json", code=2)
+    assert error == "error: stats.json exists already; choose another name or pass --overwrite.\n"
+
+
+def test_stats_warns_of_dark_ink_on_white(data: Data, tmp_path: Path) -> None:
+    white = Split(np.full((5, 28, 28), 250, np.uint8), np.zeros(5, np.uint8))
+    write_folder(Corpus("x", white, None), tmp_path / "white")
+    assert "Most pixels are bright: this looks like dark ink on white" in data("stats", f"folder:{tmp_path}/white")
+
+
+def test_preview_draws_a_png(data: Data, folder: Path, tmp_path: Path) -> None:
+    assert data("preview", f"folder:{folder}", "--out", "a.png", "--count", 20, "--seed", 3) == "a.png\n"
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    again = data("preview", f"folder:{folder}", "--out", "a.png", code=2)
+    assert again == "error: a.png exists already; choose another name or pass --overwrite.\n"
+    error = data("preview", f"folder:{folder}", "--out", "a.jpg", code=2)
+    assert error == "error: The preview is a PNG; give --out a name that ends in .png, not a.jpg.\n"
+
+
+def test_fetch_offline_says_where_to_put_the_files(data: Data, tmp_path: Path) -> None:
+    error = data("fetch", "mnist", code=1)
+    assert f"error: MNIST is not in {tmp_path}/data/mnist and could not be downloaded (" in error
+    assert error.endswith("or use `--corpus builtin`.\n")
+
+
+def test_fetch_knows_its_names(data: Data) -> None:
+    error = "error: There is no corpus to fetch 'mnits'; known: mnist. Did you mean 'mnist'?\n"
+    assert data("fetch", "mnits", code=2) == error
+
+
+def test_broken_data_is_one_sentence_and_exit_1(data: Data, folder: Path) -> None:
+    (folder / "train" / "00000007.png").write_bytes(b"no")
+    expected = f"error: {folder}/train/00000007.png: this is not a PNG image.\n"
+    assert data("stats", f"folder:{folder}", code=1) == expected
+
+
+def test_a_broken_spec_is_one_sentence_and_exit_2(data: Data) -> None:
+    expected = "error: The corpus 'idx:only-one' is not complete; write idx:IMAGES,LABELS.\n"
+    assert data("stats", "idx:only-one", code=2) == expected

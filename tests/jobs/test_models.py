@@ -1,0 +1,73 @@
+"""The command line of the model store, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.model_store import ModelStore
+from tests.stores import network
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    store = ModelStore(tmp_path / "store")
+    for _ in range(2):
+        store.publish("ink", network(tmp_path / "files"), {"metrics": {"test": 0.995}})
+    return tmp_path / "store"
+
+
+def models(repo: Path, *arguments: object, store: Path | str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, repo / "jobs" / "models.py", *map(str, arguments)],
+        env={**os.environ, "INKRAY_STORE": str(store), "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_versions_are_aliased_listed_and_shown(repo: Path, place: Path) -> None:
+    aliased = models(repo, "alias", "ink:1", "production", store=place)
+    assert (aliased.returncode, aliased.stdout) == (0, "ink:production is now ink:1\n")
+    listed = models(repo, "list", store=place)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in listed.stdout.splitlines() if "ink:" in line]
+    created = [version.manifest["created"] for version in ModelStore(place).versions("ink")]
+    assert rows == [["ink:1", "production", created[0], "2", "17 bytes"], ["ink:2", "", created[1], "2", "17 bytes"]]
+    shown = models(repo, "show", "ink:production", store=place)
+    assert json.loads(shown.stdout) == ModelStore(place).resolve("ink:1").manifest
+
+
+def test_verify_exits_1_and_names_what_changed(repo: Path, place: Path) -> None:
+    fine = models(repo, "verify", "ink:1", store=place)
+    assert (fine.returncode, fine.stdout) == (0, "ink:1: 2 files, every byte as published\n")
+    (place / "ink/1/model.onnx").write_text("the netwosk")
+    changed = models(repo, "verify", "ink:1", store=place)
+    assert (changed.returncode, changed.stdout) == (1, "")
+    assert changed.stderr == f"error: ink:1 in the store {place} is not as it was published: model.onnx.\n"
+    assert models(repo, "verify", "ink", store=place).returncode == 0
+
+
+def test_an_empty_store_says_so(repo: Path, tmp_path: Path) -> None:
+    listed = models(repo, "list", "--store", tmp_path / "new", store="unused")
+    assert (listed.returncode, listed.stdout) == (0, f"The model store {tmp_path / 'new'} holds no model.\n")
+
+
+def test_a_mistyped_name_exits_2_with_one_sentence(repo: Path, place: Path) -> None:
+    missing = models(repo, "show", "inc", store=place)
+    assert missing.returncode == 2
+    assert missing.stderr == (
+        f"error: There is no model in the store {place} called 'inc'; known: ink. Did you mean 'ink'?\n"
+    )
+
+
+def test_it_is_a_program_with_help_for_every_command(repo: Path) -> None:
+    assert os.access(repo / "jobs" / "models.py", os.X_OK)
+    for command in ("list", "show", "verify", "alias"):
+        shown = models(repo, command, "--help", store="unused")
+        assert shown.returncode == 0
+        assert f"python jobs/models.py {command}" in shown.stdout

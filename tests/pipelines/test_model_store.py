@@ -1,0 +1,249 @@
+"""Versions are whole or do not exist, are found by name, number and alias, and never change under a reader."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import StoreError, UnknownName, UsageError
+from pipelines.model_store import ModelStore
+from pipelines.model_version import Version
+from tests.stores import network, refusal, tree, write
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return network(tmp_path / "files")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(place: Path) -> ModelStore:
+    return ModelStore(place)
+
+
+# Publishing and finding
+
+
+def test_a_version_is_found_by_its_name_number_and_alias(store: ModelStore, files: Path) -> None:
+    first = store.publish("ink", files, {"classes": ["0", "1"]})
+    second = store.publish("ink", files, {})
+    store.set_alias("ink", "production", 1)
+    assert (first.reference, second.reference) == ("ink:1", "ink:2")
+    assert store.resolve("ink:1") == store.resolve("ink:production") == first
+    assert store.resolve("ink") == store.resolve("ink:latest") == second
+    assert store.versions("ink") == [first, second]
+    assert store.names() == ["ink"]
+    assert store.aliases("ink") == {"production": 1}
+
+
+def test_the_manifest_describes_every_file(store: ModelStore, files: Path, place: Path) -> None:
+    version = store.publish("ink", files, {"metrics": {"test": 0.995}})
+    manifest = json.loads((place / "ink/1/manifest.json").read_text())
+    assert manifest == version.manifest
+    assert manifest.pop("created").endswith("+00:00")
+    assert manifest == {
+        "format": 1,
+        "name": "ink",
+        "version": 1,
+        "metrics": {"test": 0.995},
+        "files": {
+            "model.onnx": {"sha256": "5449709e1c519649d4e02ce1023ab7806adeacb20b1ebdbd70fb9a8abeeea01e", "size": 11},
+            "plans/a.plan": {"sha256": "a27fa2bacd5796b82680016a6b8865a616a9e4f6b6a198d3776ddc07536e3158", "size": 6},
+        },
+    }
+    assert tree(place) == {"ink/1/manifest.json", "ink/1/model.onnx", "ink/1/plans/a.plan"}
+
+
+def test_a_local_version_is_its_own_folder(store: ModelStore, files: Path, place: Path) -> None:
+    assert store.fetch(store.publish("ink", files, {})) == place / "ink/1"
+
+
+def test_numbers_are_counted_not_spelled(store: ModelStore, files: Path) -> None:
+    for _ in range(10):
+        store.publish("ink", files, {})
+    assert store.resolve("ink").number == 10
+
+
+def test_the_default_store_is_named_by_the_environment(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INKRAY_STORE", str(place))
+    assert str(ModelStore.default()) == str(place)
+    monkeypatch.setenv("INKRAY_STORE", "")
+    monkeypatch.delenv("INKRAY_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(place.parent))
+    assert str(ModelStore.default()) == str(place.parent / "inkray" / "store")
+
+
+# What does not exist
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text((folder / "manifest.json").read_text()[:-40]),
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+        lambda folder: (folder / "manifest.json").write_text('{"name": "ink", "version": 2, "files": {}}'),
+        lambda folder: (folder / "manifest.json").write_bytes((folder.parent / "1" / "manifest.json").read_bytes()),
+        lambda folder: (folder / "model.onnx").unlink(),
+        lambda folder: (folder / "model.onnx").write_text("the netw"),
+    ],
+    ids=["no manifest", "truncated", "not a dict", "keys missing", "another's", "file missing", "file cut short"],
+)
+def test_a_folder_without_a_valid_manifest_does_not_exist(
+    store: ModelStore, files: Path, place: Path, spoil: Callable[[Path], None]
+) -> None:
+    first = store.publish("ink", files, {})
+    store.publish("ink", files, {})
+    spoil(place / "ink/2")
+    assert store.versions("ink") == [first]
+    assert store.resolve("ink") == first
+    assert refusal(UnknownName, lambda: store.resolve("ink:2")) == (
+        f"There is no complete version or alias of ink in the store {place} called '2'; known: 1."
+    )
+    assert store.publish("ink", files, {}).number == 3
+
+
+def test_an_unknown_model_names_the_known_ones(store: ModelStore, files: Path, place: Path) -> None:
+    unknown = f"There is no model in the store {place} called"
+    assert refusal(UnknownName, lambda: store.resolve("ink")) == f"{unknown} 'ink'; known: none."
+    store.publish("ink", files, {})
+    for ask in (lambda: store.resolve("inc:1"), lambda: store.versions("inc"), lambda: store.set_alias("inc", "a", 1)):
+        assert refusal(UnknownName, ask) == f"{unknown} 'inc'; known: ink. Did you mean 'ink'?"
+
+
+def test_an_unknown_version_names_the_known_ones(store: ModelStore, files: Path, place: Path) -> None:
+    store.publish("ink", files, {})
+    store.set_alias("ink", "production", 1)
+    unknown = f"There is no version or alias of ink in the store {place} called"
+    assert refusal(UnknownName, lambda: store.resolve("ink:7")) == f"{unknown} '7'; known: 1, production."
+    assert refusal(UnknownName, lambda: store.resolve("ink:prodution")) == (
+        f"{unknown} 'prodution'; known: 1, production. Did you mean 'production'?"
+    )
+    assert refusal(UnknownName, lambda: store.set_alias("ink", "staging", 2)) == (
+        f"{unknown} '2'; known: 1, production."
+    )
+
+
+# Names and aliases
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "/etc", "ink\n", "tinté", "a b"])
+def test_a_name_cannot_leave_the_store(store: ModelStore, files: Path, place: Path, name: str) -> None:
+    store.publish("ink", files, {})
+    before = tree(place.parent)
+    rest = "will not do: use letters, digits, '-', '_' and '.', a letter or digit first."
+    for ask in (lambda: store.publish(name, files, {}), lambda: store.resolve(name), lambda: store.versions(name)):
+        assert refusal(UsageError, ask) == f"The model name {name!r} {rest}"
+    for ask in (lambda: store.set_alias("ink", name, 1), lambda: store.resolve(f"ink:{name}")):
+        assert refusal(UsageError, ask) == f"The alias {name!r} {rest}"
+    assert tree(place.parent) == before
+
+
+@pytest.mark.parametrize("alias", ["3", "007", "latest"])
+def test_an_alias_is_not_what_already_has_a_meaning(store: ModelStore, files: Path, alias: str) -> None:
+    store.publish("ink", files, {})
+    assert refusal(UsageError, lambda: store.set_alias("ink", alias, 1)) == (
+        f"{alias!r} cannot be an alias: a number names a version, 'latest' the highest one."
+    )
+
+
+def test_an_alias_is_always_one_of_its_values(store: ModelStore, files: Path) -> None:
+    for _ in range(2):
+        store.publish("ink", files, {})
+    store.set_alias("ink", "production", 1)
+    enough = threading.Event()
+
+    def move() -> None:
+        turn = 0
+        while not enough.is_set():
+            turn += 1
+            store.set_alias("ink", "production", 1 + turn % 2)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        seen = [store.resolve("ink:production").number for _ in range(400)]
+    finally:
+        enough.set()
+        mover.join()
+    assert set(seen) == {1, 2}
+
+
+def test_an_alias_of_a_lost_version_says_so(store: ModelStore, files: Path, place: Path) -> None:
+    store.publish("ink", files, {})
+    store.set_alias("ink", "production", 1)
+    (place / "ink/1/manifest.json").unlink()
+    assert refusal(StoreError, lambda: store.resolve("ink:production")) == (
+        f"ink:production stands for ink:1, which is not in the store {place}: set it again."
+    )
+    (place / "ink/aliases/production").write_text("")
+    assert refusal(StoreError, lambda: store.resolve("ink:production")) == (
+        f"{place}/ink/aliases/production holds no number: set the alias again."
+    )
+
+
+# Bytes
+
+
+def test_verify_names_what_changed_is_missing_or_slipped_in(store: ModelStore, files: Path, place: Path) -> None:
+    write(files, {"card.md": "a card"})
+    version = store.publish("ink", files, {})
+    assert store.verify(version) == []
+    write(place / "ink/1", {"model.onnx": "the netwosk"})
+    assert store.verify(version) == ["model.onnx"]
+    (place / "ink/1/card.md").unlink()
+    write(place / "ink/1", {"plans/b.plan": "?"})
+    assert store.verify(version) == ["card.md", "model.onnx", "plans/b.plan"]
+
+
+# Adding files to a version
+
+
+def test_files_are_added_and_the_old_manifest_still_holds(store: ModelStore, files: Path, tmp_path: Path) -> None:
+    old = store.publish("ink", files, {"parity": {}, "classes": ["0"]})
+    more = write(tmp_path / "more", {"model.fp16.onnx": "half", "model.onnx": "the network"})
+    new = store.add_files(old, more, {"parity": {"openvino": 1e-4}})
+    assert new == store.resolve("ink:1")
+    assert new.manifest == {
+        **old.manifest,
+        "parity": {"openvino": 1e-4},
+        "files": {**old.files, "model.fp16.onnx": new.files["model.fp16.onnx"]},
+    }
+    assert store.verify(new) == []
+    assert store.verify(old) == ["model.fp16.onnx"]
+
+
+def test_two_who_add_from_the_same_old_version_both_count(store: ModelStore, files: Path, tmp_path: Path) -> None:
+    old = store.publish("ink", files, {})
+    store.add_files(old, write(tmp_path / "a", {"a": "a"}), {"first": 1})
+    both = store.add_files(old, write(tmp_path / "b", {"b": "b"}), {"second": 2})
+    assert both.files.keys() == {"model.onnx", "plans/a.plan", "a", "b"}
+    assert (both.manifest["first"], both.manifest["second"]) == (1, 2)
+
+
+def test_a_published_file_keeps_its_content(store: ModelStore, files: Path, place: Path, tmp_path: Path) -> None:
+    version = store.publish("ink", files, {})
+    before = tree(place)
+    other = write(tmp_path / "other", {"a": "new", "model.onnx": "THE network"})
+    assert refusal(StoreError, lambda: store.add_files(version, other, {})) == (
+        f"ink:1 already has another model.onnx: rename {other / 'model.onnx'}, or publish a new version."
+    )
+    assert tree(place) == before
+    assert store.resolve("ink:1") == version
+
+
+def test_files_are_not_added_to_a_version_that_does_not_exist(store: ModelStore, files: Path, place: Path) -> None:
+    version = store.publish("ink", files, {})
+    assert refusal(UnknownName, lambda: store.add_files(Version("ink", 9, version.manifest), files, {})) == (
+        f"There is no version or alias of ink in the store {place} called '9'; known: 1."
+    )
+    assert store.publish("ink", files, {}).number == 2
