@@ -29,7 +29,8 @@ class Scores:
     accepted_above: float
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For JSON, which has no NaN: the accuracy of a class that was not there is None."""
+        return asdict(self) | {"per_class": [share if share == share else None for share in self.per_class]}
 
     def sentence(self) -> str:
         low, high = self.interval

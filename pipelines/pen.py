@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 Point = tuple[float, float]
 Stroke = list[Point]
 
-# Each style is a list of strokes; a stroke is a smooth curve through its points, x to the right and y down in a
-# unit box. Where the pen turns sharply a new stroke starts at the same point.
+# A stroke is a smooth curve through its points, x to the right and y down in a unit box. Where the pen turns sharply
+# a new stroke starts at the same point.
+OVAL = [(0.5, 0), (0.15, 0.2), (0.05, 0.55), (0.2, 0.9), (0.5, 1), (0.8, 0.85), (0.95, 0.5), (0.8, 0.12), (0.5, 0)]
+LOOPED_TWO = [
+    (0.1, 0.25),
+    (0.4, 0),
+    (0.8, 0.2),
+    (0.6, 0.6),
+    (0.2, 0.95),
+    (0.1, 0.85),
+    (0.25, 0.78),
+    (0.5, 0.92),
+    (0.9, 1),
+]
+HOOK = [(0.75, 0.02), (0.35, 0.25), (0.1, 0.65), (0.25, 0.95), (0.6, 1)]
+BOWL = [(0.85, 0.78), (0.65, 0.55), (0.3, 0.58), (0.13, 0.75)]
+UPPER_BOWL = [(0.5, 0.48), (0.2, 0.3), (0.25, 0.07), (0.5, 0), (0.78, 0.1), (0.75, 0.32), (0.5, 0.48)]
+LOWER_BOWL = [(0.15, 0.7), (0.2, 0.93), (0.5, 1), (0.82, 0.9), (0.8, 0.68), (0.5, 0.48)]
+LOOP = [(0.85, 0.25), (0.6, 0.5), (0.25, 0.45), (0.12, 0.22), (0.35, 0.02), (0.7, 0.03), (0.85, 0.25)]
+
+# The hands that write each digit: a list of strokes each.
 STYLES: dict[int, list[list[Stroke]]] = {
     0: [
-        [[(0.5, 0), (0.15, 0.2), (0.05, 0.55), (0.2, 0.9), (0.5, 1), (0.8, 0.85), (0.95, 0.5), (0.8, 0.12), (0.5, 0)]],
-        [
-            [(0.5, 0), (0.15, 0.2), (0.05, 0.55), (0.2, 0.9), (0.5, 1), (0.8, 0.85), (0.95, 0.5), (0.8, 0.12), (0.5, 0)],
-            [(0.85, 0.08), (0.15, 0.92)],
-        ],
+        [OVAL],
+        [OVAL, [(0.85, 0.08), (0.15, 0.92)]],
     ],
     1: [
         [[(0.5, 0), (0.5, 1)]],
@@ -26,7 +43,7 @@ STYLES: dict[int, list[list[Stroke]]] = {
     ],
     2: [
         [[(0.1, 0.25), (0.3, 0.03), (0.65, 0.03), (0.85, 0.25), (0.65, 0.55), (0.1, 1)], [(0.1, 1), (0.9, 0.98)]],
-        [[(0.1, 0.25), (0.4, 0), (0.8, 0.2), (0.6, 0.6), (0.2, 0.95), (0.1, 0.85), (0.25, 0.78), (0.5, 0.92), (0.9, 1)]],
+        [LOOPED_TWO],
     ],
     3: [
         [
@@ -50,31 +67,15 @@ STYLES: dict[int, list[list[Stroke]]] = {
             [(0.18, 0.45), (0.55, 0.38), (0.88, 0.62), (0.75, 0.92), (0.4, 1), (0.1, 0.88)],
         ],
     ],
-    6: [
-        [
-            [(0.75, 0.02), (0.35, 0.25), (0.1, 0.65), (0.25, 0.95), (0.6, 1)]
-            + [(0.85, 0.78), (0.65, 0.55), (0.3, 0.58), (0.13, 0.75)]
-        ],
-    ],
+    6: [[HOOK + BOWL]],
     7: [
         [[(0.1, 0.03), (0.9, 0.03)], [(0.9, 0.03), (0.45, 1)]],
         [[(0.1, 0.03), (0.9, 0.03)], [(0.9, 0.03), (0.45, 1)], [(0.3, 0.5), (0.85, 0.5)]],
     ],
-    8: [
-        [
-            [(0.5, 0.48), (0.2, 0.3), (0.25, 0.07), (0.5, 0), (0.78, 0.1), (0.75, 0.32), (0.5, 0.48)]
-            + [(0.15, 0.7), (0.2, 0.93), (0.5, 1), (0.82, 0.9), (0.8, 0.68), (0.5, 0.48)]
-        ],
-    ],
+    8: [[UPPER_BOWL + LOWER_BOWL]],
     9: [
-        [
-            [(0.85, 0.25), (0.6, 0.5), (0.25, 0.45), (0.12, 0.22), (0.35, 0.02), (0.7, 0.03), (0.85, 0.25)],
-            [(0.85, 0.25), (0.75, 1)],
-        ],
-        [
-            [(0.85, 0.25), (0.6, 0.5), (0.25, 0.45), (0.12, 0.22), (0.35, 0.02), (0.7, 0.03), (0.85, 0.25)],
-            [(0.85, 0.25), (0.85, 0.7), (0.65, 0.97), (0.2, 0.95)],
-        ],
+        [LOOP, [(0.85, 0.25), (0.75, 1)]],
+        [LOOP, [(0.85, 0.25), (0.85, 0.7), (0.65, 0.97), (0.2, 0.95)]],
     ],
 }
 
@@ -124,7 +125,7 @@ def draw_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
     return _centred(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), random)
 
 
-def _centred(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+def _centred(image: MatLike, random: np.random.Generator) -> NDArray[np.uint8]:
     mass = cv2.moments(image)
     offset = (SIDE - 1) / 2 - np.array([mass["m10"], mass["m01"]]) / max(mass["m00"], 1)
     offset += random.normal(0, 0.3, 2)

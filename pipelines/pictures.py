@@ -70,12 +70,15 @@ def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_], path:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], "--", color=INK, alpha=0.4, lw=1)
     used = [index for index in range(CALIBRATION_BINS) if (bins == index).any()]
-    x = [confidence[bins == index].mean() for index in used]
-    y = [right[bins == index].mean() for index in used]
-    axes.plot(x, y, "o-", color=FIRST)
-    for index, across, up in zip(used, x, y, strict=True):
-        count = int((bins == index).sum())
-        axes.annotate(f"{count}", (across, up), textcoords="offset points", xytext=(5, -9), fontsize=7)
+    counts = np.array([(bins == index).sum() for index in used])
+    x = np.array([confidence[bins == index].mean() for index in used])
+    y = np.array([right[bins == index].mean() for index in used])
+    # A handful of images says nothing of its bin: such a point is drawn faint and outside the line.
+    telling = counts >= 10
+    axes.plot(x[telling], y[telling], "o-", color=FIRST)
+    axes.plot(x[~telling], y[~telling], "o", color=FIRST, alpha=0.3)
+    for count, across, up in zip(counts, x, y, strict=True):
+        axes.annotate(f"{count}", (across, up), textcoords="offset points", xytext=(6, -9), fontsize=7)
     axes.set_xlim(0, 1.06)
     axes.set_ylim(0, 1.06)
     axes.set_ylabel("share right")
@@ -86,24 +89,31 @@ def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_], path:
 def gallery(images: NDArray[np.uint8], captions: list[str], title: str, path: Path, columns: int = 8) -> None:
     """Digits with a caption under each; with none at all, the title stands alone."""
     rows = max(1, -(-len(images) // columns))
-    figure = Figure(figsize=(columns * 1.15, rows * 1.45 + 0.4), layout="constrained")
+    lines = max((caption.count("\n") + 1 for caption in captions), default=1)
+    figure = Figure(figsize=(columns * 1.15, rows * (1.05 + 0.2 * lines) + 0.4), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
-        axes.set_axis_off()
+        axes.spines[:].set_visible(False)
+        axes.set_xticks([])
+        axes.set_yticks([])
     for axes, image, caption in zip(grid, images, captions, strict=False):
         axes.imshow(255 - image, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(caption, fontsize=9, y=-0.22, color=INK)
+        axes.set_xlabel(caption, fontsize=9, labelpad=2, color=INK)
     _save(figure, path)
 
 
 def misreadings(
-    images: NDArray[np.uint8], labels: NDArray[np.integer], probabilities: NDArray[np.float32], path: Path, limit: int = 40
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    probabilities: NDArray[np.float32],
+    path: Path,
+    limit: int = 40,
 ) -> None:
     """The surest mistakes first: those are the ones no threshold would have stopped."""
     read, confidence = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(read != labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    captions = [f"{labels[k]} read {read[k]}\n{confidence[k]:.1%}" for k in wrong[:limit]]
+    captions = [f"{labels[k]} read {read[k]}\n{confidence[k] * 100:.1f} %" for k in wrong[:limit]]
     shown = f", the surest {limit} shown" if len(wrong) > limit else ""
     gallery(images[wrong[:limit]], captions, f"{len(wrong)} of {len(labels)} misread{shown}", path)

@@ -54,11 +54,17 @@ def describe(trained: Trained, options: TrainingOptions, corpus: Corpus, scores:
 
 def git_commit() -> str | None:
     """The commit this code stands at; none where it was installed without its history."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        # An installed copy may lie in the folder of another project, whose commit is not ours.
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("rev-parse", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def card(name: str, manifest: dict[str, Any]) -> str:
@@ -66,8 +72,8 @@ def card(name: str, manifest: dict[str, Any]) -> str:
     lines = [
         f"# {name}",
         "",
-        f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {data['train']['images']:,} images "
-        f"of `{data['corpus']}`; epoch {manifest['best_epoch']} read the held-back validation images best "
+        f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {data['train']['images']:,} "
+        f"images of `{data['corpus']}`; epoch {manifest['best_epoch']} read the held-back validation images best "
         f"({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
         "",
         "It takes 28x28 pixels, uint8, ink bright on dark, one digit in the middle of each image, "

@@ -8,12 +8,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
+from ray._private import ray_constants
 
 from pipelines.errors import ClusterError
 
-QUIET = {"logging_level": "ERROR", "log_to_driver": False}
+QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 
 
 @contextmanager
@@ -47,6 +49,10 @@ def _connected(address: str) -> Iterator[None]:
 @contextmanager
 def _embedded() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="inkray-")
+    # Without this Ray takes the network card's address in place of the loopback it is told: the variable speaks to its
+    # processes, the constant to this one, which read the variable when ray was imported.
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
     # Ray asks for a token unless RAY_AUTH_MODE says otherwise. With one made for this process alone it writes no token
     # file, which would change how the next cluster on this machine starts.
     os.environ.update(RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")

@@ -1,4 +1,4 @@
-"""The corpus that comes with the installation: digits drawn by the pen of `pipelines.pen`, the same on every machine."""
+"""The corpus that comes with the installation: digits drawn by `pipelines.pen`, the same on every machine."""
 
 from __future__ import annotations
 

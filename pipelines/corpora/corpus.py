@@ -33,8 +33,8 @@ class Split:
 
     def fingerprint(self) -> str:
         """The same pixels and labels in the same order, wherever they came from, have the same fingerprint."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images))
-        digest.update(np.ascontiguousarray(self.labels))
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
 

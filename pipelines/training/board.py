@@ -7,7 +7,6 @@ from typing import Any
 import ray
 
 
-@ray.remote(num_cpus=0)
 class Board:
     def __init__(self) -> None:
         self._events: list[dict[str, Any]] = []
@@ -28,3 +27,7 @@ class Board:
 
     def stopped(self) -> str | None:
         return self._stop
+
+
+def start_board() -> Any:
+    return ray.remote(num_cpus=0)(Board).remote()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -38,6 +37,7 @@ def load_reader(folder: Path) -> Reader:
         reader.load_state_dict(saved["weights"])
     except FileNotFoundError as error:
         raise DataError(f"{folder} holds no {WEIGHTS}, so there are no weights to load.") from error
-    except (RuntimeError, KeyError, EOFError, ValueError, OSError, UnpicklingError) as error:
-        raise DataError(f"{path} is damaged or is not a checkpoint of inkray: {error}") from error
+    except Exception as error:
+        # Foreign bytes make torch fail in a dozen ways, with advice that would have the file executed.
+        raise DataError(f"{path} is damaged or is not a checkpoint of inkray; take another copy of it.") from error
     return reader.eval()

@@ -44,6 +44,7 @@ class Display:
             f"epoch {row['epoch']}/{self._epochs}  loss {row['train_loss']:.4f}  validation loss {row['val_loss']:.4f}"
             f"{self._accuracy}  {row['images_per_second']:,.0f} images/s",
             highlight=False,
+            soft_wrap=True,
         )
         for name in ("train_loss", "val_loss", "val_accuracy", "images_per_second"):
             self._writer.add_scalar(name, row[name], row["epoch"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class Learner:
     ) -> None:
         self.options = options
         self.device = device
-        self.reader = reader.to(device, memory_format=torch.channels_last)
+        self.reader = reader.to(device).to(memory_format=torch.channels_last)
         # The average starts as a copy, so it is made before the model is wrapped for several workers.
         averaging = get_ema_multi_avg_fn(options.ema)
         self.average = AveragedModel(self.reader, multi_avg_fn=averaging, use_buffers=True) if options.ema else None
@@ -52,7 +52,7 @@ class Learner:
     @property
     def judged(self) -> Reader:
         """The model whose reading counts: the average where there is one."""
-        return self.average.module if self.average else self.reader
+        return cast(Reader, self.average.module) if self.average else self.reader
 
     @contextmanager
     def _precision(self) -> Iterator[None]:

@@ -104,7 +104,8 @@ class Worker:
             if self.rank == 0 and time.perf_counter() - posted > POST_EVERY:
                 posted = time.perf_counter()
                 speed = (step + 1) * self.options.batch / (posted - started)
-                self._post({"kind": "step", "epoch": epoch, "step": step + 1, "loss": float(losses[-1]), "speed": speed})
+                loss = float(losses[-1])
+                self._post({"kind": "step", "epoch": epoch, "step": step + 1, "loss": loss, "speed": speed})
         return float(self._sum(torch.stack(losses).mean()[None])[0] / self.workers)
 
     def _sum(self, values: Tensor) -> Tensor:
@@ -166,8 +167,8 @@ class Worker:
 
 def check_same_weights(reader: Reader, epoch: int) -> None:
     """Workers whose weights differ no longer train one model: better no result than a wrong one."""
-    digest = torch.stack([p.detach().double().abs().sum() for p in reader.parameters()])
-    lowest, highest = digest.clone(), digest.clone()
+    weights = torch.cat([parameter.detach().flatten() for parameter in reader.parameters()])
+    lowest, highest = weights.clone(), weights.clone()
     distributed.all_reduce(lowest, distributed.ReduceOp.MIN)
     distributed.all_reduce(highest, distributed.ReduceOp.MAX)
     if not torch.equal(lowest, highest):

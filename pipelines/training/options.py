@@ -54,7 +54,7 @@ class TrainingOptions:
         ]
         for name, value, sensible, expected in rules:
             if not sensible:
-                raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
+                raise UsageError(f"--{name} is {value:.12g}; it must be {expected}.")
 
 
 def learning_rate_at(options: TrainingOptions, step: int, steps: int) -> float:

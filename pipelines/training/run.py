@@ -21,7 +21,7 @@ from pipelines.corpora.corpus import Corpus, Split
 from pipelines.errors import TrainingError, UsageError
 from pipelines.ray_session import check_room
 from pipelines.training import checkpoint
-from pipelines.training.board import Board
+from pipelines.training.board import start_board
 from pipelines.training.data import check_batch, hold_back
 from pipelines.training.display import Display
 from pipelines.training.loop import Plan, work
@@ -54,30 +54,43 @@ class Trained:
 
 def open_run(folder: Path, options: TrainingOptions, resume: bool) -> None:
     """Take the run's folder, or say why not: a name is one run, which is never continued unasked."""
-    told = folder / OPTIONS
-    if resume:
-        _check_resumable(folder, options)
-    elif told.exists():
+    try:
+        if resume:
+            _check_resumable(folder, options)
+        else:
+            _begin(folder, options)
+    except OSError as error:
+        raise UsageError(
+            f"The run's folder {folder} cannot be written: {error.strerror}; name another --runs."
+        ) from error
+
+
+def _begin(folder: Path, options: TrainingOptions) -> None:
+    if (folder / OPTIONS).exists():
         state = "is finished" if (folder / RESULT).exists() else "was begun and can go on with --resume"
         raise UsageError(f"The run {folder.name!r} in {folder.parent} {state}; give another --name to start anew.")
-    else:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            told.write_text(json.dumps(asdict(options), indent=2))
-        except OSError as error:
-            raise UsageError(f"The run's folder {folder} cannot be written: {error.strerror}; name another --runs.") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / OPTIONS, asdict(options))
 
 
 def _check_resumable(folder: Path, options: TrainingOptions) -> None:
+    run = f"run {folder.name!r}"
     if not (folder / OPTIONS).exists():
-        raise UsageError(f"There is no run {folder.name!r} in {folder.parent} to resume; leave --resume out to start it.")
+        raise UsageError(f"There is no {run} in {folder.parent} to resume; leave --resume out to start it.")
     if (folder / RESULT).exists():
-        raise UsageError(f"The run {folder.name!r} in {folder.parent} is finished: there is nothing to resume.")
+        raise UsageError(f"The {run} in {folder.parent} is finished: there is nothing to resume.")
     before = json.loads((folder / OPTIONS).read_text())
     for name, value in asdict(options).items():
         if value != before.get(name):
             flag = name.replace("_", "-")
-            raise UsageError(f"--{flag} is {value}, but the run {folder.name!r} began with {before.get(name)}; resume it so.")
+            raise UsageError(f"--{flag} is {value}, but the {run} began with {before.get(name)}; resume it so.")
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all, since a run may be killed at any moment."""
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(json.dumps(content, indent=2))
+    draft.replace(path)
 
 
 def train(options: TrainingOptions, corpus: Corpus, crew: Crew, folder: Path, console: Console) -> Trained:
@@ -85,7 +98,7 @@ def train(options: TrainingOptions, corpus: Corpus, crew: Crew, folder: Path, co
     training, held = hold_back(corpus.train, options.validation, options.seed)
     check_batch(options.batch, crew.workers, len(training))
     check_room(crew.workers, crew.cpus, crew.gpus)
-    board = Board.remote()
+    board = start_board()
     steps = len(training) // options.batch
     plan = Plan(
         options=options,
@@ -154,7 +167,7 @@ def _watching(board: Any, display: Display) -> Iterator[None]:
 def _finish(result: Result, folder: Path, stopped: str | None) -> Trained:
     if stopped:
         raise TrainingError(stopped)
-    if result.checkpoint is None:
+    if result.checkpoint is None or not result.best_checkpoints:
         raise TrainingError(f"The run in {folder} ended without a checkpoint.")
     with result.checkpoint.as_directory() as last:
         history = checkpoint.load_history(Path(last))
@@ -165,10 +178,8 @@ def _finish(result: Result, folder: Path, stopped: str | None) -> Trained:
 
 
 def finish_run(folder: Path, numbers: dict[str, Any]) -> None:
-    """The mark of a finished run, written last and whole."""
-    draft = folder / f".{RESULT}"
-    draft.write_text(json.dumps(numbers, indent=2))
-    draft.replace(folder / RESULT)
+    """The mark of a finished run, written last."""
+    _write_json(folder / RESULT, numbers)
 
 
 def new_name(network: str, corpus: str) -> str:

@@ -1,0 +1,32 @@
+#!/usr/bin/env python
+"""Measure inkray's speed against named rivals, in one run on the same cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, configure, subcommand
+
+from jobs._cli import run
+from jobs.benches.reading import ReadBench
+from jobs.benches.training import TrainBench
+
+
+@configure(OmitArgPrefixes, OmitSubcommandPrefixes)
+@dataclass(frozen=True)
+class Bench:
+    """Measure speed as a ratio against named rivals, in one run on the same cores.
+
+    python jobs/bench.py train
+    """
+
+    bench: Annotated[TrainBench, subcommand("train")] | Annotated[ReadBench, subcommand("read")]
+
+
+def main(options: Bench) -> None:
+    options.bench.run()
+
+
+if __name__ == "__main__":
+    run(Bench, main)

@@ -1,0 +1,68 @@
+#!/usr/bin/env python
+"""What inkray does, in a minute and without data: train on built-in digits, then show what was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.columns import Columns
+from rich.console import Console
+from rich.text import Text
+
+from jobs import train
+from jobs._cli import run
+from pipelines import pictures, places
+from pipelines.corpora.builtin import load_builtin
+from pipelines.evaluation import read_probabilities
+from pipelines.model_store import ModelStore
+from pipelines.training.checkpoint import load_reader
+
+MODEL = "demo"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Train a small reader on built-in digits and show what it reads.
+
+    python jobs/demo.py
+    """
+
+    epochs: int = 4
+    """Epochs of the training; one takes a few seconds."""
+    show: int = 12
+    """How many test digits are shown on the terminal."""
+
+
+def main(options: Demo) -> None:
+    console = Console()
+    console.rule("training a reader on 12,000 built-in digits", align="left")
+    train.main(train.Train(corpus="builtin", network="ink", epochs=options.epochs, model=MODEL))
+    store = ModelStore.default()
+    version = store.resolve(MODEL)
+    reader, digits = load_reader(store.fetch(version)), load_builtin().test
+    assert digits is not None
+    probabilities = read_probabilities(reader, digits.images)
+    read, confidence = probabilities.argmax(1), probabilities.max(1)
+    captions = [f"{label}, {sure * 100:.1f} %" for label, sure in zip(read, confidence, strict=True)]
+    console.rule(f"{version.reference} reads digits it has never seen", align="left")
+    shown = range(min(options.show, len(captions)))
+    console.print(Columns([_drawing(digits.images[k], captions[k]) for k in shown], padding=(1, 2)))
+    picture = places.home() / "demo.png"
+    pictures.gallery(digits.images[:64], captions[:64], f"{version.reference} on built-in test digits", picture)
+    console.print(f"64 of them as a picture: {picture}", highlight=False, soft_wrap=True)
+    console.print("Next: python jobs/train.py --help, python jobs/evaluate.py --help, README.md", highlight=False)
+
+
+def _drawing(image: NDArray[np.uint8], caption: str) -> Text:
+    """A digit in shades of ink: two rows of pixels in one of characters, which are twice as high as wide."""
+    middle = image[3:25, 4:24].astype(int)
+    pixels = (middle[::2] + middle[1::2]) // 2
+    shades = " ░▒▓█"
+    rows = ["".join(shades[min(4, value // 51)] for value in row) for row in pixels]
+    return Text("\n".join([*rows, caption.center(len(rows[0]))]), no_wrap=True)
+
+
+if __name__ == "__main__":
+    run(Demo, main)

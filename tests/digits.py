@@ -1,0 +1,30 @@
+"""Small splits and recipes that several tests learn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipelines.corpora.corpus import Split
+from pipelines.networks import Reader
+from pipelines.pen import draw_digits
+from pipelines.training.options import TrainingOptions
+
+
+def drawn(count: int, seed: int = 3) -> Split:
+    return Split(*draw_digits(count, seed))
+
+
+def tensors(split: Split) -> tuple[Tensor, Tensor]:
+    return torch.tensor(split.images), torch.tensor(split.labels).long()
+
+
+def plain(**changes: Any) -> TrainingOptions:
+    """A recipe without chance but for its seed: nothing is augmented, and fp32 is the same on every chip."""
+    return TrainingOptions(**{"augment": "none", "precision": "fp32", "batch": 64, **changes})
+
+
+def new_reader(network: str = "small") -> Reader:
+    return Reader(network, 10, mean=0.13, deviation=0.31)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines import errors
+from pipelines.errors import InkrayError, UnknownName, UsageError
+
+
+def test_only_a_usage_error_exits_2() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(kinds) == 7
+    for kind in kinds:
+        assert issubclass(kind, InkrayError)
+        assert kind.exit_code == (2 if issubclass(kind, UsageError) else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "message"),
+    [
+        ("lenet", ["mlp3", "lenet5"], "There is no network 'lenet'; known: lenet5, mlp3. Did you mean 'lenet5'?"),
+        ("zebra", ["mlp3", "lenet5"], "There is no network 'zebra'; known: lenet5, mlp3."),
+        ("zebra", [], "There is no network 'zebra'; known: none."),
+    ],
+)
+def test_an_unknown_name_is_told_the_known_ones(name: str, known: list[str], message: str) -> None:
+    # An iterator, since whoever asks may have no list at hand.
+    assert str(UnknownName("network", name, iter(known))) == message

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.corpora.builtin import load_builtin
+from pipelines.corpora.corpus import Corpus
+from pipelines.pen import STYLES, draw_digit, draw_digits
+
+
+@pytest.fixture(scope="module")
+def builtin() -> Corpus:
+    return load_builtin()
+
+
+def test_the_same_seed_draws_the_same_digits() -> None:
+    images, labels = draw_digits(40, seed=5)
+    again, labels_again = draw_digits(40, seed=5)
+    other, _ = draw_digits(40, seed=6)
+    assert np.array_equal(images, again)
+    assert np.array_equal(labels, labels_again)
+    assert not np.array_equal(images, other)
+
+
+def test_no_two_drawings_are_alike() -> None:
+    images, _ = draw_digits(200, seed=5)
+    assert len({image.tobytes() for image in images}) == 200
+
+
+def test_every_digit_is_drawn_equally_often_in_mixed_order() -> None:
+    images, labels = draw_digits(105, seed=0)
+    assert images.shape == (105, 28, 28)
+    assert images.dtype == labels.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [11] * 5 + [10] * 5
+    assert labels[:20].tolist() != (np.arange(20) % 10).tolist()
+
+
+def test_a_digit_is_20_pixels_in_its_longer_side(builtin: Corpus) -> None:
+    for image in builtin.train.images[:500]:
+        rows, columns = np.flatnonzero(image.max(1) > 32), np.flatnonzero(image.max(0) > 32)
+        assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22
+
+
+def test_a_digit_is_centred_by_mass(builtin: Corpus) -> None:
+    centres = [(m["m10"] / m["m00"], m["m01"] / m["m00"]) for m in map(cv2.moments, builtin.train.images[:500])]
+    assert np.abs(np.array(centres) - 13.5).max() < 1.5
+    assert np.abs(np.mean(centres, axis=0) - 13.5).max() < 0.1
+
+
+def test_the_ink_is_bright_within_an_almost_empty_border(builtin: Corpus) -> None:
+    images = np.concatenate([builtin.train.images, builtin.test.images]) if builtin.test else builtin.train.images
+    assert images.max((1, 2)).min() > 200
+    assert images[:, 1:-1, 1:-1].sum() > 0.999 * images.sum()
+    share_of_ink = (images > 127).mean((1, 2))
+    assert 0.02 < share_of_ink.min() < share_of_ink.max() < 0.45
+
+
+@pytest.mark.parametrize("digit", STYLES)
+def test_every_style_of_a_digit_is_drawn(digit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each style alone looks unlike every other of its digit, pen and hand being the same."""
+    styles, drawings = STYLES[digit], []
+    for style in styles:
+        monkeypatch.setitem(STYLES, digit, [style])
+        drawings.append(draw_digit(digit, np.random.default_rng(0)).tobytes())
+    assert len(set(drawings)) == len(styles)
+
+
+def test_builtin_stays_what_it_was(builtin: Corpus) -> None:
+    """Its numbers stand in manifests and in the README; whoever changes the pen changes them knowingly."""
+    assert builtin.test is not None
+    assert (len(builtin.train), len(builtin.test)) == (12_000, 2_000)
+    assert builtin.train.fingerprint() != builtin.test.fingerprint()
+    assert abs(builtin.train.images.mean() / 255 - 0.1422) < 0.02

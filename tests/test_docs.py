@@ -1,0 +1,62 @@
+"""The README's commands exist, with the options it gives them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+README = (REPO / "README.md").read_text()
+JOBS = sorted(path for path in (REPO / "jobs").glob("*.py") if not path.name.startswith("_"))
+COMMANDS = re.findall(
+    r"^(?:python|ray job submit .*?python) (jobs/\w+\.py|-m cluster\.local)(.*?)(?:  +#.*)?$", README, re.M
+)
+
+
+@cache
+def help_text(program: str, command: str) -> str:
+    words = [*program.split(), *([command] if command else []), "--help"]
+    done = subprocess.run([sys.executable, *words], cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("job", [path.name for path in JOBS if path.name not in ("demo.py", "bench.py")])
+def test_every_job_stands_in_the_readme(job: str) -> None:
+    assert f"jobs/{job}" in README
+
+
+@pytest.mark.parametrize(("program", "rest"), COMMANDS, ids=lambda part: part.strip())
+def test_every_command_of_the_readme_exists(program: str, rest: str) -> None:
+    words = rest.split()
+    command = words[0] if words and not words[0].startswith("-") else ""
+    text = help_text(program, command)
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"(^|\s){re.escape(option)}\b", text), f"{program} {command} has no {option}"
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(COMMANDS) >= 8
+
+
+def test_every_make_target_has_its_line_of_help() -> None:
+    done = subprocess.run(["make", "help"], cwd=REPO, capture_output=True, text=True, check=True)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [
+        "help",
+        "demo",
+        "setup",
+        "test",
+        "lint",
+        "bench",
+        "clean",
+    ]
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (REPO / target).exists(), target
