@@ -28,11 +28,11 @@ def small(classes: int) -> nn.Module:
 
 
 def small_dropout(classes: int) -> nn.Module:
-    """`small` with dropout after the second convolution and the dense layer."""
+    """`small` with dropout, as little as a net this narrow can afford: at one half it stays below 99 %."""
     return nn.Sequential(
         nn.Conv2d(1, 10, 5), nn.MaxPool2d(2), nn.ReLU(),
-        nn.Conv2d(10, 20, 5), nn.Dropout2d(0.5), nn.MaxPool2d(2), nn.ReLU(),
-        nn.Flatten(), nn.Linear(320, 50), nn.ReLU(), nn.Dropout(0.5), nn.Linear(50, classes),
+        nn.Conv2d(10, 20, 5), nn.Dropout2d(0.1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(320, 50), nn.ReLU(), nn.Dropout(0.25), nn.Linear(50, classes),
     )  # fmt: skip
 
 

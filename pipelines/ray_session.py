@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from ray._private import ray_constants
 from pipelines.errors import ClusterError
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+ANSWER_S = 5.0
 
 
 @contextmanager
@@ -34,8 +36,9 @@ def ray_session() -> Iterator[None]:
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
     try:
+        _knock(address)
         ray.init(address=address, **QUIET)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
             "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
@@ -44,6 +47,13 @@ def _connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Ray itself would ask a port where nobody listens for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
 
 
 @contextmanager
@@ -79,4 +89,5 @@ def check_room(workers: int, cpus: float, gpus: float) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    text = (isinstance(error, OSError) and error.strerror) or str(error).strip()
+    return (text.splitlines() or [type(error).__name__])[0]

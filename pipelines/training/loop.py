@@ -119,10 +119,10 @@ class Worker:
         bad = self._sum((~torch.isfinite(torch.stack(recent))).float())
         if bad.any():
             step = len(losses) - len(recent) + int(bad.nonzero()[0]) + 1
+            kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
             raise Stop(
-                f"The loss is not a number at step {step} of {self.steps} in epoch {epoch}; "
-                f"the last good checkpoint is of epoch {epoch - 1}. Try a smaller --learning-rate than "
-                f"{self.options.learning_rate:g}, or --clip 1."
+                f"The loss is not a number at step {step} of {self.steps} in epoch {epoch}; {kept}. "
+                f"Try a smaller --learning-rate than {self.options.learning_rate:g}, or --clip 1."
             )
 
     def _share_buffers(self) -> None:

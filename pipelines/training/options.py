@@ -34,7 +34,7 @@ class TrainingOptions:
     """What is done to a training image before it is seen: nothing, or small turns, shears, scales and shifts."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """bf16 is what auto takes where the chip computes in it."""
-    validation: float = 1 / 12
+    validation: float = 0.08
     """The share of the training images that is held back to choose the best epoch."""
     seed: int = 0
 
