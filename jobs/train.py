@@ -22,7 +22,7 @@ from pipelines.publishing import publish
 from pipelines.ray_session import ray_session
 from pipelines.training.checkpoint import load_reader
 from pipelines.training.options import TrainingOptions
-from pipelines.training.run import DIGITS, Crew, Trained, finish_run, new_name, open_run, train
+from pipelines.training.run import DIGITS, Crew, Trained, finish_run, new_name, open_run, prepare, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +74,14 @@ def main(options: Train) -> None:
     store = ModelStore(options.store) if options.store else ModelStore.default()
     store.check_writable()
     recipe = options.recipe()
-    corpus = load_corpus(recipe.corpus)
+    corpus, crew = load_corpus(recipe.corpus), options.crew()
+    task = prepare(recipe, corpus, crew)
     name = options.name or new_name(recipe.network, recipe.corpus)
     folder = (options.runs or places.home() / "runs").expanduser().absolute() / name
     open_run(folder, recipe, options.resume)
     console.print(f"run {name} in {folder.parent}", highlight=False, soft_wrap=True)
     with ray_session():
-        trained = train(recipe, corpus, options.crew(), folder, console)
+        trained = train(task, crew, folder, console)
     scores = draw_and_score(trained, corpus)
     version = publish(store, options.model or recipe.network, trained, recipe, corpus, scores)
     numbers = _numbers(version.reference, recipe, trained, scores)

@@ -22,8 +22,8 @@ def tensors(split: Split) -> tuple[Tensor, Tensor]:
 
 
 def plain(**changes: Any) -> TrainingOptions:
-    """A recipe without chance but for its seed: nothing is augmented, and fp32 is the same on every chip."""
-    return TrainingOptions(**{"augment": "none", "precision": "fp32", "batch": 64, **changes})
+    """A recipe without chance: no dropout, nothing augmented, and fp32 is the same on every chip."""
+    return TrainingOptions(**{"network": "small", "augment": "none", "precision": "fp32", "batch": 64, **changes})
 
 
 def new_reader(network: str = "small") -> Reader:

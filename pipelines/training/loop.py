@@ -14,6 +14,7 @@ import ray.train
 import ray.train.torch
 import torch
 from numpy.typing import NDArray
+from ray.train import CheckpointConsistencyMode
 from torch import Tensor, distributed
 
 from pipelines.networks import Reader
@@ -162,6 +163,8 @@ class Worker:
                 Path(folder), self.plan.description, self.learner.judged, self.learner.state(), self.history
             )
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        # A report still waits in this process to be fetched, and would be lost with it: an epoch is done when Ray has it.
+        ray.train.get_all_reported_checkpoints(consistency_mode=CheckpointConsistencyMode.COMMITTED)
         self._post({"kind": "epoch", **row})
 
 

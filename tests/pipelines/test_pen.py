@@ -49,26 +49,24 @@ def test_a_digit_is_centred_by_mass(builtin: Corpus) -> None:
 
 
 def test_the_ink_is_bright_within_an_almost_empty_border(builtin: Corpus) -> None:
-    images = np.concatenate([builtin.train.images, builtin.test.images]) if builtin.test else builtin.train.images
+    images = builtin.train.images
     assert images.max((1, 2)).min() > 200
     assert images[:, 1:-1, 1:-1].sum() > 0.999 * images.sum()
     share_of_ink = (images > 127).mean((1, 2))
     assert 0.02 < share_of_ink.min() < share_of_ink.max() < 0.45
 
 
-@pytest.mark.parametrize("digit", STYLES)
-def test_every_style_of_a_digit_is_drawn(digit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each style alone looks unlike every other of its digit, pen and hand being the same."""
-    styles, drawings = STYLES[digit], []
-    for style in styles:
-        monkeypatch.setitem(STYLES, digit, [style])
-        drawings.append(draw_digit(digit, np.random.default_rng(0)).tobytes())
-    assert len(set(drawings)) == len(styles)
+def test_each_style_of_a_digit_is_drawn_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    upright, flat = [[(0.5, 0.0), (0.5, 1.0)]], [[(0.0, 0.5), (1.0, 0.5)]]
+    monkeypatch.setitem(STYLES, 1, [upright, flat])
+    random = np.random.default_rng(0)
+    images = [draw_digit(1, random) for _ in range(200)]
+    are_flat = [np.ptp(np.flatnonzero(image.max(0))) > np.ptp(np.flatnonzero(image.max(1))) for image in images]
+    assert 70 < sum(are_flat) < 130
 
 
-def test_builtin_stays_what_it_was(builtin: Corpus) -> None:
-    """Its numbers stand in manifests and in the README; whoever changes the pen changes them knowingly."""
+def test_builtin_tests_on_drawings_it_does_not_train_on(builtin: Corpus) -> None:
     assert builtin.test is not None
     assert (len(builtin.train), len(builtin.test)) == (12_000, 2_000)
-    assert builtin.train.fingerprint() != builtin.test.fingerprint()
-    assert abs(builtin.train.images.mean() / 255 - 0.1422) < 0.02
+    known = {image.tobytes() for image in builtin.train.images}
+    assert not any(image.tobytes() in known for image in builtin.test.images)

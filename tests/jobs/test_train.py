@@ -1,0 +1,259 @@
+"""Training as a person runs it: alone, on a cluster, and asked for what makes no sense."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster._processes import Process
+from jobs import train
+from jobs._cli import run
+from pipelines.corpora import Corpus
+from pipelines.corpora.parquet import write_parquet
+from pipelines.model_store import ModelStore
+from pipelines.model_version import Version
+from tests.clusters import RayCluster
+from tests.digits import drawn
+from tests.processes import Home, Job, gone, new_home
+
+RECIPE = ("--network", "small", "--epochs", 3, "--batch", 60, "--augment", "none", "--precision", "fp32")
+PICTURES = ("curves.png", "confusion.png", "misread.png", "reliability.png")
+
+Refused = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("corpus") / "digits.parquet"
+    write_parquet(Corpus("digits", drawn(3000), drawn(500, seed=4)), file)
+    return f"parquet:{file}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    home: Home
+    job: Job
+    processes: list[Process]
+
+    @property
+    def folder(self) -> Path:
+        return self.home.runs / "first"
+
+    @property
+    def numbers(self) -> dict:
+        return json.loads((self.home.folder / "numbers.json").read_text())
+
+    @property
+    def store(self) -> ModelStore:
+        return ModelStore(self.home.folder / "ink" / "store")
+
+    @property
+    def version(self) -> Version:
+        return self.store.resolve("small:1")
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: str, repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """A whole run with a Ray of its own."""
+    with new_home(tmp_path_factory.mktemp("home")) as home:
+        options = ("--corpus", corpus, *RECIPE, "--name", "first", "--json", "numbers.json")
+        with home.start(repo / "jobs" / "train.py", *options) as job:
+            job.says("epoch 1/3")
+            processes = home.processes()
+            assert job.ended() == 0, job.err
+        yield Finished(home, job, processes)
+
+
+def test_it_ends_with_the_accuracy_and_its_interval(finished: Finished) -> None:
+    assert re.fullmatch(r"small:1 test accuracy \d+\.\d\d % \(\d+\.\d\d-\d+\.\d\d\)", finished.job.last_line)
+    assert finished.numbers["test"]["accuracy"] > 0.95
+    assert f"test accuracy {finished.numbers['test']['accuracy'] * 100:.2f} % (" in finished.job.last_line
+
+
+def test_it_says_one_line_an_epoch(finished: Finished) -> None:
+    first, *epochs, published, _ = finished.job.out.splitlines()
+    assert first == f"run first in {finished.home.runs}"
+    pattern = r"epoch (\d)/3  loss \d\.\d{4}  validation loss \d\.\d{4}  accuracy \d+\.\d\d %  [\d,]+ images/s"
+    assert [re.fullmatch(pattern, line)[1] for line in epochs] == ["1", "2", "3"]
+    assert published == f"published to {finished.store}"
+
+
+def test_it_leaves_its_history_its_pictures_and_its_result(finished: Finished) -> None:
+    for name in PICTURES:
+        assert (finished.folder / name).read_bytes().startswith(b"\x89PNG")
+    assert list((finished.folder / "tensorboard").glob("events.out.tfevents.*"))
+    rows = list(csv.DictReader((finished.folder / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["val_loss"]) for row in rows] == [row["val_loss"] for row in finished.numbers["history"]]
+    assert json.loads((finished.folder / "result.json").read_text()) == finished.numbers
+
+
+def test_the_model_is_in_the_store_with_the_same_numbers(finished: Finished) -> None:
+    version = finished.version
+    assert finished.store.verify(version) == []
+    assert {"weights.pt", "card.md", "history.csv", *PICTURES} == version.files.keys()
+    assert version.manifest["metrics"]["test"] == finished.numbers["test"]
+    assert version.manifest["recipe"] == finished.numbers["recipe"]
+    assert version.manifest["recipe"]["network"] == "small"
+
+
+def test_its_ray_is_gone_with_all_it_wrote(finished: Finished) -> None:
+    assert len(finished.processes) > 3
+    assert gone(finished.processes)
+    assert list(finished.home.scratch.glob("inkray-*")) == []
+    assert not (Path(finished.home.env["HOME"]) / ".ray").exists()
+
+
+def test_a_finished_run_is_neither_begun_anew_nor_continued(finished: Finished, refused: Refused) -> None:
+    again = ("--corpus", finished.numbers["recipe"]["corpus"], *RECIPE, "--name", "first", "--runs", finished.home.runs)
+    assert refused(*again) == (
+        2,
+        f"error: The run 'first' in {finished.home.runs} is finished; give another --name to start anew.\n",
+    )
+    assert refused(*again, "--resume") == (
+        2,
+        f"error: The run 'first' in {finished.home.runs} is finished: there is nothing to resume.\n",
+    )
+
+
+@pytest.fixture(scope="module")
+def clustered(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("clustered"), ray_cluster) as home:
+        yield home
+
+
+def test_two_workers_on_a_cluster_learn_what_one_does(
+    clustered: Home, finished: Finished, corpus: str, repo: Path
+) -> None:
+    options = ("--corpus", corpus, *RECIPE, "--workers", 2, "--json", "two.json")
+    job = clustered.run(repo / "jobs" / "train.py", *options)
+    assert job.process.returncode == 0, job.err
+    two = json.loads((clustered.folder / "two.json").read_text())
+    for mine, other in zip(two["history"], finished.numbers["history"], strict=True):
+        assert mine["train_loss"] == pytest.approx(other["train_loss"], rel=0.05)
+    assert two["test"]["accuracy"] == pytest.approx(finished.numbers["test"]["accuracy"], abs=0.02)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_at_its_last_good_epoch(clustered: Home, corpus: str, repo: Path) -> None:
+    # The rate climbs for four epochs, and from where rate times decay passes about 1.4 the weights grow without end.
+    unstable = ("--optimizer", "sgd", "--learning-rate", 1, "--weight-decay", 3, "--epochs", 20, "--batch", 60)
+    plain = ("--network", "mlp3", "--augment", "none", "--precision", "fp32")
+    job = clustered.run(repo / "jobs" / "train.py", "--corpus", corpus, *unstable, *plain, "--name", "unstable")
+    assert job.process.returncode == 1
+    said = re.fullmatch(
+        r"error: The loss is not a number at step \d+ of 46 in epoch (\d+); the checkpoint of epoch (\d+) is kept\. "
+        r"Try a smaller --learning-rate than 1, or --clip 1\.\n",
+        job.err,
+    )
+    assert said, job.err
+    assert int(said[2]) == int(said[1]) - 1 >= 1
+    kept = (clustered.runs / "unstable" / "ray").glob("*/history.json")
+    assert max(len(json.loads(file.read_text())) for file in kept) == int(said[2])
+    assert "going on" not in job.out
+    assert not (clustered.runs / "unstable" / "result.json").exists()
+
+
+def test_more_workers_than_there_are_cpus(clustered: Home, corpus: str, repo: Path) -> None:
+    options = ("--corpus", corpus, "--workers", 5, "--cpus-per-worker", 1, "--batch", 50)
+    job = clustered.run(repo / "jobs" / "train.py", *options)
+    assert job.process.returncode == 1
+    assert re.fullmatch(
+        r"error: 5 workers with 1 CPUs each need 5 CPUs, but [1-4] of the cluster's 4 are free\. "
+        r"Take fewer --workers, or fewer CPUs for each\.\n",
+        job.err,
+    )
+
+
+def test_an_address_where_no_cluster_is(tmp_path: Path, corpus: str, repo: Path) -> None:
+    with new_home(tmp_path) as home:
+        home.env["RAY_ADDRESS"] = "127.0.0.1:9"
+        job = home.run(repo / "jobs" / "train.py", "--corpus", corpus)
+    assert job.process.returncode == 1
+    assert job.err == (
+        "error: No Ray cluster answers at RAY_ADDRESS=127.0.0.1:9 (Connection refused). "
+        "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n"
+    )
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Run the job in this process, for what is refused before Ray starts: its exit code and what it says."""
+    monkeypatch.setenv("INKRAY_HOME", str(tmp_path / "ink"))
+    monkeypatch.delenv("INKRAY_STORE", raising=False)
+    # Should it not be refused, it must not start a Ray in here either.
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+
+    def refuse(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            run(train.Train, train.main)
+        return ended.value.code, capsys.readouterr().err
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "--network lenet",
+            "There is no network 'lenet'; known: cnn, ink, lenet5, mlp3, mlp5, small, small-dropout. "
+            "Did you mean 'lenet5'?",
+        ),
+        (
+            "--corpus minst",
+            "There is no corpus 'minst'; known: builtin, folder:PATH, idx:IMAGES,LABELS, mnist, parquet:PATH. "
+            "Did you mean 'mnist'?",
+        ),
+        ("--corpus parquet:/nowhere", "There is no file or folder /nowhere; check the path in 'parquet:/nowhere'."),
+        ("--learning-rate 0", "--learning-rate is 0; it must be above 0."),
+        ("--epochs 0", "--epochs is 0; it must be at least 1."),
+        ("--workers 0", "--workers is 0; it must be at least 1."),
+        ("--resume", "--resume needs the --name of the run to go on with."),
+    ],
+)
+def test_what_makes_no_sense(arguments: str, message: str, refused: Refused) -> None:
+    assert refused(*arguments.split()) == (2, f"error: {message}\n")
+
+
+def test_a_run_to_resume_that_never_was(corpus: str, refused: Refused, tmp_path: Path) -> None:
+    assert refused("--corpus", corpus, "--resume", "--name", "never") == (
+        2,
+        f"error: There is no run 'never' in {tmp_path}/ink/runs to resume; leave --resume out to start it.\n",
+    )
+
+
+def test_a_batch_that_cannot_be_shared_leaves_the_name_free(corpus: str, refused: Refused) -> None:
+    for _ in range(2):
+        assert refused("--corpus", corpus, "--workers", 3, "--batch", 100, "--name", "a") == (
+            2,
+            "error: --batch 100 cannot be shared evenly by 3 workers; take a multiple of 3.\n",
+        )
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_is_done(
+    corpus: str, refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    code, said = refused("--corpus", corpus, "--store", tmp_path / "file" / "store")
+    assert code == 1
+    assert said.startswith(f"error: The model store {tmp_path}/file/store cannot be written")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "ink" / "runs").exists()
+
+
+def test_a_folder_for_runs_that_cannot_be_written(corpus: str, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert refused("--corpus", corpus, "--runs", tmp_path / "file", "--name", "a") == (
+        2,
+        f"error: The run's folder {tmp_path}/file/a cannot be written: Not a directory; name another --runs.\n",
+    )

@@ -1,0 +1,135 @@
+"""Real kills: a worker, every worker, the driver. Nothing but the running epoch is lost, and nothing is changed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.corpora import Corpus
+from pipelines.corpora.parquet import write_parquet
+from pipelines.training.run import RESTARTS
+from tests.clusters import RayCluster
+from tests.digits import drawn
+from tests.processes import Home, Job, cluster_processes, gone, new_home, train_workers, until
+
+EPOCHS = 8
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    file = tmp_path_factory.mktemp("corpus") / "digits.parquet"
+    write_parquet(Corpus("digits", drawn(5000), drawn(300, seed=4)), file)
+    return ("--corpus", f"parquet:{file}", "--network", "small", "--epochs", str(EPOCHS), "--batch", "40")
+
+
+@pytest.fixture(scope="module")
+def home(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("home"), ray_cluster) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def train(repo: Path) -> Path:
+    return repo / "jobs" / "train.py"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home: Home, train: Path, options: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    """The weights that the run ends with where nothing happens to it."""
+    job = home.run(train, *options, "--name", "undisturbed")
+    assert job.process.returncode == 0, job.err
+    return weights(home.runs / "undisturbed")
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "weights.pt", weights_only=True)["weights"]
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def epochs(folder: Path) -> list[str]:
+    return [row["epoch"] for row in csv.DictReader((folder / "history.csv").open())]
+
+
+def last_epoch_said(job: Job) -> int:
+    lines = [line for line in job.out.splitlines() if line.startswith("epoch ")]
+    return int(lines[-1].split()[1].split("/")[0])
+
+
+def test_a_killed_worker_is_replaced_and_the_run_ends_as_if_nothing_happened(
+    home: Home, ray_cluster: RayCluster, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor]
+) -> None:
+    with home.start(train, *options, "--name", "killed") as job:
+        job.says(f"epoch 2/{EPOCHS}")
+        [worker] = train_workers(cluster_processes(ray_cluster))
+        os.kill(worker.pid, signal.SIGKILL)
+        job.says("going on after epoch ")
+        before, _, after = job.out.partition("going on after epoch ")
+        assert job.ended() == 0, job.err
+    assert int(after.split()[0]) >= before.count("epoch ") >= 2
+    assert epochs(home.runs / "killed") == [str(epoch + 1) for epoch in range(EPOCHS)]
+    assert [job.out.count(f"epoch {epoch + 1}/{EPOCHS} ") for epoch in range(EPOCHS)] == [1] * EPOCHS
+    assert same(weights(home.runs / "killed"), undisturbed)
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_run(
+    home: Home, ray_cluster: RayCluster, train: Path, options: tuple[str, ...]
+) -> None:
+    killed: set[tuple[int, str]] = set()
+    with home.start(train, *options, "--name", "doomed") as job:
+
+        def kill_the_next() -> bool:
+            for worker in train_workers(cluster_processes(ray_cluster)):
+                if worker.key not in killed:
+                    os.kill(worker.pid, signal.SIGKILL)
+                    killed.add(worker.key)
+            return job.process.poll() is not None
+
+        until(kill_the_next, "the run gives up")
+    assert job.process.returncode == 1
+    assert len(killed) == 1 + RESTARTS
+    assert job.err == (
+        f"error: Training failed: a worker died, and again after each of {RESTARTS} restarts "
+        f"(killed, or out of memory). The epochs that were finished are kept in {home.runs}/doomed; "
+        "--resume --name doomed goes on after them.\n"
+    )
+
+
+def test_a_killed_driver_takes_its_ray_with_it_and_the_run_is_resumed(
+    tmp_path: Path, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor]
+) -> None:
+    with new_home(tmp_path) as alone:
+        with alone.start(train, *options, "--name", "killed") as job:
+            job.says(f"epoch 2/{EPOCHS}")
+            processes = alone.processes()
+            assert train_workers(processes)
+            os.kill(job.process.pid, signal.SIGKILL)
+            reached = last_epoch_said(job)
+        until(lambda: gone(processes), "the Ray of a killed driver ends")
+
+        again = (*options, "--name", "killed")
+        refused = alone.run(train, *again)
+        assert refused.process.returncode == 2
+        assert refused.err == (
+            f"error: The run 'killed' in {alone.runs} was begun and can go on with --resume; "
+            "give another --name to start anew.\n"
+        )
+        refused = alone.run(train, *again, "--resume", "--learning-rate", 0.01)
+        assert refused.process.returncode == 2
+        assert refused.err == "error: --learning-rate is 0.01, but the run 'killed' began with 0.004; resume it so.\n"
+
+        resumed = alone.run(train, *again, "--resume")
+        assert resumed.process.returncode == 0, resumed.err
+        said = resumed.out.splitlines()[1]
+        assert said.startswith("going on after epoch ")
+        assert int(said.split()[-1]) >= reached
+        assert epochs(alone.runs / "killed") == [str(epoch + 1) for epoch in range(EPOCHS)]
+        assert same(weights(alone.runs / "killed"), undisturbed)

@@ -1,0 +1,145 @@
+"""Jobs as processes that can be watched, and killed with all that came from them accounted for."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster import _processes, local
+from cluster._processes import TAG, Process
+from tests.clusters import RayCluster
+
+PATIENCE_S = 150.0
+
+
+def until(met: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, f"in {seconds:.0f} s: {what}"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Home:
+    """A place of its own for a person who runs jobs; `env` lets no setting of the outer world through."""
+
+    folder: Path
+    env: dict[str, str]
+    tag: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "ink" / "runs"
+
+    @property
+    def scratch(self) -> Path:
+        return Path(self.env["TMPDIR"])
+
+    def processes(self) -> list[Process]:
+        """Of the jobs run from here, and of the Ray they started."""
+        return _processes.owned(self.tag)
+
+    def start(self, job: Path, *arguments: object) -> Job:
+        return Job([sys.executable, "-u", str(job), *map(str, arguments)], self.env | {TAG: self.tag}, self.folder)
+
+    def run(self, job: Path, *arguments: object) -> Job:
+        with self.start(job, *arguments) as started:
+            started.ended()
+        return started
+
+
+@contextmanager
+def new_home(folder: Path, on: RayCluster | None = None) -> Iterator[Home]:
+    """A home on the cluster, or one whose jobs bring their own Ray. Nothing may be left of them at the end."""
+    foreign = ("RAY_", "INKRAY_")
+    env = dict(on.env) if on else {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    if on:
+        env["RAY_ADDRESS"] = on.address
+    user, ink = folder / "user", folder / "ink"
+    user.mkdir(parents=True)
+    # Short, since the sockets of Ray lie deep below it.
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
+        own = {"HOME": str(user), "INKRAY_HOME": str(ink), "TMPDIR": scratch, "MPLCONFIGDIR": str(user / "mpl")}
+        home = Home(folder, env | own)
+        try:
+            yield home
+        finally:
+            left = home.processes()
+            for process in left:
+                os.kill(process.pid, signal.SIGKILL)
+        assert left == []
+
+
+class Job:
+    """A running job, whose words can be waited for; killed if it is still there at the end."""
+
+    def __init__(self, command: list[str], env: dict[str, str], folder: Path) -> None:
+        self._out, self._err = (Path(tempfile.mkstemp(dir=folder, suffix=end)[1]) for end in (".out", ".err"))
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text()
+
+    @property
+    def last_line(self) -> str:
+        return self.out.splitlines()[-1]
+
+    def says(self, words: str, times: int = 1) -> None:
+        """Wait until it has said them so often."""
+
+        def said() -> bool:
+            over = self.process.poll() is not None
+            enough = self.out.count(words) >= times
+            assert enough or not over, f"it ended without saying {words!r}:\n{self.out}\n{self.err}"
+            return enough
+
+        until(said, f"say {words!r}:\n{self.out}")
+
+    def ended(self) -> int:
+        return self.process.wait(PATIENCE_S)
+
+
+def train_workers(processes: list[Process]) -> list[Process]:
+    return [process for process in processes if _title(process.pid).startswith("ray::RayTrainWorker")]
+
+
+def cluster_processes(cluster: RayCluster) -> list[Process]:
+    running = local.running(Path(cluster.env["INKRAY_HOME"]) / "cluster")
+    assert running
+    return _processes.owned(running.id)
+
+
+def gone(processes: list[Process]) -> bool:
+    there = {process.key for process in _processes._table(b"")}
+    return not there & {process.key for process in processes}
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""

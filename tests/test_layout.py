@@ -1,0 +1,102 @@
+"""The house: what lies where, and which way the arrows point."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOP = (
+    *("cluster", "jobs", "serve_app", "pipelines", "tests"),
+    *(
+        "pyproject.toml",
+        "README.md",
+        "Makefile",
+        "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "constraints*.txt",
+        ".*",
+    ),
+)
+ABOVE_PIPELINES = {"jobs", "serve_app", "cluster", "tests"}
+WITHOUT_RAY = (
+    *("networks", "metrics", "pen", "augment", "corpora", "corpora.convert", "corpora.preview", "corpora.statistics"),
+    *("evaluation", "pictures", "model_store", "training.options", "training.data", "training.learner"),
+    "training.checkpoint",
+)
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The first part of every name that a file imports, at its head or within a function."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file} imports by a relative name"
+            yield (node.module or "").partition(".")[0]
+
+
+def jobs(repo: Path) -> list[Path]:
+    return sorted(path for path in (repo / "jobs").glob("*.py") if not path.name.startswith("_"))
+
+
+def test_nothing_else_lies_at_the_top(repo: Path) -> None:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=repo, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip(f"not a git checkout: {listed.stderr.strip()}")
+    top = {line.partition("/")[0] for line in listed.stdout.splitlines()}
+    assert {name for name in top if not any(fnmatch.fnmatch(name, known) for known in TOP)} == set()
+    assert {"cluster", "jobs", "pipelines", "tests"} <= top
+
+
+def test_pipelines_imports_nothing_from_above(repo: Path) -> None:
+    files = sorted((repo / "pipelines").rglob("*.py"))
+    assert files
+    upward = {str(file.relative_to(repo)): ABOVE_PIPELINES & set(imported(file)) for file in files}
+    assert {file: names for file, names in upward.items() if names} == {}
+
+
+def test_only_jobs_and_tests_import_a_job(repo: Path) -> None:
+    files = [file for folder in ("serve_app", "cluster") for file in (repo / folder).rglob("*.py")]
+    assert {str(file.relative_to(repo)) for file in files if "jobs" in imported(file)} == set()
+
+
+def test_what_thinks_without_a_cluster_never_imports_ray(repo: Path) -> None:
+    code = (
+        "import sys, importlib\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module('pipelines.' + name)\n"
+        "    if 'ray' in sys.modules: sys.exit(f'pipelines.{name} imports ray')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *WITHOUT_RAY], cwd=repo, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_job_is_a_program(repo: Path) -> None:
+    assert {"data.py", "evaluate.py", "models.py", "train.py"} <= {job.name for job in jobs(repo)}
+    for job in jobs(repo):
+        assert os.access(job, os.X_OK), f"{job} is not executable"
+        assert job.read_text().startswith("#!/usr/bin/env python\n"), f"{job} has no shebang"
+
+
+def test_every_job_answers_help_at_once(repo: Path) -> None:
+    """All at the same moment, since each takes seconds to import what it would need."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    started = {
+        job.name: subprocess.Popen(
+            [job, "--help"], cwd=repo, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for job in jobs(repo)
+    }
+    answers = {name: (*process.communicate(timeout=120), process.returncode) for name, process in started.items()}
+    for name, (printed, said, code) in answers.items():
+        assert (code, said) == (0, ""), name
+        assert f"{name} [-h]" in printed
