@@ -163,7 +163,7 @@ class Worker:
                 Path(folder), self.plan.description, self.learner.judged, self.learner.state(), self.history
             )
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
-        # A report still waits in this process to be fetched, and would be lost with it: an epoch is done when Ray has it.
+        # The report waits in this process to be fetched and would be lost with it: only then is the epoch done.
         ray.train.get_all_reported_checkpoints(consistency_mode=CheckpointConsistencyMode.COMMITTED)
         self._post({"kind": "epoch", **row})
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import ray
-from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig, TrainingFailedError
+from ray.train import CheckpointConfig, Result, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer
+from ray.train.v2.api.config import FailureConfig
 from rich.console import Console
 
 from pipelines.corpora.corpus import Corpus, Split

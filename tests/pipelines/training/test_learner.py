@@ -49,7 +49,7 @@ def test_every_network_learns_64_digits_by_heart(network: str) -> None:
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.05), ("adam", 0.003), ("adamw", 0.003)])
 def test_every_optimizer_learns(optimizer: Any, rate: float) -> None:
-    course = losses(new_learner(plain(optimizer=optimizer, learning_rate=rate)), 30)
+    course = losses(new_learner(plain(network="mlp3", optimizer=optimizer, learning_rate=rate)), 30)
     assert course[-1] < 0.3 * course[0]
 
 
