@@ -142,8 +142,7 @@ def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
         run_config=RunConfig(
             name=RAY_FOLDER,
             storage_path=str(folder),
-            # The type checker sees the class of Train v1, which has no controller.
-            failure_config=FailureConfig(max_failures=RESTARTS, controller_failure_limit=RESTARTS),  # type: ignore[call-arg]
+            failure_config=FailureConfig(max_failures=RESTARTS, controller_failure_limit=RESTARTS),
             checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="rank"),
         ),
     )
@@ -159,7 +158,7 @@ def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
 def _cause(error: TrainingFailedError) -> str:
     # Ray tells a stack trace that ends in what happened, and of a process that died a paragraph.
     last = str(error).strip().splitlines()[-1]
-    if "worker process has died" in last:
+    if "worker process has died" in last or "failed to initialize" in last:
         return f"a worker died, and again after each of {RESTARTS} restarts (killed, or out of memory)"
     return last.rstrip(".")
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from cluster._processes import Process
-from jobs import train
-from jobs._cli import run
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.model_store import ModelStore
@@ -22,11 +19,10 @@ from pipelines.model_version import Version
 from tests.clusters import RayCluster
 from tests.digits import drawn
 from tests.processes import Home, Job, gone, new_home
+from tests.refusals import Refused
 
 RECIPE = ("--network", "small", "--epochs", 3, "--batch", 60, "--augment", "none", "--precision", "fp32")
 PICTURES = ("curves.png", "confusion.png", "misread.png", "reliability.png")
-
-Refused = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
@@ -180,25 +176,6 @@ def test_an_address_where_no_cluster_is(tmp_path: Path, corpus: str, repo: Path)
         "error: No Ray cluster answers at RAY_ADDRESS=127.0.0.1:9 (Connection refused). "
         "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n"
     )
-
-
-@pytest.fixture
-def refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """Run the job in this process, for what is refused before Ray starts: its exit code and what it says."""
-    monkeypatch.setenv("INKRAY_HOME", str(tmp_path / "ink"))
-    monkeypatch.delenv("INKRAY_STORE", raising=False)
-    # Should it not be refused, it must not start a Ray in here either.
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-
-    def refuse(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            run(train.Train, train.main)
-        return ended.value.code, capsys.readouterr().err
-
-    return refuse
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pipelines.training.run import RESTARTS
 from tests.clusters import RayCluster
 from tests.digits import drawn
 from tests.processes import Home, Job, cluster_processes, gone, new_home, train_workers, until
+from tests.refusals import Refused
 
 EPOCHS = 8
 
@@ -24,8 +25,8 @@ EPOCHS = 8
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     file = tmp_path_factory.mktemp("corpus") / "digits.parquet"
-    write_parquet(Corpus("digits", drawn(5000), drawn(300, seed=4)), file)
-    return ("--corpus", f"parquet:{file}", "--network", "small", "--epochs", str(EPOCHS), "--batch", "40")
+    write_parquet(Corpus("digits", drawn(3000), drawn(300, seed=4)), file)
+    return ("--corpus", f"parquet:{file}", "--network", "small", "--epochs", str(EPOCHS), "--batch", "60")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_a_worker_that_dies_again_and_again_ends_the_run(
 
 
 def test_a_killed_driver_takes_its_ray_with_it_and_the_run_is_resumed(
-    tmp_path: Path, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor]
+    tmp_path: Path, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor], refused: Refused
 ) -> None:
     with new_home(tmp_path) as alone:
         with alone.start(train, *options, "--name", "killed") as job:
@@ -115,16 +116,16 @@ def test_a_killed_driver_takes_its_ray_with_it_and_the_run_is_resumed(
             reached = last_epoch_said(job)
         until(lambda: gone(processes), "the Ray of a killed driver ends")
 
-        again = (*options, "--name", "killed")
-        refused = alone.run(train, *again)
-        assert refused.process.returncode == 2
-        assert refused.err == (
+        again = (*options, "--name", "killed", "--runs", alone.runs)
+        assert refused(*again) == (
+            2,
             f"error: The run 'killed' in {alone.runs} was begun and can go on with --resume; "
-            "give another --name to start anew.\n"
+            "give another --name to start anew.\n",
         )
-        refused = alone.run(train, *again, "--resume", "--learning-rate", 0.01)
-        assert refused.process.returncode == 2
-        assert refused.err == "error: --learning-rate is 0.01, but the run 'killed' began with 0.004; resume it so.\n"
+        assert refused(*again, "--resume", "--learning-rate", 0.01) == (
+            2,
+            "error: --learning-rate is 0.01, but the run 'killed' began with 0.004; resume it so.\n",
+        )
 
         resumed = alone.run(train, *again, "--resume")
         assert resumed.process.returncode == 0, resumed.err

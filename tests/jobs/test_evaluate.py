@@ -1,0 +1,69 @@
+"""How well a model reads, as a person asks for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines.corpora import Corpus
+from pipelines.corpora.parquet import write_parquet
+from pipelines.model_store import ModelStore
+from pipelines.networks import Reader
+from pipelines.training import checkpoint
+from tests.digits import drawn
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    """A store with one untrained reader, which is all that is needed to be judged."""
+    torch.manual_seed(0)
+    files = tmp_path / "files"
+    files.mkdir()
+    description = {"network": "small", "classes": 10, "mean": 0.13, "deviation": 0.31}
+    checkpoint.save(files, description, Reader(**description), {}, [])
+    store = ModelStore(tmp_path / "store")
+    store.publish("small", files, {"classes": [str(digit) for digit in range(10)]})
+    return store
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    write_parquet(Corpus("digits", drawn(200), None), tmp_path / "digits.parquet")
+    return f"parquet:{tmp_path / 'digits.parquet'}"
+
+
+def evaluate(repo: Path, store: ModelStore, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(repo / "jobs" / "evaluate.py"), "--store", str(store), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_numbers_and_pictures(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = evaluate(repo, store, "--model", "small", "--on", corpus, "--out", out)
+    assert done.returncode == 0, done.stderr
+    numbers = json.loads((out / "scores.json").read_text())
+    assert numbers["model"] == "small:1"
+    assert numbers["count"] == 200 == sum(map(sum, numbers["confusion"]))
+    assert done.stdout.splitlines()[-1].startswith(f"small:1 on {corpus}: accuracy {numbers['accuracy'] * 100:.2f} % (")
+    assert all((out / name).stat().st_size > 5000 for name in ("confusion.png", "reliability.png", "misread.png"))
+
+
+def test_an_unknown_model(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
+    done = evaluate(repo, store, "--model", "smal", "--on", corpus, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "Did you mean 'small'?" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_damaged_weights(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
+    weights = store.fetch(store.resolve("small")) / "weights.pt"
+    content = bytearray(weights.read_bytes())
+    content[: len(content) // 2] = bytes(len(content) // 2)
+    weights.write_bytes(content)
+    done = evaluate(repo, store, "--model", "small", "--on", corpus, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert f"{weights} is damaged" in done.stderr and "Traceback" not in done.stderr
