@@ -14,7 +14,7 @@ from tyro.conf import arg
 
 from jobs._cli import run
 from pipelines.corpora import Corpus, Split, load_corpus
-from pipelines.errors import UsageError
+from pipelines.errors import StoreError, UsageError
 from pipelines.evaluation import evaluate
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
@@ -43,6 +43,12 @@ class Evaluate:
 def main(options: Evaluate) -> None:
     store = ModelStore(options.store) if options.store else ModelStore.default()
     version = store.resolve(options.model)
+    # Weights with a flipped bit load without complaint, and read a little worse.
+    if wrong := store.verify(version):
+        raise StoreError(
+            f"{version.reference} in the store {store} is not as it was published ({', '.join(wrong)}); "
+            "restore it, or publish it again."
+        )
     corpus = load_corpus(options.on)
     classes = version.manifest["classes"]
     try:

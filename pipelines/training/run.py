@@ -157,7 +157,7 @@ def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
 
 def _cause(error: TrainingFailedError) -> str:
     # Ray tells a stack trace that ends in what happened, and of a process that died a paragraph.
-    last = str(error).strip().splitlines()[-1]
+    last = (str(error).strip().splitlines() or ["Ray did not say why"])[-1]
     if "worker process has died" in last or "failed to initialize" in last:
         return f"a worker died, and again after each of {RESTARTS} restarts (killed, or out of memory)"
     return last.rstrip(".")

@@ -5,40 +5,76 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from pipelines.corpora.mnist import SHA256
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
 
 RAY = str(Path(sys.executable).parent / "ray")
 OPTIONS = ("--corpus", "builtin", "--network", "mlp3", "--epochs", "1")
+SAY_WHAT_CAME = "import os, pipelines; print('uses', pipelines.__file__); os.system('pwd; du -sk .')"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Before the cluster starts, since its jobs inherit them: a store, and files that only claim to be MNIST."""
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "mnist").mkdir()
+    for name in SHA256:
+        (folder / "mnist" / name).write_bytes(b"no digits at all")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INKRAY_DATA", str(folder))
+        patch.setenv("INKRAY_STORE", str(folder / "store"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def store(settings: Path) -> ModelStore:
+    return ModelStore(settings / "store")
 
 
 def submit(cluster: RayCluster, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [RAY, "job", *words], env=cluster.env, cwd=folder, capture_output=True, text=True, timeout=200
-    )
+    command = [RAY, "job", "submit", *words]
+    return subprocess.run(command, env=cluster.env, cwd=folder, capture_output=True, text=True, timeout=200)
 
 
-def store_of(cluster: RayCluster) -> ModelStore:
-    return ModelStore(Path(cluster.env["INKRAY_HOME"]) / "store")
-
-
-def test_the_bare_job_runs_where_the_cluster_was_started(ray_cluster: RayCluster, repo: Path) -> None:
-    done = submit(ray_cluster, repo, "submit", "--", "jobs/train.py", *OPTIONS, "--model", "bare")
+def test_the_bare_job_runs_where_the_cluster_was_started(
+    ray_cluster: RayCluster, repo: Path, store: ModelStore
+) -> None:
+    done = submit(ray_cluster, repo, "--", "jobs/train.py", *OPTIONS, "--model", "bare")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^bare:1 test accuracy \d+\.\d\d % ", done.stdout, re.M)
-    assert store_of(ray_cluster).verify(store_of(ray_cluster).resolve("bare:1")) == []
+    assert store.verify(store.resolve("bare:1")) == []
 
 
-def test_the_literal_line_of_the_readme_is_accepted(ray_cluster: RayCluster, repo: Path) -> None:
-    done = submit(ray_cluster, repo, "submit", "--no-wait", "--submission-id", "literal", "jobs/train.py")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert submit(ray_cluster, repo, "stop", "literal").returncode == 0
+def test_the_literal_line_of_the_readme_starts_training_on_mnist(
+    ray_cluster: RayCluster, repo: Path, settings: Path
+) -> None:
+    done = submit(ray_cluster, repo, "jobs/train.py")
+    assert done.returncode == 1
+    assert f"error: {settings}/mnist/train-images-idx3-ubyte" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
-def test_the_code_travels_to_a_job_from_anywhere(ray_cluster: RayCluster, repo: Path, tmp_path: Path) -> None:
-    words = ("submit", "--working-dir", str(repo), "--", "python", "jobs/train.py", *OPTIONS, "--model", "carried")
+def test_the_code_travels_to_a_job_from_anywhere(
+    ray_cluster: RayCluster, repo: Path, store: ModelStore, tmp_path: Path
+) -> None:
+    words = ("--working-dir", str(repo), "--", "python", "jobs/train.py", *OPTIONS, "--model", "carried")
     done = submit(ray_cluster, tmp_path, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^carried:1 test accuracy \d+\.\d\d % ", done.stdout, re.M)
+    assert store.verify(store.resolve("carried:1")) == []
+
+
+def test_what_travels_is_the_code_alone_and_is_what_runs(ray_cluster: RayCluster, repo: Path, tmp_path: Path) -> None:
+    done = submit(ray_cluster, tmp_path, "--working-dir", str(repo), "--", "python", "-c", SAY_WHAT_CAME)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [came] = re.findall(r"^uses (.*)/pipelines/__init__\.py$", done.stdout, re.M)
+    assert came != str(repo)
+    assert f"\n{came}\n" in done.stdout
+    [kilobytes] = re.findall(r"^(\d+)\t\.$", done.stdout, re.M)
+    assert int(kilobytes) < 5000
