@@ -37,7 +37,8 @@ class Result:
 @dataclass(frozen=True)
 class TrainBench:
     """Images a second of jobs/train.py with one worker and with two, against a loop written by hand with the same
-    network, batch and precision, and against the usual DataLoader + ToTensor + Normalize loop at batch 64."""
+    network, batch and precision, and, with nothing augmented as it has nothing, against the usual DataLoader +
+    ToTensor + Normalize loop at batch 64."""
 
     networks: tuple[str, ...] = ("ink", "small")
     corpus: str = "builtin"
@@ -62,6 +63,9 @@ class TrainBench:
             f"by hand, {cores} threads": partial(by_hand, network, self.corpus, self.epochs, BATCH, cores),
             "inkray, 1 worker": partial(_ours, network, self.corpus, self.epochs, 1),
             "inkray, 2 workers": partial(_ours, network, self.corpus, self.epochs, 2),
+            "inkray, 1 worker, nothing augmented": partial(
+                _ours, network, self.corpus, self.epochs, 1, "--augment", "none"
+            ),
             "usual DataLoader loop, batch 64": partial(
                 usual_loader, network, self.corpus, max(2, self.epochs - 1), cores
             ),
@@ -74,13 +78,13 @@ class TrainBench:
         return [Result(name, values) for name, values in speeds.items()]
 
 
-def _ours(network: str, corpus: str, epochs: int, workers: int) -> list[float]:
+def _ours(network: str, corpus: str, epochs: int, workers: int, *more: str) -> list[float]:
     """The job itself, as a person starts it; its own history holds the speed of each epoch."""
     with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
         numbers = Path(folder, "numbers.json")
         command = [sys.executable, str(Path(__file__).parent.parent / "train.py"), "--network", network]
         command += ["--corpus", corpus, "--epochs", str(epochs), "--batch", str(BATCH), "--workers", str(workers)]
-        command += ["--runs", folder, "--store", f"{folder}/store", "--json", str(numbers)]
+        command += ["--runs", folder, "--store", f"{folder}/store", "--json", str(numbers), *more]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise InkrayError(f"jobs/train.py failed in the bench: {done.stderr.strip()}")
@@ -88,11 +92,11 @@ def _ours(network: str, corpus: str, epochs: int, workers: int) -> list[float]:
 
 
 def _table(network: str, results: list[Result]) -> Table:
-    hand, one, two, usual = results
+    hand, one, two, plain, usual = results
+    rivals = ((hand, None), (one, hand), (two, hand), (plain, usual), (usual, None))
     table = Table("", "images/s (median)", "min-max", "ratio", title=f"training {network}, batch {BATCH}")
-    for result, rival in ((hand, None), (one, hand), (two, hand), (usual, None)):
-        ratio = f"{result.median / rival.median:.2f} of by hand" if rival else ""
+    for result, rival in rivals:
+        ratio = f"{result.median / rival.median:.2f} of {rival.name}" if rival else ""
         spread = f"{min(result.speeds):,.0f}-{max(result.speeds):,.0f}"
         table.add_row(result.name, f"{result.median:,.0f}", spread, ratio)
-    table.add_row("inkray, 1 worker, against the usual loop", "", "", f"{one.median / usual.median:.1f} times")
     return table
