@@ -5,6 +5,8 @@ InkrayError                 exit 1: the work failed
 │   └── UnknownName         a name that is not among the known ones
 ├── DataError               a file or folder is not what it claims to be
 ├── StoreError              the model store cannot give or take a version
+├── EngineError             an engine cannot be opened, or not be used any more
+├── ConversionError         a graph or plan was made that may not be published
 ├── ClusterError            Ray has no room, or cannot be reached
 └── TrainingError           a run cannot go on
 
@@ -38,6 +40,14 @@ class DataError(InkrayError):
 
 
 class StoreError(InkrayError):
+    pass
+
+
+class EngineError(InkrayError):
+    pass
+
+
+class ConversionError(InkrayError):
     pass
 
 

@@ -16,7 +16,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,6 +42,13 @@ from pipelines.model_version import (
 from pipelines.store_place import Place, is_claim
 
 LATEST = "latest"
+SHARED = ".shared"
+
+
+@dataclass(frozen=True)
+class Shared:
+    content: bytes | None
+    replace: Callable[[bytes], None]
 
 
 class ModelStore:
@@ -133,6 +142,14 @@ class ModelStore:
         check_name("model name", name)
         names = filter(NAME.fullmatch, self._place.files(f"{name}/aliases"))
         return {alias: number for alias in sorted(names) if (number := self._alias(name, alias))}
+
+    @contextmanager
+    def shared(self, name: str) -> Iterator[Shared]:
+        """A file that belongs to no version, held alone while it is read and replaced: a cache that builders share."""
+        check_name("shared file", name)
+        with self._place.claimed(lambda: f"{SHARED}/{name}", is_claim) as folder:
+            path = f"{folder}/content"
+            yield Shared(self._place.read(path), lambda content: self._place.replace(path, content))
 
     def _newest_first(self, name: str) -> Iterator[Version]:
         numbers = map(int, filter(NUMBER.fullmatch, self._place.folders(name)))

@@ -93,6 +93,7 @@ class Reader(nn.Module):
             raise UnknownName("network", network, NETWORKS)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("deviation", torch.tensor(deviation))
+        self.name, self.classes = network, classes
         self.network = NETWORKS[network](classes)
 
     def forward(self, images: Tensor) -> Tensor:

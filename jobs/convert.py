@@ -1,0 +1,142 @@
+#!/usr/bin/env python
+"""Turn a trained model into ONNX, in several precisions, and into TensorRT plans; publish what reads the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import arg
+
+from jobs._cli import run
+from pipelines import places
+from pipelines.conversion.convert import Outcome, Wishes, calibration, convert, judges
+from pipelines.conversion.engines import chosen_engines
+from pipelines.conversion.planning import Tell
+from pipelines.corpora import load_corpus
+from pipelines.errors import ConversionError, UsageError
+from pipelines.model_store import ModelStore
+from pipelines.model_version import Version
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Turn a trained model into ONNX, in several precisions, and into TensorRT plans; publish what reads the same.
+
+    python jobs/convert.py --model ink --precision fp16 int8
+    """
+
+    model: Annotated[str | None, arg(metavar="NAME[:VERSION]")] = None
+    """A model of the store: its newest version, or the one with this number or alias."""
+    run: Annotated[str | None, arg(metavar="NAME")] = None
+    """In place of --model: the finished run whose best checkpoint is meant."""
+    runs: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Where runs are kept; by default ~/inkray/runs."""
+    precision: tuple[Precision, ...] = ("fp32",)
+    """Which graphs to make, one or several; fp32 is always among them."""
+    engines: tuple[str, ...] = ("all",)
+    """Which engines to build for and to compare: onnxruntime, openvino, tensorrt, tensorrt_rtx, or all there are."""
+    capabilities: tuple[int, ...] = ()
+    """Compute capabilities that tensorrt_rtx builds for, as 89 for 8.9; by default 80 86 89 120."""
+    on: Annotated[str | None, arg(metavar="SPEC")] = None
+    """The corpus whose test images the engines are compared on; by default the one the model learnt from."""
+    calibrate_on: Annotated[str | None, arg(metavar="SPEC")] = None
+    """The corpus whose training images give int8 its ranges; by default the one the model learnt from."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write the parity report there too."""
+    store: str | None = None
+    """The model store; by default INKRAY_STORE, else ~/inkray/store."""
+
+
+def main(options: Convert) -> None:
+    console = Console()
+    store = ModelStore(options.store) if options.store else ModelStore.default()
+    version = store.resolve(_reference(options))
+    store.check_writable()
+    wishes = Wishes(options.precision, chosen_engines(options.engines), options.capabilities)
+    learnt_from = version.manifest["data"]["corpus"]
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True)
+
+    with console.status("reading the corpus") as status:
+        split = judges(load_corpus(options.on or learnt_from))
+        outcome = convert(
+            store,
+            version,
+            wishes,
+            split,
+            lambda: calibration(load_corpus(options.calibrate_on or learnt_from)),
+            Tell(say, status.update),
+        )
+    _show(outcome, console)
+    if options.json:
+        options.json.write_text(json.dumps(_report(outcome), indent=2))
+    if outcome.refused:
+        raise ConversionError(_refusals(outcome))
+    say(f"{outcome.version.reference} in {store} has {', '.join(_files(outcome.version))}")
+
+
+def _reference(options: Convert) -> str:
+    if (options.model is None) == (options.run is None):
+        raise UsageError("Name either --model NAME[:VERSION] or --run NAME.")
+    if options.model is not None:
+        return options.model
+    folder = (options.runs or places.home() / "runs").expanduser() / str(options.run)
+    try:
+        return json.loads((folder / "result.json").read_text())["model"]
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"There is no finished run {options.run!r} in {folder.parent}; if it was interrupted, "
+            f"jobs/train.py --resume --name {options.run} finishes it."
+        ) from error
+
+
+def _files(version: Version) -> list[str]:
+    return [file for file in version.files if file.endswith((".onnx", ".plan"))]
+
+
+def _show(outcome: Outcome, console: Console) -> None:
+    table = Table("engine", "graph", "computes", "agrees", "largest difference", "accuracy", "one image", "images/s")
+    for row in outcome.parity:
+        table.add_row(
+            row.engine,
+            row.graph,
+            row.computes,
+            f"{row.agreement * 100:.3f} %",
+            f"{row.largest_difference:.5f}",
+            f"{row.accuracy_before * 100:.2f} -> {row.accuracy_after * 100:.2f} %",
+            f"{row.latency_ms:.2f} ms",
+            f"{row.images_per_second:,.0f}",
+        )
+    console.print(table)
+    for row in outcome.parity:
+        types = ", ".join(f"{count} {name}" for name, count in row.types.items())
+        console.print(f"{row.engine}, {row.graph} graph, layers give: {types}", highlight=False, soft_wrap=True)
+    for plan in outcome.plans:
+        types = ", ".join(f"{count} {name}" for name, count in plan.layer_types.items())
+        console.print(f"{plan.key.name}: {plan.size:,} bytes, layers give: {types}", highlight=False, soft_wrap=True)
+
+
+def _report(outcome: Outcome) -> dict[str, object]:
+    return {
+        "model": outcome.version.reference,
+        "parity": [asdict(row) for row in outcome.parity],
+        "plans": [asdict(plan) for plan in outcome.plans],
+        "refused": outcome.refused,
+    }
+
+
+def _refusals(outcome: Outcome) -> str:
+    told = ". ".join(f"The {precision} graph is not published: {why}" for precision, why in outcome.refused.items())
+    return f"{told}. The others are."
+
+
+if __name__ == "__main__":
+    run(Convert, main)

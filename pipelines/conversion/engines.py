@@ -1,0 +1,34 @@
+"""Which engines a conversion builds for and compares, on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+from pipelines.engines.gpu import cuda_gpus
+from pipelines.engines.tensorrt_build import load_flavour
+from pipelines.errors import EngineError, UnknownName
+
+ALL = "all"
+CONVERTIBLE = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
+
+
+def chosen_engines(names: Sequence[str]) -> list[str]:
+    """With "all", those there are; one that is asked for by name and is not there is an error."""
+    for name in names:
+        if name not in (ALL, *CONVERTIBLE):
+            raise UnknownName("engine to convert for", name, [ALL, *CONVERTIBLE])
+    if ALL in names:
+        return [name for name in CONVERTIBLE if _is_there(name)]
+    for name in names:
+        if name.startswith("tensorrt"):
+            load_flavour(name)
+        if name == "tensorrt" and not cuda_gpus():
+            raise EngineError("tensorrt builds only on a machine with a CUDA GPU; tensorrt_rtx builds without one.")
+    return list(dict.fromkeys(names))
+
+
+def _is_there(name: str) -> bool:
+    if not name.startswith("tensorrt"):
+        return True
+    return importlib.util.find_spec(name) is not None and (name != "tensorrt" or cuda_gpus() > 0)

@@ -1,0 +1,107 @@
+"""What every engine promises, drawn once: a backend implements `_infer` and `_release`, and fits on a screen."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DataError, EngineError
+
+Images = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+SIDE = 28
+
+
+class Part(NamedTuple):
+    """At most `max_batch` images, and the rows of the answer that they fill."""
+
+    images: Images
+    answer: Probabilities
+
+
+class Engine(ABC):
+    """A model ready to read: uint8 [N, 28, 28] in, float32 [N, classes] out.
+
+    `run` may be called from many threads at once; `close` waits for the calls that are running, and what is called
+    afterwards is refused.
+    """
+
+    name: str
+    precision: str
+    """What it computes in, as far as the backend can tell."""
+    max_batch: int
+    why = "it was asked for"
+    """Why it is this engine and no other."""
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self._state = threading.Condition()
+        self._running = 0
+        self._closed = False
+
+    @abstractmethod
+    def _infer(self, parts: Iterable[Part]) -> None:
+        """Fill each part's answer. A backend may have several parts under way; all are done when it returns."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Give back what the backend holds; called once, when nothing runs any more."""
+
+    def run(self, images: Images) -> Probabilities:
+        _check(images)
+        answer = np.empty((len(images), self.classes), np.float32)
+        with self._in_use():
+            if len(images):
+                self._infer(self._parts(np.ascontiguousarray(images), answer))
+        return answer
+
+    def _parts(self, images: Images, answer: Probabilities) -> Iterator[Part]:
+        for start in range(0, len(images), self.max_batch):
+            yield Part(images[start : start + self.max_batch], answer[start : start + self.max_batch])
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._state:
+            if self._closed:
+                raise EngineError(f"The engine {self.name} is closed; open another.")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._state:
+                self._running -= 1
+                self._state.notify_all()
+
+    def close(self) -> None:
+        with self._state:
+            if self._closed:
+                return
+            self._closed = True
+            self._state.wait_for(lambda: not self._running)
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check(images: object) -> None:
+    if not isinstance(images, np.ndarray):
+        raise DataError(f"An engine takes an array of images, not {type(images).__name__}.")
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        raise DataError(
+            f"An engine takes uint8 [N, {SIDE}, {SIDE}], not {images.dtype} {list(images.shape)}; "
+            "Recognizer.read takes digits of any size and type."
+        )

@@ -1,0 +1,94 @@
+"""Which engine reads a model here, and opening it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelines.engines.base import Engine
+from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour
+from pipelines.engines.threads import available_threads
+from pipelines.errors import UnknownName, UsageError
+from pipelines.model_folder import ModelFolder
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An engine's name, the precision asked for, and how many threads it may use."""
+
+    name: str
+    precision: str
+    threads: int
+
+
+def _onnx_runtime(model: ModelFolder, wish: Wish) -> Engine:
+    from pipelines.engines.onnx_runtime import OnnxRuntimeEngine
+
+    precision = "fp32" if wish.precision == AUTO else wish.precision
+    return OnnxRuntimeEngine(model.graph(precision), len(model.classes), wish.threads, precision, wish.name)
+
+
+def _openvino(model: ModelFolder, wish: Wish) -> Engine:
+    from pipelines.engines.openvino import OpenVinoEngine
+
+    # OpenVINO takes the full graph and computes it in bf16; a graph of its own is only for what lies in the graph.
+    graph = wish.precision if wish.precision in ("fp16", "int8") else "fp32"
+    computes = wish.precision if wish.precision in ("fp32", "bf16") else AUTO
+    return OpenVinoEngine(model.graph(graph), len(model.classes), wish.threads, computes, graph)
+
+
+def _pytorch(model: ModelFolder, wish: Wish) -> Engine:
+    from pipelines.engines.pytorch import PyTorchEngine
+    from pipelines.training.checkpoint import load_reader
+
+    return PyTorchEngine(load_reader(model.path), wish.threads)
+
+
+def _tensorrt(model: ModelFolder, wish: Wish) -> Engine:
+    from pipelines.engines.plan_cache import plan_for_this_gpu
+    from pipelines.engines.tensorrt import TensorRtEngine
+
+    smallest = "fp16" if "fp16" in model.precisions else "fp32"
+    precision = smallest if wish.precision == AUTO else wish.precision
+    plan = plan_for_this_gpu(model, wish.name, precision)
+    return TensorRtEngine(plan, len(model.classes), wish.name, precision)
+
+
+OPENERS: dict[str, tuple[Callable[[ModelFolder, Wish], Engine], tuple[str, ...]]] = {
+    "tensorrt": (_tensorrt, ("fp32", "fp16", "int8")),
+    "tensorrt_rtx": (_tensorrt, ("fp32", "fp16", "int8")),
+    "openvino": (_openvino, ("fp32", "bf16", "fp16", "int8")),
+    "onnxruntime": (_onnx_runtime, ("fp32", "fp16", "int8")),
+    "onnxruntime-cuda": (_onnx_runtime, ("fp32", "fp16", "int8")),
+    "onnxruntime-tensorrt": (_onnx_runtime, ("fp32", "fp16", "int8")),
+    "pytorch": (_pytorch, ("fp32",)),
+}
+
+
+def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: int | None = None) -> Engine:
+    """The engine of this name, or with "auto" the quickest there is; `engine.why` says why it is this one."""
+    chosen, why = choose(model) if name == AUTO else (name, "it was asked for")
+    if chosen not in OPENERS:
+        raise UnknownName("engine", chosen, [AUTO, *OPENERS])
+    opener, precisions = OPENERS[chosen]
+    if precision not in (AUTO, *precisions):
+        raise UsageError(f"The engine {chosen} does not compute in {precision}; it knows {', '.join(precisions)}.")
+    engine = opener(model, Wish(chosen, precision, threads or available_threads()))
+    engine.why = why
+    return engine
+
+
+def choose(model: ModelFolder) -> tuple[str, str]:
+    """TensorRT on a CUDA GPU, else OpenVINO on x86, else ONNX Runtime; and why."""
+    if not model.precisions:
+        return "pytorch", f"{model.reference} has no ONNX graph yet (jobs/convert.py makes it)"
+    gpus, flavour = cuda_gpus(), tensorrt_flavour()
+    if gpus and flavour:
+        return flavour, "there are a CUDA GPU and TensorRT"
+    without = "there is a CUDA GPU, but no TensorRT with pycuda" if gpus else "there is no CUDA GPU"
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return "openvino", f"{without}, and this is x86"
+    return "onnxruntime", f"{without}, and this is {platform.machine()}"

@@ -1,0 +1,145 @@
+"""Building TensorRT plans: full TensorRT for the GPU at hand, TensorRT for RTX for named GPUs and without any.
+
+Both have the same Python API, and precision lies in the graph, so there is one way to build for 10.9 and later.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.engines.plans import PROFILE
+from pipelines.errors import EngineError, UsageError
+
+FLAVOURS = {"tensorrt": "gpu", "tensorrt_rtx": "rtx"}
+"""Each with the extra of this package that installs it."""
+RTX_CAPABILITIES = (80, 86, 89, 120)
+
+Progress = Callable[[str, int, int], None]
+"""Told the phase, the steps done and the steps there are."""
+
+
+@dataclass(frozen=True)
+class Built:
+    plan: bytes
+    layer_types: dict[str, int]
+    timing_cache: bytes | None
+
+
+def load_flavour(flavour: str) -> Any:
+    try:
+        return importlib.import_module(flavour)
+    except ImportError as error:
+        raise EngineError(
+            f"{flavour} is not installed; pip install 'inkray[{FLAVOURS[flavour]}]' brings it ({error})."
+        ) from error
+
+
+def build_plan(
+    graph: bytes,
+    flavour: str,
+    capabilities: Sequence[int] = (),
+    timing_cache: bytes | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """For the GPUs of these compute capabilities (TensorRT for RTX alone can), or for the one at hand."""
+    trt = load_flavour(flavour)
+    log = _log(trt)
+    builder = trt.Builder(log)
+    network = builder.create_network(_strongly_typed(trt))
+    _parse(trt, network, graph, log)
+    config = builder.create_builder_config()
+    config.add_optimization_profile(_profile(builder, network))
+    _aim(trt, config, flavour, capabilities)
+    cache = config.create_timing_cache(timing_cache or b"")
+    config.set_timing_cache(cache, False)
+    if progress:
+        config.progress_monitor = _monitor(trt, progress)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise EngineError(f"{flavour} cannot build a plan: {log.reason()}")
+    timings = config.get_timing_cache()
+    return Built(bytes(plan), _layer_types(network), bytes(timings.serialize()) if timings else None)
+
+
+def _strongly_typed(trt: Any) -> int:
+    # TensorRT 11 has no other kind of network, and may drop the flag that 10 needs.
+    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _parse(trt: Any, network: Any, graph: bytes, log: Any) -> None:
+    parser = trt.OnnxParser(network, log)
+    if not parser.parse(graph):
+        errors = "; ".join(str(parser.get_error(index).desc()) for index in range(parser.num_errors))
+        raise EngineError(f"TensorRT cannot parse the graph: {errors or log.reason()}")
+
+
+def _profile(builder: Any, network: Any) -> Any:
+    profile = builder.create_optimization_profile()
+    images = network.get_input(0)
+    profile.set_shape(images.name, *((batch, *tuple(images.shape)[1:]) for batch in PROFILE))
+    return profile
+
+
+def _aim(trt: Any, config: Any, flavour: str, capabilities: Sequence[int]) -> None:
+    if not capabilities:
+        return
+    if not hasattr(config, "set_compute_capability"):
+        raise UsageError(f"{flavour} builds for the GPU at hand alone; name tensorrt_rtx to build for others.")
+    known = {kind.value: kind for kind in trt.ComputeCapability.__members__.values() if kind.value > 1}
+    for capability in capabilities:
+        if capability not in known:
+            names = ", ".join(map(str, sorted(known)))
+            raise UsageError(f"{flavour} cannot build for compute capability {capability}; it knows {names}.")
+    config.num_compute_capabilities = len(capabilities)
+    for index, capability in enumerate(capabilities):
+        config.set_compute_capability(known[capability], index)
+
+
+def _layer_types(network: Any) -> dict[str, int]:
+    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    types = [layer.get_output(0).dtype.name for layer in layers if layer.type.name != "CONSTANT"]
+    return dict(sorted(Counter(types).items()))
+
+
+def _log(trt: Any) -> Any:
+    """Keeps what goes wrong for the error that is raised, where TensorRT would print it."""
+
+    class Log(trt.ILogger):
+        def __init__(self) -> None:
+            super().__init__()
+            self._errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
+                self._errors.append(message.strip())
+
+        def reason(self) -> str:
+            return self._errors[0] if self._errors else "it did not say why"
+
+    return Log()
+
+
+def _monitor(trt: Any, progress: Progress) -> Any:
+    class Monitor(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            super().__init__()
+            self._steps: dict[str, int] = {}
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self._steps[phase] = steps
+            progress(phase, 0, steps)
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            progress(phase, step + 1, self._steps.get(phase, 0))
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            steps = self._steps.pop(phase, 0)
+            progress(phase, steps, steps)
+
+    return Monitor()

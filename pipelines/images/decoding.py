@@ -1,0 +1,77 @@
+"""The bytes of an image file as pixels, safely: whatever the bytes are, the answer is pixels or a DataError."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from pipelines.errors import DataError
+from pipelines.images.levels import to_bytes
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+MAX_PIXELS = 100_000_000
+"""A4 at 800 dpi has 62 million."""
+PAPER = 255
+
+Pixels = NDArray[np.uint8]
+
+
+def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """The first picture in the file as grey [H, W] or RGB [H, W, 3], upright, on white where it was transparent."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _check_size(image, where, max_pixels)
+            return _to_pixels(image)
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"{where}: this is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image.") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{where}: the image claims more pixels than the limit of {max_pixels:,}.") from error
+    except Exception as error:
+        # Pillow's decoders answer bytes that lie with whatever they stumble over: OSError, SyntaxError, struct.error,
+        # KeyError, OverflowError, RuntimeError...
+        raise DataError(f"{where}: the image is damaged ({_reason(error)}).") from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _check_size(image: ImageFile.ImageFile, where: object, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise DataError(
+            f"{where}: the image has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}; "
+            "scale it down."
+        )
+    if not width * height:
+        raise DataError(f"{where}: the image has no pixels ({width} x {height}).")
+
+
+def _to_pixels(image: Image.Image) -> Pixels:
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return to_bytes(np.asarray(image))
+    if image.has_transparency_data:
+        return _on_paper(image)
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    colours = np.asarray(image.convert("RGB"))
+    # A grey palette, or a grey page saved as colour, is grey: a third of the work for all that follows.
+    return colours[..., 0] if _is_grey(colours) else colours
+
+
+def _on_paper(image: Image.Image) -> Pixels:
+    see_through = image.convert("RGBA")
+    paper = Image.new("RGBA", image.size, (PAPER, PAPER, PAPER, 255))
+    colours = np.asarray(Image.alpha_composite(paper, see_through).convert("RGB"))
+    return colours[..., 0] if _is_grey(colours) else colours
+
+
+def _is_grey(colours: Pixels) -> bool:
+    red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
+    return np.array_equal(red, green) and np.array_equal(green, blue)

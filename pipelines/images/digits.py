@@ -1,0 +1,145 @@
+"""One digit of any size on any paper as the model's input: 28x28, ink bright on dark, 20 pixels long, centred by mass.
+
+What already has that form stays as it is, to the byte, so that whoever prepares a digit twice does no harm and a digit
+reads the same from a PNG, a parquet file and an IDX file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DataError
+from pipelines.images.ink import find_ink, only_digit
+from pipelines.images.levels import as_bytes, to_bytes
+
+SIDE = 28
+INK_SIDE = 20
+WORKING_SIDE = 4 * INK_SIDE
+"""Strokes are measured and mended at this size at most."""
+MIN_STROKE = 1.5
+"""A stroke that is thinner than this in the result would fade or break where it is scaled down."""
+INK = 48
+"""What is brighter than this counts as ink of a prepared digit."""
+
+Digits = NDArray[np.uint8]
+_POSITIONS = np.arange(SIDE, dtype=np.float32)
+
+
+def to_model_input(images: NDArray[Any] | Sequence[NDArray[Any]]) -> Digits:
+    """A stack [N, H, W], [N, H, W, 3] or a list of such images of any sizes, as uint8 [N, 28, 28]."""
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
+        return _prepare_stack(images)
+    prepared = np.empty((len(images), SIDE, SIDE), np.uint8)
+    for index, image in enumerate(images):
+        prepared[index] = _to_grey(image, index)[:SIDE, :SIDE] if _has_size(image) else _prepare(_to_grey(image, index))
+    sized = [index for index, image in enumerate(images) if _has_size(image)]
+    if sized:
+        prepared[sized] = _prepare_stack(prepared[sized])
+    return prepared
+
+
+def _has_size(image: NDArray[Any]) -> bool:
+    return image.shape[:2] == (SIDE, SIDE)
+
+
+def _prepare_stack(images: Digits) -> Digits:
+    todo = np.flatnonzero(~is_prepared(images))
+    if not len(todo):
+        return images
+    prepared = images.copy()
+    for index in todo:
+        prepared[index] = _prepare(images[index])
+    return prepared
+
+
+def is_prepared(images: Digits) -> NDArray[np.bool_]:
+    """Which of these 28x28 images have the model's form, or are blank in it."""
+    ink = images >= INK
+    across, down = ink.any(1), ink.any(2)
+    length = np.maximum(_extent(across), _extent(down))
+    placed = (np.abs(_centre(images, 1) - 13.5) <= 1.5) & (np.abs(_centre(images, 2) - 13.5) <= 1.5)
+    dark = np.count_nonzero(ink, axis=(1, 2)) < SIDE * SIDE // 2
+    bright = images.max(axis=(1, 2), initial=0)
+    form = dark & placed & (length >= INK_SIDE - 3) & (length <= INK_SIDE + 1) & (bright >= 200)
+    return form | (bright == 0)
+
+
+def _extent(marked: Any) -> NDArray[np.intp]:
+    """From the first to the last mark of each row; the whole row where there is none."""
+    return marked.shape[1] - marked.argmax(1) - marked[:, ::-1].argmax(1)
+
+
+def _centre(images: Digits, axis: int) -> NDArray[np.float32]:
+    sums = images.sum(axis, dtype=np.float32)
+    return sums @ _POSITIONS / np.maximum(sums.sum(1), 1)
+
+
+def _to_grey(image: NDArray[Any], index: int) -> Digits:
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)) or not image.size:
+        raise DataError(f"Image {index} must be [H, W] or [H, W, 3] with pixels, not {list(image.shape)}.")
+    grey = to_bytes(image)
+    if grey.ndim == 2:
+        return grey
+    return (
+        grey[..., 0] if grey.shape[2] == 1 else as_bytes(cv2.cvtColor(np.ascontiguousarray(grey), cv2.COLOR_RGB2GRAY))
+    )
+
+
+def _prepare(grey: Digits) -> Digits:
+    ink = find_ink(grey)
+    digit = None if ink is None else only_digit(ink)
+    return np.zeros((SIDE, SIDE), np.uint8) if digit is None else _place(_scale(digit))
+
+
+def _scale(digit: Digits) -> Digits:
+    """To 20 pixels on its longer side, with strokes that stay whole."""
+    digit = _shrink(digit)
+    height, width = digit.shape
+    factor = INK_SIDE / max(height, width)
+    missing = round(MIN_STROKE / factor - _stroke_width(digit))
+    if factor < 1 and missing > 0:
+        framed = np.pad(digit, missing)
+        digit = as_bytes(cv2.dilate(framed, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))))
+        height, width = digit.shape
+        factor = INK_SIDE / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    scaled = cv2.resize(digit, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    # The lines of a thin pen come out grey where they were averaged with paper.
+    brightest = np.partition(scaled.ravel(), -10)[-10:].mean() if scaled.size > 10 else scaled.max()
+    return as_bytes(cv2.convertScaleAbs(scaled, alpha=255 / max(float(brightest), 1.0)))
+
+
+def _shrink(digit: Digits) -> Digits:
+    """A large scan, by the brightest of each block: its lines stay whole where an average would dissolve them."""
+    block = max(digit.shape) // WORKING_SIDE
+    if block < 2:
+        return digit
+    height, width = digit.shape
+    high, wide = (-(-side // block) * block for side in (height, width))
+    padded = np.pad(digit, ((0, high - height), (0, wide - width)))
+    return padded.reshape(high // block, block, wide // block, block).max(axis=(1, 3))
+
+
+def _stroke_width(digit: Digits) -> float:
+    padded = np.pad((digit >= 128).astype(np.uint8), 1)
+    inside = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[padded > 0]
+    # Across a band, the distance to its edge is a quarter of its width on average.
+    return 4 * float(inside.mean()) - 1 if inside.size else 1.0
+
+
+def _place(digit: Digits) -> Digits:
+    """On an empty field with its centre of mass in the middle, as far as it stays inside."""
+    height, width = digit.shape
+    mass = max(float(digit.sum()), 1.0)
+    row = float(digit.sum(1) @ np.arange(height)) / mass
+    column = float(digit.sum(0) @ np.arange(width)) / mass
+    top = min(max(round(13.5 - row), 0), SIDE - height)
+    left = min(max(round(13.5 - column), 0), SIDE - width)
+    field = np.zeros((SIDE, SIDE), np.uint8)
+    field[top : top + height, left : left + width] = digit
+    return field

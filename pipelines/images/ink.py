@@ -1,0 +1,105 @@
+"""What is ink in the picture of one digit, and which of the ink is the digit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.images.levels import as_bytes
+
+Ink = NDArray[np.uint8]
+
+FAINTEST = 10
+"""Levels of contrast below which there is nothing but paper, however clean it is."""
+GRAINY_SIDE = 48
+STRONG, WEAK = 128, 64
+"""A blob is ink if it is strong somewhere, and reaches as far as it is weak: the pen's pressure changes on its way."""
+SPECK = 0.06
+"""A blob smaller than this share of the largest is dirt."""
+RIM = 0.12
+"""The outer part of the picture, in which lie the remains of a printed box."""
+
+
+def find_ink(grey: Ink) -> Ink | None:
+    """The ink alone, bright on black and stretched to the full range, or None on blank paper."""
+    bright = _smooth(~grey if _is_paper_bright(grey) else grey)
+    lifted = as_bytes(cv2.subtract(bright, _paper(bright)))
+    threshold, mask = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    inked = lifted[mask > 0]
+    if not inked.size:
+        return None
+    full, texture = float(np.median(inked)), _texture(lifted)
+    # On blank paper the threshold cuts through the paper's own texture, with no gap between the two sides.
+    if full < max(FAINTEST, 1.2 * texture):
+        return None
+    floor = min(texture, threshold / 2)
+    return np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+
+
+def _smooth(bright: Ink) -> Ink:
+    """Less of a camera's or scanner's noise, where there are pixels enough to pay for it."""
+    return as_bytes(cv2.GaussianBlur(bright, (0, 0), 0.9)) if max(bright.shape) >= GRAINY_SIDE else bright
+
+
+def _texture(lifted: Ink) -> float:
+    """How bright bare paper gets. By medians, which ink that covers less than half of the picture does not move."""
+    middle = float(np.median(lifted))
+    return middle + 4 * 1.4826 * float(np.median(np.abs(lifted - middle)))
+
+
+def _is_paper_bright(grey: Ink) -> bool:
+    """Paper is what most of the picture's rim is; ink touches it in places at most."""
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    rim = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+    share = float((rim > threshold).mean())
+    return share > 0.5 if share != 0.5 else bool((grey > threshold).mean() > 0.5)
+
+
+def _paper(bright: Ink) -> Ink:
+    """The paper under the ink, with its shading: strokes are opened away by an element wider than they are."""
+    height, width = bright.shape
+    # Shading is smooth, so a small copy shows it as well as a large scan.
+    factor = min(1.0, 64 / max(height, width))
+    small = cv2.resize(bright, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else bright
+    reach = max(small.shape) // 4 | 1
+    level = int(np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])))
+    framed = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=level)
+    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
+    paper = cv2.blur(opened, (reach, reach))[reach:-reach, reach:-reach]
+    return as_bytes(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR) if factor < 1 else paper)
+
+
+def only_digit(ink: Ink) -> Ink | None:
+    """The ink cropped to its large blobs, without specks and without the remains of a box; None if nothing is left."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink >= WEAK).astype(np.uint8), connectivity=8)
+    strong = np.bincount(labels[ink >= STRONG], minlength=count)[1:] > 0
+    if not strong.any():
+        return None
+    areas = stats[1:, cv2.CC_STAT_AREA] * strong
+    inner = ~_lies_in_rim(np.asarray(labels), count)
+    # A digit can hug the rim too, where the picture is cut tightly: then there is little else.
+    candidates = inner if areas[inner].sum() >= 0.2 * areas.sum() else np.ones(count - 1, bool)
+    kept = candidates & (areas >= max(2, SPECK * areas[candidates].max()))
+    if not kept.any():
+        return None
+    mask = np.concatenate([[False], kept])[labels].astype(np.uint8)
+    near = as_bytes(cv2.dilate(mask, np.ones((3, 3), np.uint8)))
+    top, bottom = _ends(near.any(1))
+    left, right = _ends(near.any(0))
+    return (ink * near)[top:bottom, left:right]
+
+
+def _lies_in_rim(labels: NDArray[Any], count: int) -> NDArray[np.bool_]:
+    height, width = labels.shape
+    deep = max(1, round(RIM * min(height, width)))
+    whole = np.bincount(labels.ravel(), minlength=count)[1:]
+    inside = np.bincount(labels[deep : height - deep, deep : width - deep].ravel(), minlength=count)[1:]
+    return inside < 0.1 * whole
+
+
+def _ends(marked: Any) -> tuple[int, int]:
+    places = np.flatnonzero(marked)
+    return int(places[0]), int(places[-1]) + 1

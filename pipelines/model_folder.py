@@ -1,0 +1,70 @@
+"""A model version as it lies on the local disk, and what an engine wants of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import EngineError, StoreError
+from pipelines.model_store import ModelStore
+from pipelines.model_version import MANIFEST
+
+GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def reference(self) -> str:
+        return f"{self.manifest['name']}:{self.manifest['version']}"
+
+    @property
+    def classes(self) -> list[str]:
+        return self.manifest["classes"]
+
+    @property
+    def precisions(self) -> list[str]:
+        return [precision for precision, file in GRAPHS.items() if file in self.manifest["files"]]
+
+    def graph(self, precision: str) -> bytes:
+        if precision not in self.precisions:
+            there = ", ".join(self.precisions) or "none"
+            raise EngineError(
+                f"{self.reference} has no {precision} graph (there is {there}); make it: "
+                f"jobs/convert.py --model {self.reference} --precision {precision}"
+            )
+        return self.read(GRAPHS[precision])
+
+    def read(self, file: str) -> bytes:
+        """A file's bytes, if they are as published: a graph with a flipped bit loads, and reads a little worse."""
+        path = self.path / file
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{path} of {self.reference} cannot be read: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != self.manifest["files"][file]["sha256"]:
+            raise StoreError(f"{path} is not as {self.reference} was published; restore it, or publish it again.")
+        return content
+
+
+def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
+    """By reference, NAME[:VERSION], in a store; or the folder of a version."""
+    if isinstance(model, Path):
+        return _from_folder(model)
+    store = store or ModelStore.default()
+    version = store.resolve(model)
+    return ModelFolder(store.fetch(version), version.manifest)
+
+
+def _from_folder(path: Path) -> ModelFolder:
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        return ModelFolder(path, {"classes": manifest["classes"], "files": manifest["files"], **manifest})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is not a model version: it has no whole {MANIFEST}.") from error
