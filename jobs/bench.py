@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, configure, subcommand
 
 from jobs._cli import run
+from jobs.benches.engines import EngineBench
 from jobs.benches.reading import ReadBench
 from jobs.benches.training import TrainBench
 
@@ -21,7 +22,11 @@ class Bench:
     python jobs/bench.py train
     """
 
-    bench: Annotated[TrainBench, subcommand("train")] | Annotated[ReadBench, subcommand("read")]
+    bench: (
+        Annotated[TrainBench, subcommand("train")]
+        | Annotated[EngineBench, subcommand("engine")]
+        | Annotated[ReadBench, subcommand("read")]
+    )
 
 
 def main(options: Bench) -> None:

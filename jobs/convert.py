@@ -14,7 +14,7 @@ from tyro.conf import arg
 
 from jobs._cli import run
 from pipelines import places
-from pipelines.conversion.convert import Outcome, Wishes, calibration, convert, judges
+from pipelines.conversion.convert import Conversion, Outcome, Wishes, calibration, judges
 from pipelines.conversion.engines import chosen_engines
 from pipelines.conversion.planning import Tell
 from pipelines.corpora import load_corpus
@@ -67,7 +67,7 @@ def main(options: Convert) -> None:
 
     with console.status("reading the corpus") as status:
         split = judges(load_corpus(options.on or learnt_from))
-        outcome = convert(
+        conversion = Conversion(
             store,
             version,
             wishes,
@@ -75,6 +75,7 @@ def main(options: Convert) -> None:
             lambda: calibration(load_corpus(options.calibrate_on or learnt_from)),
             Tell(say, status.update),
         )
+        outcome = conversion.run()
     _show(outcome, console)
     if options.json:
         options.json.write_text(json.dumps(_report(outcome), indent=2))

@@ -15,9 +15,7 @@ from jobs import train
 from jobs._cli import run
 from pipelines import pictures, places
 from pipelines.corpora.builtin import load_builtin
-from pipelines.evaluation import read_probabilities
-from pipelines.model_store import ModelStore
-from pipelines.training.checkpoint import load_reader
+from pipelines.recognizer import Recognizer
 
 MODEL = "demo"
 
@@ -39,18 +37,16 @@ def main(options: Demo) -> None:
     console = Console()
     console.rule("training a reader on 12,000 built-in digits", align="left")
     train.main(train.Train(corpus="builtin", network="ink", epochs=options.epochs, model=MODEL))
-    store = ModelStore.default()
-    version = store.resolve(MODEL)
-    reader, digits = load_reader(store.fetch(version)), load_builtin().test
+    digits = load_builtin().test
     assert digits is not None
-    probabilities = read_probabilities(reader, digits.images)
-    read, confidence = probabilities.argmax(1), probabilities.max(1)
-    captions = [f"{label}, {sure * 100:.1f} %" for label, sure in zip(read, confidence, strict=True)]
-    console.rule(f"{version.reference} reads digits it has never seen", align="left")
+    with Recognizer(MODEL) as recognizer:
+        reading = recognizer.read(digits.images)
+    captions = [f"{label}, {sure * 100:.1f} %" for label, sure in zip(reading.labels, reading.confidences, strict=True)]
+    console.rule(f"{recognizer.model} reads digits it has never seen", align="left")
     shown = range(min(options.show, len(captions)))
     console.print(Columns([_drawing(digits.images[k], captions[k]) for k in shown], padding=(1, 2)))
     picture = places.home() / "demo.png"
-    pictures.gallery(digits.images[:64], captions[:64], f"{version.reference} on built-in test digits", picture)
+    pictures.gallery(digits.images[:64], captions[:64], f"{recognizer.model} on built-in test digits", picture)
     console.print(f"64 of them as a picture: {picture}", highlight=False, soft_wrap=True)
     console.print("Next: python jobs/train.py --help, python jobs/evaluate.py --help, README.md", highlight=False)
 

@@ -18,7 +18,7 @@ from pipelines.errors import StoreError, UsageError
 from pipelines.evaluation import evaluate
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
-from pipelines.training.checkpoint import load_reader
+from pipelines.recognizer import Recognizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,10 @@ class Evaluate:
     """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     split: Literal["test", "train"] = "test"
     """A corpus of one split has only train, and is read whole without being asked."""
+    engine: str = "auto"
+    """auto, pytorch, onnxruntime, openvino, tensorrt or tensorrt_rtx."""
+    precision: str = "auto"
+    """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
     out: Path = Path("evaluation")
     """The folder for scores.json and the pictures."""
     store: str | None = None
@@ -55,10 +59,13 @@ def main(options: Evaluate) -> None:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {options.out} cannot be written: {error.strerror}; name another folder.") from error
-    scores = evaluate(load_reader(store.fetch(version)), _split(corpus, options.split), classes, options.out)
-    numbers = {"model": version.reference, "on": options.on, **scores.as_dict()}
+    split, console = _split(corpus, options.split), Console()
+    with Recognizer(version.reference, options.engine, options.precision, store=options.store) as recognizer:
+        console.print(str(recognizer), highlight=False, soft_wrap=True)
+        scores = evaluate(recognizer.read(split.images).probabilities, split, classes, options.out)
+    engine = {"engine": recognizer.engine.name, "precision": recognizer.engine.precision}
+    numbers = {"model": version.reference, "on": options.on, **engine, **scores.as_dict()}
     (options.out / "scores.json").write_text(json.dumps(numbers, indent=2))
-    console = Console()
     console.print(_table(scores, classes))
     console.print(f"pictures and scores.json in {options.out}", highlight=False, soft_wrap=True)
     console.print(f"{version.reference} on {options.on}: accuracy {scores.sentence()}", highlight=False, soft_wrap=True)

@@ -14,6 +14,8 @@ from rich.console import Console
 from jobs._cli import run
 from pipelines import pictures, places
 from pipelines.corpora import Corpus, load_corpus
+from pipelines.engines.pytorch import PyTorchEngine
+from pipelines.engines.threads import available_threads
 from pipelines.errors import UsageError
 from pipelines.evaluation import evaluate, write_history
 from pipelines.metrics import Scores
@@ -98,7 +100,9 @@ def draw_and_score(trained: Trained, corpus: Corpus) -> Scores | None:
     pictures.curves(trained.history, trained.folder / "curves.png")
     if corpus.test is None:
         return None
-    return evaluate(load_reader(trained.folder), corpus.test, DIGITS, trained.folder)
+    with PyTorchEngine(load_reader(trained.folder), available_threads()) as engine:
+        probabilities = engine.run(corpus.test.prepared().images)
+    return evaluate(probabilities, corpus.test, DIGITS, trained.folder)
 
 
 def _numbers(reference: str, recipe: TrainingOptions, trained: Trained, scores: Scores | None) -> dict[str, Any]:

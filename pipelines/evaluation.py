@@ -1,4 +1,4 @@
-"""Reading a corpus with a model and saying how well it went: numbers and pictures."""
+"""How well a corpus was read: numbers and pictures."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from pipelines import pictures
 from pipelines.corpora.corpus import Split
-from pipelines.metrics import Scores, score
-from pipelines.networks import Reader
+from pipelines.metrics import Probabilities, Scores, score
 
 
-@torch.inference_mode()
-def read_probabilities(reader: Reader, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
-    parts = [reader(torch.tensor(images[start : start + batch])).softmax(1) for start in range(0, len(images), batch)]
-    return torch.cat(parts).numpy() if parts else np.empty((0, 0), np.float32)
-
-
-def evaluate(reader: Reader, split: Split, classes: list[str], folder: Path) -> Scores:
-    """Score the split and draw what was confused, how far confidence can be trusted, and the worst misreadings."""
-    probabilities = read_probabilities(reader, split.images)
+def evaluate(probabilities: Probabilities, split: Split, classes: list[str], folder: Path) -> Scores:
+    """Score what was said of the split; draw what was confused, how far to trust confidence, the worst misreadings."""
     scores = score(probabilities, split.labels)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == split.labels
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-
-SIDE = 28
+from pipelines.images import SIDE, to_model_input
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def prepared(self) -> Split:
+        """As everything that is ever read is prepared; most corpora have that form already."""
+        return Split(to_model_input(self.images), self.labels)
 
     def fingerprint(self) -> str:
         """The same pixels and labels in the same order, wherever they came from, have the same fingerprint."""

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError, EngineError
+from pipelines.images import SIDE
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
-
-SIDE = 28
 
 
 class Part(NamedTuple):

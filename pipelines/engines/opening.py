@@ -42,8 +42,9 @@ def _openvino(model: ModelFolder, wish: Wish) -> Engine:
 
 def _pytorch(model: ModelFolder, wish: Wish) -> Engine:
     from pipelines.engines.pytorch import PyTorchEngine
-    from pipelines.training.checkpoint import load_reader
+    from pipelines.training.checkpoint import WEIGHTS, load_reader
 
+    model.read(WEIGHTS)  # says so if they are not as published
     return PyTorchEngine(load_reader(model.path), wish.threads)
 
 

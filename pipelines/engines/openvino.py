@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import openvino
 from openvino import properties
 from openvino.properties import hint
 
-from pipelines.engines.base import Engine, Part
+from pipelines.engines.base import Engine, Images, Part, Probabilities
 from pipelines.errors import EngineError
 
 TYPES = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}
+
+SMALLEST_SHARE = 32
+"""Fewer images than this are not worth a second stream."""
 
 UnderWay = deque[tuple[openvino.InferRequest, Part]]
 
@@ -41,9 +44,17 @@ class OpenVinoEngine(Engine):
             self.compiled = core.compile_model(core.read_model(graph), "CPU", settings)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load the graph: {str(error).strip().splitlines()[-1]}") from error
+        self._streams = threads
         self._idle: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
         for _ in range(threads):
             self._idle.put(self.compiled.create_infer_request())
+
+    def _parts(self, images: Images, answer: Probabilities) -> Iterator[Part]:
+        """Equal shares for all streams, since a batch is computed by one of them alone."""
+        share = max(SMALLEST_SHARE, -(-len(images) // self._streams))
+        size = min(self.max_batch, share)
+        for start in range(0, len(images), size):
+            yield Part(images[start : start + size], answer[start : start + size])
 
     def _infer(self, parts: Iterable[Part]) -> None:
         under_way: UnderWay = deque()

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.engines.base import SIDE, Engine, Part
+from pipelines.engines.base import Engine, Part
 from pipelines.engines.plans import PROFILE
 from pipelines.engines.tensorrt_build import load_flavour
 from pipelines.errors import EngineError
+from pipelines.images import SIDE
 
 IN_FLIGHT = 2
 

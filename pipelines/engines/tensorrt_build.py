@@ -16,6 +16,8 @@ from pipelines.errors import EngineError, UsageError
 
 FLAVOURS = {"tensorrt": "gpu", "tensorrt_rtx": "rtx"}
 """Each with the extra of this package that installs it."""
+TIMED = frozenset({"tensorrt"})
+"""Those that time their kernels while they build; TensorRT for RTX chooses them where the plan runs."""
 RTX_CAPABILITIES = (80, 86, 89, 120)
 
 Progress = Callable[[str, int, int], None]
@@ -54,15 +56,16 @@ def build_plan(
     config = builder.create_builder_config()
     config.add_optimization_profile(_profile(builder, network))
     _aim(trt, config, flavour, capabilities)
-    cache = config.create_timing_cache(timing_cache or b"")
-    config.set_timing_cache(cache, False)
+    times = flavour in TIMED
+    if times:
+        config.set_timing_cache(config.create_timing_cache(timing_cache or b""), False)
     if progress:
         config.progress_monitor = _monitor(trt, progress)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"{flavour} cannot build a plan: {log.reason()}")
-    timings = config.get_timing_cache()
-    return Built(bytes(plan), _layer_types(network), bytes(timings.serialize()) if timings else None)
+    timings = bytes(config.get_timing_cache().serialize()) if times else None
+    return Built(bytes(plan), _layer_types(network), timings)
 
 
 def _strongly_typed(trt: Any) -> int:

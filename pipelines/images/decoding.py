@@ -48,8 +48,6 @@ def _check_size(image: ImageFile.ImageFile, where: object, max_pixels: int) -> N
             f"{where}: the image has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}; "
             "scale it down."
         )
-    if not width * height:
-        raise DataError(f"{where}: the image has no pixels ({width} x {height}).")
 
 
 def _to_pixels(image: Image.Image) -> Pixels:

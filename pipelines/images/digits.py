@@ -93,7 +93,16 @@ def _to_grey(image: NDArray[Any], index: int) -> Digits:
 def _prepare(grey: Digits) -> Digits:
     ink = find_ink(grey)
     digit = None if ink is None else only_digit(ink)
-    return np.zeros((SIDE, SIDE), np.uint8) if digit is None else _place(_scale(digit))
+    if digit is None:
+        return np.zeros((SIDE, SIDE), np.uint8)
+    placed = _place(_scale(digit))
+    # Ink of a few pixels, or of a hairline, has a margin that counts; without it the digit gets its full length.
+    return placed if is_prepared(placed[None])[0] else _place(_scale(_without_margin(placed)))
+
+
+def _without_margin(digit: Digits) -> Digits:
+    rows, columns = np.nonzero(digit >= 128)
+    return digit[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
 def _scale(digit: Digits) -> Digits:

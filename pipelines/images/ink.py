@@ -63,7 +63,9 @@ def _paper(bright: Ink) -> Ink:
     height, width = bright.shape
     # Shading is smooth, so a small copy shows it as well as a large scan.
     factor = min(1.0, 64 / max(height, width))
-    small = cv2.resize(bright, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else bright
+    # A strip may be too thin to be scaled down by as much.
+    across, down = max(factor, 1 / width), max(factor, 1 / height)
+    small = cv2.resize(bright, None, fx=across, fy=down, interpolation=cv2.INTER_AREA) if factor < 1 else bright
     reach = max(small.shape) // 4 | 1
     level = int(np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])))
     framed = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=level)

@@ -106,9 +106,10 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def prepare(options: TrainingOptions, corpus: Corpus, crew: Crew) -> Task:
-    training, held = hold_back(corpus.train, options.validation, options.seed)
+    images = corpus.train.prepared()
+    training, held = hold_back(images, options.validation, options.seed)
     check_batch(options.batch, crew.workers, len(training))
-    return Task(options, training, held, _describe(options, corpus.train))
+    return Task(options, training, held, _describe(options, images))
 
 
 def train(task: Task, crew: Crew, folder: Path, console: Console) -> Trained:

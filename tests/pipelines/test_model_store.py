@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import store_place
 from pipelines.errors import StoreError, UnknownName, UsageError
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
@@ -247,3 +248,22 @@ def test_files_are_not_added_to_a_version_that_does_not_exist(store: ModelStore,
         f"There is no version or alias of ink in the store {place} called '9'; known: 1."
     )
     assert store.publish("ink", files, {}).number == 2
+
+
+def test_a_shared_file_is_kept_beside_the_versions(store: ModelStore, tmp_path: Path) -> None:
+    with store.shared("timings-1.0") as first:
+        assert first.content is None
+        first.replace(b"measured once")
+    with store.shared("timings-1.0") as second:
+        assert second.content == b"measured once"
+    assert store.names() == []
+
+
+def test_only_one_at_a_time_holds_a_shared_file(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_place, "PATIENCE_S", 0.1)
+    with (
+        store.shared("timings"),
+        pytest.raises(StoreError, match="Another process is writing"),
+        store.shared("timings"),
+    ):
+        pass

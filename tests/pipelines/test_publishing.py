@@ -12,6 +12,7 @@ import torch
 
 from pipelines import pictures
 from pipelines.corpora.corpus import Corpus, Split
+from pipelines.engines.pytorch import PyTorchEngine
 from pipelines.evaluation import evaluate, write_history
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
@@ -42,7 +43,10 @@ def trained(tmp_path: Path) -> Trained:
 
 
 def judged(trained: Trained, corpus: Corpus) -> Scores | None:
-    return corpus.test and evaluate(checkpoint.load_reader(trained.folder), corpus.test, DIGITS, trained.folder)
+    if corpus.test is None:
+        return None
+    with PyTorchEngine(checkpoint.load_reader(trained.folder), 1) as engine:
+        return evaluate(engine.run(corpus.test.images), corpus.test, DIGITS, trained.folder)
 
 
 def test_a_version_holds_the_files_the_manifest_and_the_card(trained: Trained, tmp_path: Path) -> None:

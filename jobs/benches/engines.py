@@ -1,0 +1,109 @@
+"""Engine speed: each engine as inkray holds it, beside the bare library call and eager PyTorch."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import arg
+
+from jobs.benches.engine_rivals import RIVALS
+from pipelines.corpora import load_corpus
+from pipelines.engines import open_engine
+from pipelines.engines.base import Engine
+from pipelines.engines.threads import available_threads
+from pipelines.model_folder import ModelFolder, open_model
+
+Call = Callable[[NDArray[np.uint8]], object]
+
+CASES = {
+    "fp32": (("pytorch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")),
+    "fp16": (("onnxruntime", "fp16"),),
+    "int8": (("onnxruntime", "int8"), ("openvino", "int8")),
+}
+"""Engines and precisions, by the graph that they need."""
+
+
+@dataclass(frozen=True)
+class Row:
+    engine: str
+    precision: str
+    batch: int
+    ours: float
+    bare: float
+
+
+@dataclass(frozen=True)
+class EngineBench:
+    """Images a second by engine, precision and batch, beside the library called by hand on the same graph."""
+
+    model: Annotated[str, arg(metavar="NAME[:VERSION]")]
+    """A converted model of the store; what it was not converted to is left out."""
+    batches: tuple[int, ...] = (1, 64, 256, 4096)
+    rounds: int = 5
+    """Turns of each, in alternation; the median counts."""
+    seconds: float = 0.4
+    """How long a turn lasts."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+
+    def run(self) -> None:
+        console, model = Console(), open_model(self.model)
+        images = load_corpus("builtin").train.images
+        rows = [row for batch in self.batches for row in self._measure(model, images[:batch])]
+        console.print(_table(rows, model.reference))
+        if self.json:
+            self.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+
+    def _measure(self, model: ModelFolder, images: NDArray[np.uint8]) -> Iterator[Row]:
+        for name, precision in (case for graph in model.precisions for case in CASES[graph]):
+            with open_engine(name, model, precision) as engine:
+                bare = RIVALS[name](model, precision, available_threads())
+                ours, rival = self._alternate((_run(engine), bare), images)
+                yield Row(name, precision, len(images), ours, rival)
+
+    def _alternate(self, calls: tuple[Call, ...], images: NDArray[np.uint8]) -> list[float]:
+        speeds: list[list[float]] = [[] for _ in calls]
+        for turn in range(self.rounds + 1):
+            for call, found in zip(calls, speeds, strict=True):
+                speed = _speed(call, images, self.seconds)
+                if turn:  # the first is a warm-up
+                    found.append(speed)
+        return [statistics.median(found) for found in speeds]
+
+
+def _run(engine: Engine) -> Call:
+    return engine.run
+
+
+def _speed(call: Call, images: NDArray[np.uint8], seconds: float) -> float:
+    seen, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        call(images)
+        seen += len(images)
+    return seen / elapsed
+
+
+def _table(rows: list[Row], reference: str) -> Table:
+    eager = {row.batch: row.ours for row in rows if row.engine == "pytorch"}
+    table = Table("batch", "engine", "precision", "images/s", "bare call", "ours / bare", "against eager PyTorch")
+    table.title = f"{reference}, {available_threads()} threads"
+    for row in rows:
+        table.add_row(
+            str(row.batch),
+            row.engine,
+            row.precision,
+            f"{row.ours:,.0f}",
+            f"{row.bare:,.0f}",
+            f"{row.ours / row.bare:.2f}",
+            f"{row.ours / eager[row.batch]:.1f} times" if row.batch in eager else "",
+        )
+    return table

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.corpora.builtin import load_builtin
+from pipelines.corpora.corpus import Split
+from pipelines.model_folder import ModelFolder, open_model
+from pipelines.model_store import ModelStore
+from tests.models import convert, publish, taught
+
+
+@pytest.fixture(scope="session")
+def digits() -> Split:
+    split = load_builtin().test
+    assert split is not None
+    return split.prepared()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory, digits: Split) -> ModelStore:
+    """With small:1, which has every graph, and bare:1, which has none."""
+    folder = tmp_path_factory.mktemp("models")
+    store = ModelStore(folder / "store")
+    reader = taught(load_builtin().train.prepared())
+    publish(store, reader, folder / "bare", "bare")
+    convert(store, publish(store, reader, folder / "small"), digits, "fp16", "int8")
+    return store
+
+
+@pytest.fixture(scope="session")
+def model(store: ModelStore) -> ModelFolder:
+    return open_model("small", store)
+
+
+@pytest.fixture(scope="session")
+def bare(store: ModelStore) -> ModelFolder:
+    return open_model("bare", store)

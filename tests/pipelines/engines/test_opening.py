@@ -1,0 +1,103 @@
+"""Which engine is opened, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+
+import pytest
+
+from pipelines.engines import open_engine
+from pipelines.engines.gpu import cuda_gpus
+from pipelines.engines.opening import choose
+from pipelines.engines.threads import available_threads
+from pipelines.errors import EngineError, StoreError, UnknownName, UsageError
+from pipelines.model_folder import ModelFolder
+from tests.stores import refusal
+
+NO_GPU = pytest.mark.skipif(cuda_gpus() > 0, reason="there is a GPU, which is chosen first")
+ON_X86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="this is not x86")
+
+
+@NO_GPU
+@ON_X86
+def test_auto_is_openvino_on_x86_and_says_why(model: ModelFolder) -> None:
+    with open_engine("auto", model) as engine:
+        assert (engine.name, engine.why) == ("openvino", "there is no CUDA GPU, and this is x86")
+
+
+@NO_GPU
+def test_auto_is_onnx_runtime_elsewhere(model: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert choose(model) == ("onnxruntime", "there is no CUDA GPU, and this is aarch64")
+
+
+def test_auto_reads_a_model_that_was_never_converted_with_pytorch(bare: ModelFolder) -> None:
+    with open_engine("auto", bare) as engine:
+        assert (engine.name, engine.why) == ("pytorch", "bare:1 has no ONNX graph yet (jobs/convert.py makes it)")
+
+
+def test_an_engine_asked_for_by_name_is_never_replaced(bare: ModelFolder) -> None:
+    assert refusal(EngineError, lambda: open_engine("openvino", bare)) == (
+        "bare:1 has no fp32 graph (there is none); make it: jobs/convert.py --model bare:1 --precision fp32"
+    )
+
+
+def test_an_unknown_engine(model: ModelFolder) -> None:
+    said = refusal(UnknownName, lambda: open_engine("openvin", model))
+    assert said.startswith("There is no engine 'openvin'; known: auto, onnxruntime,")
+    assert said.endswith(" Did you mean 'openvino'?")
+
+
+def test_a_precision_that_the_engine_does_not_know(model: ModelFolder) -> None:
+    assert refusal(UsageError, lambda: open_engine("onnxruntime", model, "bf16")) == (
+        "The engine onnxruntime does not compute in bf16; it knows fp32, fp16, int8."
+    )
+
+
+def test_a_provider_that_is_not_there(model: ModelFolder) -> None:
+    said = refusal(EngineError, lambda: open_engine("onnxruntime-cuda", model))
+    assert said.startswith("The engine onnxruntime-cuda needs ONNX Runtime's CUDAExecutionProvider, but ")
+    assert said.endswith("install onnxruntime-gpu in place of onnxruntime.")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="tensorrt is installed")
+def test_tensorrt_that_is_not_installed(model: ModelFolder) -> None:
+    said = refusal(EngineError, lambda: open_engine("tensorrt", model))
+    assert said.startswith("tensorrt is not installed; pip install 'inkray[gpu]' brings it")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pycuda") is not None, reason="pycuda is installed")
+def test_pycuda_that_is_not_installed(model: ModelFolder) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    said = refusal(EngineError, lambda: open_engine("tensorrt_rtx", model))
+    assert said.startswith("TensorRT engines need pycuda, which is not installed; pip install 'inkray[gpu]' builds it,")
+
+
+def test_a_changed_graph_is_found_before_it_is_loaded(model: ModelFolder) -> None:
+    graph = model.path / "model.onnx"
+    whole = graph.read_bytes()
+    changed = bytearray(whole)
+    changed[len(changed) // 2] ^= 1
+    graph.write_bytes(changed)
+    try:
+        assert refusal(StoreError, lambda: open_engine("onnxruntime", model)) == (
+            f"{graph} is not as small:1 was published; restore it, or publish it again."
+        )
+    finally:
+        graph.write_bytes(whole)
+
+
+@pytest.mark.parametrize(("told", "threads"), [("3", 3), ("1", 1)])
+def test_threads_are_the_cpus_that_ray_assigned(told: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert available_threads() == threads
+
+
+@pytest.mark.parametrize("told", [None, "", "0", "many"])
+def test_without_ray_they_are_those_this_process_may_use(told: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2, 3, 4})
+    assert available_threads() == 5

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import EngineError, StoreError
+from pipelines.model_folder import open_model
+from pipelines.model_store import ModelStore
+from tests.stores import refusal, write
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    store = ModelStore(tmp_path / "store")
+    store.publish("ink", write(tmp_path / "files", {"model.onnx": "the graph"}), {"classes": ["0", "1"]})
+    return store
+
+
+def test_a_model_is_opened_by_reference_or_by_its_folder(store: ModelStore) -> None:
+    by_name = open_model("ink:1", store)
+    assert open_model(by_name.path) == by_name
+    assert (by_name.reference, by_name.classes, by_name.precisions) == ("ink:1", ["0", "1"], ["fp32"])
+    assert by_name.graph("fp32") == b"the graph"
+
+
+def test_a_precision_it_was_not_converted_to_says_how_to_make_it(store: ModelStore) -> None:
+    model = open_model("ink", store)
+    assert refusal(EngineError, lambda: model.graph("int8")) == (
+        "ink:1 has no int8 graph (there is fp32); make it: jobs/convert.py --model ink:1 --precision int8"
+    )
+
+
+def test_a_folder_without_a_manifest_is_no_model(tmp_path: Path) -> None:
+    assert refusal(StoreError, lambda: open_model(tmp_path)) == (
+        f"{tmp_path} is not a model version: it has no whole manifest.json."
+    )
+
+
+def test_a_file_that_went_away(store: ModelStore) -> None:
+    model = open_model("ink", store)
+    (model.path / "model.onnx").unlink()
+    assert refusal(StoreError, lambda: model.graph("fp32")) == (
+        f"{model.path}/model.onnx of ink:1 cannot be read: No such file or directory."
+    )
