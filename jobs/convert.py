@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
@@ -104,22 +105,24 @@ def _files(version: Version) -> list[str]:
 
 
 def _show(outcome: Outcome, console: Console) -> None:
-    table = Table("engine", "graph", "computes", "agrees", "largest difference", "accuracy", "one image", "images/s")
+    table = Table("engine", "graph", "in", "agrees", "differs by", "accuracy", "one image", "images/s", box=SIMPLE)
+    table.title = f"the network itself reads {outcome.parity[0].accuracy_before * 100:.2f} % right"
     for row in outcome.parity:
         table.add_row(
             row.engine,
             row.graph,
             row.computes,
-            f"{row.agreement * 100:.3f} %",
-            f"{row.largest_difference:.5f}",
-            f"{row.accuracy_before * 100:.2f} -> {row.accuracy_after * 100:.2f} %",
+            f"{row.agreement * 100:.2f} %",
+            f"{row.largest_difference:.4f}",
+            f"{row.accuracy_after * 100:.2f} %",
             f"{row.latency_ms:.2f} ms",
             f"{row.images_per_second:,.0f}",
         )
     console.print(table)
     for row in outcome.parity:
         types = ", ".join(f"{count} {name}" for name, count in row.types.items())
-        console.print(f"{row.engine}, {row.graph} graph, layers give: {types}", highlight=False, soft_wrap=True)
+        built = f"{row.engine}, {row.graph} graph in {row.computes}, layers give: {types}"
+        console.print(built, highlight=False, soft_wrap=True)
     for plan in outcome.plans:
         types = ", ".join(f"{count} {name}" for name, count in plan.layer_types.items())
         console.print(f"{plan.key.name}: {plan.size:,} bytes, layers give: {types}", highlight=False, soft_wrap=True)

@@ -32,6 +32,11 @@ class ModelFolder:
     def precisions(self) -> list[str]:
         return [precision for precision, file in GRAPHS.items() if file in self.manifest["files"]]
 
+    def reads_well(self, engine: str, precision: str) -> bool:
+        """Whether nothing that was measured when it was converted speaks against this engine in this precision."""
+        rows = self.manifest.get("parity", [])
+        return not any(row["refused"] for row in rows if (row["engine"], row["computes"]) == (engine, precision))
+
     def graph(self, precision: str) -> bytes:
         if precision not in self.precisions:
             there = ", ".join(self.precisions) or "none"

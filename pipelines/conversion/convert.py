@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -113,11 +113,11 @@ class Conversion:
         plans = work / f"{precision}-plans"
         rows = [self._judge(engine, graph, precision) for engine in self._cpu_engines(graph, precision)]
         made: list[PlanRecord] = []
-        if not any(row.refused for row in rows):
+        if not _reasons(rows):
             made = self._plans(graph, precision, plans)
             rows += [self._judge(engine, graph, precision) for engine in self._gpu_engines(made, plans)]
         self._outcome.parity += rows
-        if reasons := [reason for row in rows if (reason := row.refused)]:
+        if reasons := _reasons(rows):
             self._outcome.refused[precision] = "; ".join(reasons)
             shutil.rmtree(plans, ignore_errors=True)
             return
@@ -182,10 +182,14 @@ class Conversion:
         told = outcome.version.manifest
         rows = {(row["engine"], row["graph"], row["computes"]): row for row in told.get("parity", [])}
         published = [row for row in outcome.parity if row.graph not in outcome.refused]
-        rows |= {(row.engine, row.graph, row.computes): asdict(row) for row in published}
+        rows |= {(row.engine, row.graph, row.computes): {**asdict(row), "refused": row.refused} for row in published}
         plans = [*told.get("plans", []), *map(asdict, outcome.plans)]
         versions = {package: installed(package) for package in PACKAGES}
         update = {"parity": list(rows.values()), "plans": plans, "converted_with": versions}
         if self._calibration and "int8" not in outcome.refused:
             update["calibration"] = self._calibration
         return self._store.add_files(outcome.version, work, update)
+
+
+def _reasons(rows: Iterable[Parity]) -> list[str]:
+    return [reason for row in rows if row.belongs_to_graph and (reason := row.refused)]

@@ -40,8 +40,13 @@ class Parity:
     """How many layers of the built engine give each type."""
 
     @property
+    def belongs_to_graph(self) -> bool:
+        """Whether what it computes in lies in the graph. bf16 is the engine's own choice, which can be left."""
+        return not self.computes.startswith("bf16")
+
+    @property
     def refused(self) -> str | None:
-        """Why it may not be published; None if it may."""
+        """Why it does not read well enough; None if it does."""
         lost = self.accuracy_before - self.accuracy_after
         if self.computes in EXACT and self.agreement < LEAST_AGREEMENT:
             return (

@@ -36,7 +36,8 @@ def _openvino(model: ModelFolder, wish: Wish) -> Engine:
 
     # OpenVINO takes the full graph and computes it in bf16; a graph of its own is only for what lies in the graph.
     graph = wish.precision if wish.precision in ("fp16", "int8") else "fp32"
-    computes = wish.precision if wish.precision in ("fp32", "bf16") else AUTO
+    best = AUTO if model.reads_well("openvino", "bf16") else "fp32"
+    computes = wish.precision if wish.precision in ("fp32", "bf16") else best
     return OpenVinoEngine(model.graph(graph), len(model.classes), wish.threads, computes, graph)
 
 

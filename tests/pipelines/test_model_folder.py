@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import EngineError, StoreError
-from pipelines.model_folder import open_model
+from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore
 from tests.stores import refusal, write
 
@@ -43,3 +43,12 @@ def test_a_file_that_went_away(store: ModelStore) -> None:
     assert refusal(StoreError, lambda: model.graph("fp32")) == (
         f"{model.path}/model.onnx of ink:1 cannot be read: No such file or directory."
     )
+
+
+def test_what_read_badly_when_it_was_measured_is_known(tmp_path: Path) -> None:
+    rows = [
+        {"engine": "openvino", "computes": "bf16", "refused": "openvino in bf16 loses 2.00 points of accuracy"},
+        {"engine": "openvino", "computes": "fp32", "refused": None},
+    ]
+    model = ModelFolder(tmp_path, {"parity": rows})
+    assert [model.reads_well("openvino", kind) for kind in ("bf16", "fp32", "int8")] == [False, True, True]

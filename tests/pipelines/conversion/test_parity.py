@@ -62,3 +62,10 @@ def test_what_is_measured_is_what_the_engine_said() -> None:
     assert (found.accuracy_before, found.accuracy_after) == pytest.approx((0.9, 0.9 - wrong / 1000))
     assert found.types == {"half": 3}
     assert 0 < found.latency_ms < 100 and found.images_per_second > 0
+
+
+@pytest.mark.parametrize(
+    ("computes", "belongs"), [("fp32", True), ("int8", True), ("int8+bf16", True), ("bf16", False)]
+)
+def test_only_bf16_can_be_left_without_another_graph(computes: str, belongs: bool) -> None:
+    assert replace(SAME, computes=computes).belongs_to_graph is belongs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,12 @@ def test_auto_is_onnx_runtime_elsewhere(model: ModelFolder, monkeypatch: pytest.
 def test_auto_reads_a_model_that_was_never_converted_with_pytorch(bare: ModelFolder) -> None:
     with open_engine("auto", bare) as engine:
         assert (engine.name, engine.why) == ("pytorch", "bare:1 has no ONNX graph yet (jobs/convert.py makes it)")
+
+
+def test_openvino_leaves_bf16_where_the_model_lost_by_it(model: ModelFolder) -> None:
+    lost = {"engine": "openvino", "computes": "bf16", "refused": "openvino in bf16 loses 2.00 points of accuracy"}
+    with open_engine("openvino", replace(model, manifest={**model.manifest, "parity": [lost]})) as engine:
+        assert engine.precision == "fp32"
 
 
 def test_an_engine_asked_for_by_name_is_never_replaced(bare: ModelFolder) -> None:
