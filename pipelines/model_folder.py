@@ -35,7 +35,7 @@ class ModelFolder:
     def reads_well(self, engine: str, precision: str) -> bool:
         """Whether nothing that was measured when it was converted speaks against this engine in this precision."""
         rows = self.manifest.get("parity", [])
-        return not any(row["refused"] for row in rows if (row["engine"], row["computes"]) == (engine, precision))
+        return not any(row.get("refused") for row in rows if (row["engine"], row["computes"]) == (engine, precision))
 
     def graph(self, precision: str) -> bytes:
         if precision not in self.precisions:

@@ -23,6 +23,8 @@ ANSWER_S = 5.0
 @contextmanager
 def ray_session() -> Iterator[None]:
     """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here."""
+    # Ray's core writes its own concerns to this process's stderr; what matters to a user comes as an exception.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = os.environ.get("RAY_ADDRESS", "")
     # An http address is where jobs are submitted, not where a driver can connect.
     if address and address != "local" and not address.startswith("http"):

@@ -59,7 +59,11 @@ class Recognizer:
 
     def read(self, images: NDArray[Any] | Sequence[NDArray[Any]]) -> Reading:
         """Images [N, H, W], [N, H, W, 3] or a list of such of any sizes, one digit in each."""
-        probabilities = self._engine.run(to_model_input(images))
+        return self.read_prepared(to_model_input(images))
+
+    def read_prepared(self, images: NDArray[np.uint8]) -> Reading:
+        """Images that went through `to_model_input` already, perhaps in another process."""
+        probabilities = self._engine.run(images)
         best = probabilities.argmax(1)
         confidences = probabilities[np.arange(len(best)), best]
         return Reading(self._names[best], confidences, probabilities)

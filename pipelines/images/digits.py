@@ -62,21 +62,23 @@ def is_prepared(images: Digits) -> NDArray[np.bool_]:
     ink = images >= INK
     across, down = ink.any(1), ink.any(2)
     length = np.maximum(_extent(across), _extent(down))
-    placed = (np.abs(_centre(images, 1) - 13.5) <= 1.5) & (np.abs(_centre(images, 2) - 13.5) <= 1.5)
-    dark = np.count_nonzero(ink, axis=(1, 2)) < SIDE * SIDE // 2
+    placed = _is_placed(images, 1) & _is_placed(images, 2)
+    dark = np.count_nonzero(ink, axis=(1, 2)) <= (INK_SIDE + 1) ** 2
     bright = images.max(axis=(1, 2), initial=0)
     form = dark & placed & (length >= INK_SIDE - 3) & (length <= INK_SIDE + 1) & (bright >= 200)
     return form | (bright == 0)
 
 
+def _is_placed(images: Digits, axis: int) -> NDArray[np.bool_]:
+    """With its mass in the middle, or as near to it as a lopsided shape comes without leaving the field."""
+    sums = images.sum(axis, dtype=np.float32)
+    off = sums @ _POSITIONS / np.maximum(sums.sum(1), 1) - 13.5
+    return (np.abs(off) <= 1.5) | ((off > 0) & (sums[:, :2] > 0).any(1)) | ((off < 0) & (sums[:, -2:] > 0).any(1))
+
+
 def _extent(marked: Any) -> NDArray[np.intp]:
     """From the first to the last mark of each row; the whole row where there is none."""
     return marked.shape[1] - marked.argmax(1) - marked[:, ::-1].argmax(1)
-
-
-def _centre(images: Digits, axis: int) -> NDArray[np.float32]:
-    sums = images.sum(axis, dtype=np.float32)
-    return sums @ _POSITIONS / np.maximum(sums.sum(1), 1)
 
 
 def _to_grey(image: NDArray[Any], index: int) -> Digits:

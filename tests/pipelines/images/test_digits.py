@@ -79,7 +79,7 @@ def test_mnist_stays_to_the_byte(measuring_data: Path) -> None:
 
 def test_what_has_not_the_form_does_not_touch_its_neighbours_nor_its_source() -> None:
     stack = np.stack([draw_digit(digit, np.random.default_rng(1)) for digit in (3, 4, 3)])
-    stack[1] = np.roll(stack[1], 3, axis=0)
+    stack[1] = np.roll(stack[1], 3, axis=1)
     source = stack.copy()
     found = to_model_input(stack)
     assert is_prepared(stack).tolist() == [True, False, True]

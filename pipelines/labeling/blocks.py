@@ -1,0 +1,49 @@
+"""Parts on their way between tasks and actors: as Arrow tables, which move without being copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.images import SIDE
+from pipelines.labeling.inputs import Items
+
+PIXELS = SIDE * SIDE
+
+
+def to_block(items: Items) -> pa.Table:
+    count = len(items)
+    pixels = pa.py_buffer(np.ascontiguousarray(items.images))
+    sources = pa.array([items.sources] if isinstance(items.sources, str) else items.sources, pa.string())
+    which = np.zeros(count, np.int32) if isinstance(items.sources, str) else np.arange(count, dtype=np.int32)
+    return pa.table(
+        {
+            "part": pa.array(np.full(count, items.part, np.int32)),
+            "source": pa.DictionaryArray.from_arrays(pa.array(which), sources).cast(pa.string()),
+            "number": pa.array(items.numbers),
+            "image": pa.Array.from_buffers(pa.binary(PIXELS), count, [None, pixels]),
+            "reason": pa.array(items.reasons, pa.string()) if items.reasons else pa.nulls(count, pa.string()),
+        }
+    )
+
+
+def from_block(block: pa.Table) -> Iterator[Items]:
+    """The parts in a block, since Ray may put several into one; it never cuts one."""
+    block = block.combine_chunks()
+    numbers = block["part"].to_numpy()
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
+        rows = block.slice(start, end - start)
+        image = rows["image"].chunk(0)
+        pixels = np.frombuffer(image.buffers()[1], np.uint8)[image.offset * PIXELS :][: len(image) * PIXELS]
+        reasons = None if rows["reason"].null_count == len(rows) else rows["reason"].to_pylist()
+        items = rows["number"].to_numpy()
+        yield Items(int(numbers[start]), _sources(rows["source"]), items, pixels.reshape(-1, SIDE, SIDE), reasons)
+
+
+def _sources(column: pa.ChunkedArray) -> str | list[str]:
+    distinct = pc.unique(column)
+    return distinct[0].as_py() if len(distinct) == 1 else column.to_pylist()

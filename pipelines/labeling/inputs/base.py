@@ -1,0 +1,105 @@
+"""What every input promises: its items in one order, cut into parts that are always the same."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import InkrayError
+from pipelines.images import SIDE, decode, to_model_input
+
+ROWS_IN_PART = 16_384
+FILES_IN_PART = 2_000
+
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive parts that one task reads, since they are cheapest read together."""
+
+    first: int
+    sizes: tuple[int, ...]
+    what: Any
+
+    @property
+    def parts(self) -> range:
+        return range(self.first, self.first + len(self.sizes))
+
+    def size(self, part: int) -> int:
+        return self.sizes[part - self.first]
+
+    def before(self, part: int) -> int:
+        """How many of its items lie before this part."""
+        return sum(self.sizes[: part - self.first])
+
+
+@dataclass(frozen=True)
+class Items:
+    """One part, read: an image in the model's form for every item, or the reason why there is none."""
+
+    part: int
+    sources: str | Sequence[str]
+    """Where each comes from; a single one where all come from the same."""
+    numbers: NDArray[np.int64]
+    """Which item of its source each is."""
+    images: NDArray[np.uint8]
+    reasons: Sequence[str | None] | None = None
+    """None where all could be read."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+class Input(ABC):
+    """Small, and sent to every task that reads: what the stretches hold belongs to them."""
+
+    kind: str
+
+    @abstractmethod
+    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        """The wanted parts of a stretch, in order; of each only those items, and no other is touched."""
+
+    @abstractmethod
+    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
+        """The source of an item and its number there, without reading it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An input, how it is cut, and what tells it from every other."""
+
+    input: Input
+    stretches: list[Stretch]
+    fingerprint: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return sum(sum(stretch.sizes) for stretch in self.stretches)
+
+
+def cut(count: int, size: int) -> tuple[int, ...]:
+    """`count` items in parts of `size`, the last one smaller."""
+    return tuple(min(size, count - start) for start in range(0, count, size))
+
+
+def decoded(part: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | str]) -> Items:
+    """Encoded images as items; what comes as a string is already a reason."""
+    images = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
+    reasons: list[str | None] = [None] * len(numbers)
+    for index, content in enumerate(files):
+        try:
+            if isinstance(content, str):
+                reasons[index] = content
+            else:
+                images[index] = to_model_input([decode(content, "it")])[0]
+        except InkrayError as error:
+            reasons[index] = str(error).removeprefix("it: ")
+    return Items(part, sources, numbers, images, reasons if any(reasons) else None)

@@ -1,0 +1,70 @@
+"""What a person named as INPUT, recognised by what is there."""
+
+from __future__ import annotations
+
+from pipelines.errors import UsageError
+from pipelines.labeling.inputs.archives import find_archive
+from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.inputs.idx import find_idx
+from pipelines.labeling.inputs.pictures import SUFFIXES, find_pictures
+from pipelines.labeling.inputs.places import File, Where, list_files, parse
+from pipelines.labeling.inputs.tables import find_tables
+
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+KINDS = "images (png, jpeg, tiff, bmp, webp), parquet, IDX, zip or tar"
+
+
+def find_input(place: str, column: str | None = None) -> Found:
+    where = parse(place)
+    files = list_files(where)
+    kind = _kind(where, files)
+    if column is not None and kind != "parquet":
+        raise UsageError(f"--column {column} is for parquet; {where.shown} holds {kind}.")
+    found = _find(kind, where, files, column)
+    if not found.count:
+        raise UsageError(f"{where.shown} holds nothing to label: its {kind} is empty.")
+    return found
+
+
+def _kind(where: Where, files: list[File]) -> str:
+    if not files:
+        raise UsageError(f"{where.shown} holds no files; expected {KINDS}.")
+    if len(files) == 1 and files[0].path == where.path:
+        return _kind_of_file(where, files[0])
+    tables, pictures = _count(files, {".parquet"}), _count(files, SUFFIXES)
+    if tables and pictures:
+        raise UsageError(
+            f"{where.shown} holds both {tables:,} parquet files and {pictures:,} images; name one kind, as in "
+            f"'{where.shown}/**/*.parquet'."
+        )
+    if not tables and not pictures:
+        some = ", ".join(file.path.rpartition("/")[2] for file in files[:3])
+        raise UsageError(f"{where.shown} holds no images among its {len(files):,} files ({some}...); expected {KINDS}.")
+    return "parquet" if tables else "images"
+
+
+def _count(files: list[File], suffixes: set[str] | frozenset[str]) -> int:
+    return sum(file.suffix in suffixes for file in files)
+
+
+def _kind_of_file(where: Where, file: File) -> str:
+    name = file.path.lower()
+    if file.suffix in SUFFIXES:
+        return "images"
+    if file.suffix == ".parquet":
+        return "parquet"
+    if file.suffix == ".zip":
+        return "zip"
+    if name.endswith(TARS):
+        return "tar"
+    if "idx" in name.rpartition("/")[2]:
+        return "idx"
+    raise UsageError(f"{where.shown} is no kind of file that is known here; expected {KINDS}, named as such.")
+
+
+def _find(kind: str, where: Where, files: list[File], column: str | None) -> Found:
+    if kind == "images":
+        return find_pictures(where, files)
+    if kind == "parquet":
+        return find_tables(where, files, column)
+    return find_idx(where, files[0]) if kind == "idx" else find_archive(kind, where, files[0])

@@ -1,0 +1,81 @@
+"""Images in an IDX file, plain or gz."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyarrow import fs
+
+from pipelines.errors import DataError
+from pipelines.images import to_model_input
+from pipelines.labeling.inputs.base import ALL, ROWS_IN_PART, Found, Input, Items, Stretch, cut
+from pipelines.labeling.inputs.places import File, Where, fingerprint
+
+MAGIC = b"\x00\x00\x08\x03"
+HEADER = 16
+
+
+class Idx(Input):
+    kind = "idx"
+
+    def __init__(self, filesystem: fs.FileSystem, path: str, shown: str) -> None:
+        self._filesystem, self._path, self._shown = filesystem, path, shown
+
+    def shape(self) -> tuple[int, int, int]:
+        """From its header; the length of a plain file is held against it."""
+        content = self._content(HEADER)
+        if len(content) < HEADER or content[:4] != MAGIC:
+            raise DataError(
+                f"{self._shown} is no IDX file of images: it begins with {content[:4].hex(' ') or 'nothing'}."
+            )
+        count, height, width = (int.from_bytes(content[start : start + 4], "big") for start in (4, 8, 12))
+        return count, height, width
+
+    def check(self, length: int) -> None:
+        count, height, width = self.shape()
+        expected = HEADER + count * height * width
+        if length != expected:
+            raise DataError(
+                f"{self._shown} says {count:,} images of {height} x {width}, which is {expected:,} bytes, "
+                f"and has {length:,}: it is cut, or not what it says."
+            )
+
+    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        content, shape = self._content(), self.shape()
+        images: NDArray[Any] = np.frombuffer(content, np.uint8, offset=HEADER).reshape(shape)
+        start = 0
+        for part, size in zip(stretch.parts, stretch.sizes, strict=True):
+            if part in wanted:
+                chosen = np.arange(start, start + size)[only]
+                yield Items(part, self._shown, chosen, to_model_input(images[chosen[0] : chosen[-1] + 1]))
+            start += size
+
+    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
+        return self._shown, stretch.before(part) + index
+
+    def length(self, file: File) -> int:
+        return len(self._content()) if self._path.endswith(".gz") else file.size
+
+    def _content(self, length: int | None = None) -> bytes:
+        try:
+            with self._filesystem.open_input_stream(self._path, compression=None) as stream:
+                head = stream.read(length) if length and not self._path.endswith(".gz") else stream.read()
+        except OSError as error:
+            raise DataError(f"{self._shown} cannot be read: {error}.") from error
+        try:
+            return gzip.decompress(head)[:length] if head[:2] == b"\x1f\x8b" else head
+        except (OSError, EOFError) as error:
+            raise DataError(f"{self._shown} cannot be unpacked: {error}.") from error
+
+
+def find_idx(where: Where, file: File) -> Found:
+    idx = Idx(where.filesystem, where.path, where.shown)
+    idx.check(idx.length(file))
+    count, _, _ = idx.shape()
+    sizes = cut(count, ROWS_IN_PART)
+    stretches = [Stretch(0, sizes, None)] if sizes else []
+    return Found(idx, stretches, fingerprint("idx", [file], ROWS_IN_PART))

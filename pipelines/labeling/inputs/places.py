@@ -1,0 +1,134 @@
+"""Files on this machine or on any filesystem that pyarrow knows, listed and read the same way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from pipelines.errors import DataError, UsageError
+
+MAGIC = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class File:
+    path: str
+    size: int
+    changed: int
+    """Its time of change in nanoseconds, as the filesystem tells it."""
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.path).suffix.lower()
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place that was named, on its filesystem; `shown` is what it is called in messages and rows."""
+
+    filesystem: fs.FileSystem
+    path: str
+    shown: str
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
+    @property
+    def prefix(self) -> str:
+        """What stands before a path of the filesystem in the name of a file."""
+        return "" if self.is_local else f"{urlsplit(self.shown).scheme}://"
+
+
+def parse(place: str) -> Where:
+    if "://" not in place:
+        path = os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
+        return Where(fs.LocalFileSystem(), path, path)
+    parts = urlsplit(place)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    try:
+        filesystem, path = fs.FileSystem.from_uri(place)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UsageError(
+            f"{shown!r} cannot be opened ({error}); name a path, or an URI such as s3://BUCKET/FOLDER."
+        ) from error
+    return Where(filesystem, path, shown)
+
+
+def list_files(where: Where) -> list[File]:
+    """The file itself, all below the folder, or all that match the pattern; sorted by path."""
+    try:
+        if MAGIC & set(where.path):
+            return _matching(where)
+        [info] = where.filesystem.get_file_info([where.path])
+        if info.type == fs.FileType.NotFound:
+            raise UsageError(f"There is no {where.shown}; check the path.")
+        if info.type == fs.FileType.Directory:
+            return _below(where, where.path)
+        return [_to_file(info)]
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{where.shown} cannot be listed: {_reason(error)}.") from error
+
+
+def _below(where: Where, folder: str) -> list[File]:
+    found = where.filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
+    return sorted((_to_file(info) for info in found if info.type != fs.FileType.Directory), key=lambda file: file.path)
+
+
+def _matching(where: Where) -> list[File]:
+    fixed = list(PurePosixPath(where.path).parts)
+    first = next(index for index, part in enumerate(fixed) if MAGIC & set(part))
+    base = str(PurePosixPath(*fixed[:first]))
+    [info] = where.filesystem.get_file_info([base])
+    if info.type != fs.FileType.Directory:
+        raise UsageError(f"There is no folder {base} for the pattern {where.shown}; check the path.")
+    pattern = PurePosixPath(where.path)
+    return [file for file in _below(where, base) if _fits(PurePosixPath(file.path), pattern)]
+
+
+def _fits(path: PurePosixPath, pattern: PurePosixPath) -> bool:
+    """As a shell does: `**` for any folders, even none; other signs within one name."""
+    return _fit(path.parts, pattern.parts)
+
+
+def _fit(names: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
+    if not patterns:
+        return not names
+    if patterns[0] == "**":
+        return any(_fit(names[skip:], patterns[1:]) for skip in range(len(names) + 1))
+    return bool(names) and PurePosixPath(names[0]).match(patterns[0]) and _fit(names[1:], patterns[1:])
+
+
+def _to_file(info: fs.FileInfo) -> File:
+    return File(info.path, info.size or 0, info.mtime_ns or 0)
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error).strip().splitlines()[0].rstrip(".")
+
+
+def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
+    """The file's bytes, or why it cannot be read."""
+    try:
+        if isinstance(filesystem, fs.LocalFileSystem):
+            local = Path(path)
+            return local.read_bytes() if local.is_file() or not local.exists() else "it is not a regular file"
+        with filesystem.open_input_stream(path) as stream:
+            return stream.read()
+    except (OSError, pa.ArrowException) as error:
+        return f"it cannot be read: {_reason(error)}"
+
+
+def fingerprint(kind: str, files: Iterable[File], *settings: object) -> str:
+    """Of which files there are, how long and how old, not of their bytes: reading those is the work itself."""
+    digest = hashlib.sha256(repr((kind, settings)).encode())
+    for file in files:
+        digest.update(repr(file).encode())
+    return digest.hexdigest()

@@ -1,0 +1,183 @@
+"""Images in a column of parquet files: tensors, raw bytes, or encoded images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pyarrow import fs
+
+from pipelines.errors import DataError, UsageError
+from pipelines.images import SIDE, to_model_input
+from pipelines.labeling.inputs.base import ALL, ROWS_IN_PART, Found, Input, Items, Stretch, decoded
+from pipelines.labeling.inputs.places import File, Where, fingerprint
+
+USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
+RAW = SIDE * SIDE
+
+
+class Tables(Input):
+    kind = "parquet"
+
+    def __init__(self, filesystem: fs.FileSystem, prefix: str, column: str) -> None:
+        self._filesystem, self._prefix, self._column = filesystem, prefix, column
+
+    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        path, groups, row = stretch.what
+        source = self._prefix + path
+        parts = self._columns(path, groups, stretch.sizes)
+        for part, size in zip(stretch.parts, stretch.sizes, strict=True):
+            column = next(parts)
+            numbers = np.arange(row, row + size)
+            row += size
+            if part in wanted:
+                yield _items(part, source, numbers[only], column if isinstance(column, str) else column[only])
+
+    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
+        path, _, row = stretch.what
+        return self._prefix + path, row + stretch.before(part) + index
+
+    def _columns(self, path: str, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | str]:
+        """The column in arrays of these sizes; from where it is damaged on, the reason."""
+        try:
+            with self._filesystem.open_input_file(path) as file:
+                batches = pq.ParquetFile(file).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
+                yield from _in_sizes((batch.column(0) for batch in batches), sizes)
+        except (OSError, pa.ArrowException) as error:
+            reason = f"its part of the file cannot be read: {str(error).splitlines()[0].rstrip('.')}"
+            while True:
+                yield reason
+
+
+def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa.Array]:
+    held: list[pa.Array] = []
+    for size in sizes:
+        while sum(map(len, held)) < size:
+            held.append(next(arrays))
+        joined = held[0] if len(held) == 1 else pa.concat_arrays(held)
+        yield joined[:size]
+        held = [joined[size:]] if len(joined) > size else []
+
+
+def _items(part: int, source: str, numbers: NDArray[np.int64], column: pa.Array | str) -> Items:
+    if isinstance(column, str):
+        empty = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
+        return Items(part, source, numbers, empty, [column] * len(numbers))
+    shape = tensor_shape(column.type)
+    if shape is None:
+        return _from_bytes(part, source, numbers, _binary(column))
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    if storage.null_count == 0:
+        pixels = storage.flatten().to_numpy(zero_copy_only=False)
+        return Items(part, source, numbers, to_model_input(pixels.reshape(len(numbers), *shape)))
+    whole = storage.is_valid().to_numpy(zero_copy_only=False)
+    images = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
+    images[whole] = to_model_input(storage.drop_null().flatten().to_numpy().reshape(-1, *shape))
+    return Items(part, source, numbers, images, [None if there else "it is null" for there in whole])
+
+
+def _binary(column: pa.Array) -> list[bytes | None]:
+    return (column.field("bytes") if pa.types.is_struct(column.type) else column).to_pylist()
+
+
+def _from_bytes(part: int, source: str, numbers: NDArray[np.int64], values: list[bytes | None]) -> Items:
+    """784 bytes are the pixels themselves, anything else is the file of an image."""
+    items = decoded(part, source, numbers, ("it is null" if value is None else value for value in values))
+    raw = [index for index, value in enumerate(values) if value is not None and len(value) == RAW]
+    if not raw:
+        return items
+    pixels = np.frombuffer(b"".join(values[index] or b"" for index in raw), np.uint8).reshape(-1, SIDE, SIDE)
+    items.images[raw] = to_model_input(pixels)
+    reasons = list(items.reasons or [None] * len(items))
+    for index in raw:
+        reasons[index] = None
+    return replace(items, reasons=reasons if any(reasons) else None)
+
+
+def tensor_shape(kind: pa.DataType) -> tuple[int, ...] | None:
+    """Of one image, where the column holds pixels; None where it holds bytes of files."""
+    if isinstance(kind, pa.BaseExtensionType) and len(getattr(kind, "shape", ())) in (2, 3):
+        return tuple(kind.shape)
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_integer(kind.value_type):
+        side = math.isqrt(kind.list_size)
+        return (side, side) if side * side == kind.list_size else None
+    return None
+
+
+def _holds_images(kind: pa.DataType) -> bool:
+    if tensor_shape(kind) is not None or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return True
+    return pa.types.is_struct(kind) and any(field.name == "bytes" and _holds_images(field.type) for field in kind)
+
+
+def choose_column(schema: pa.Schema, named: str | None, shown: str) -> str:
+    there = ", ".join(f"{field.name} ({field.type})" for field in schema)
+    if named is not None:
+        if named not in schema.names:
+            raise UsageError(f"{shown} has no column {named!r}; it has {there}.")
+        if not _holds_images(schema.field(named).type):
+            raise UsageError(f"The column {named!r} of {shown} holds no images; it is {schema.field(named).type}.")
+        return named
+    fitting = [field.name for field in schema if _holds_images(field.type)]
+    if len(fitting) == 1:
+        return fitting[0]
+    usual = [name for name in fitting if name.lower() in USUAL_NAMES]
+    if len(usual) == 1:
+        return usual[0]
+    if fitting:
+        raise UsageError(
+            f"{shown} has several columns that may hold images; name one with --column: {', '.join(fitting)}."
+        )
+    raise UsageError(f"{shown} has no column of images (tensors, 784 bytes, or encoded files); it has {there}.")
+
+
+def find_tables(where: Where, files: list[File], column: str | None) -> Found:
+    tables = [file for file in files if file.suffix == ".parquet"]
+    stretches: list[Stretch] = []
+    chosen, part = "", 0
+    for file in tables:
+        metadata, schema = _footer(where, file)
+        chosen = choose_column(schema, column or chosen or None, where.prefix + file.path)
+        for stretch in _stretches(file.path, metadata, part):
+            stretches.append(stretch)
+            part = stretch.parts.stop
+    remarks = (f"images from the column {chosen!r}",) if chosen else ()
+    found = Tables(where.filesystem, where.prefix, chosen)
+    return Found(found, stretches, fingerprint("parquet", tables, chosen, ROWS_IN_PART), remarks)
+
+
+def _footer(where: Where, file: File) -> tuple[pq.FileMetaData, pa.Schema]:
+    try:
+        with where.filesystem.open_input_file(file.path) as stream:
+            opened = pq.ParquetFile(stream)
+            return opened.metadata, opened.schema_arrow
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{where.prefix}{file.path} cannot be read as parquet: {str(error).splitlines()[0].rstrip('.')}."
+        ) from error
+
+
+def _stretches(path: str, metadata: pq.FileMetaData, part: int) -> Iterator[Stretch]:
+    """Row groups, taken together until they make a part; a large one is read as a whole and makes several."""
+    groups: list[int] = []
+    start = rows = 0
+    for group in range(metadata.num_row_groups):
+        groups.append(group)
+        rows += metadata.row_group(group).num_rows
+        if rows >= ROWS_IN_PART or group == metadata.num_row_groups - 1:
+            sizes = _balanced(rows)
+            if sizes:
+                yield Stretch(part, sizes, (path, groups, start))
+            part, start, rows, groups = part + len(sizes), start + rows, 0, []
+
+
+def _balanced(rows: int) -> tuple[int, ...]:
+    if not rows:
+        return ()
+    size = math.ceil(rows / max(1, round(rows / ROWS_IN_PART)))
+    return tuple(min(size, rows - start) for start in range(0, rows, size))

@@ -1,0 +1,112 @@
+"""What an actor of the pool does: images of a part in, its rows out. It holds one Recognizer."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.labeling.inputs import Items
+from pipelines.labeling.rows import ERROR, OK, REVIEW, SCHEMA
+from pipelines.recognizer import Recognizer
+
+NONE = "none"
+"""The class of what is no digit."""
+GALLERY = 6
+"""The least certain images of each part that are kept for the report."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the actors read: which model, on what, and from which confidence on a reading needs no second look."""
+
+    model: str
+    store: str | None
+    engine: str
+    precision: str
+    threads: int
+    accept_above: float
+
+    def recognizer(self) -> Recognizer:
+        return Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    rows: pa.Table
+    least_certain: np.ndarray
+    """Which items of the part, the least certain first."""
+
+
+class Labeler:
+    def __init__(self, reading: Reading) -> None:
+        self._accept = reading.accept_above
+        self._recognizer = reading.recognizer()
+        self._classes = pa.array(self._recognizer.classes)
+
+    def label(self, items: Items) -> Labelled:
+        readable = np.array([reason is None for reason in items.reasons]) if items.reasons else None
+        images = items.images if readable is None else items.images[readable]
+        probabilities = self._recognizer.read_prepared(images).probabilities
+        best = probabilities.argmax(1)
+        sure = probabilities[np.arange(len(best)), best]
+        if readable is not None:
+            best, sure = _spread(best, readable), _spread(sure, readable)
+        rows = self._rows(items, best, sure, readable)
+        order = np.argsort(sure, kind="stable")
+        certain = order if readable is None else order[readable[order]]
+        return Labelled(rows, certain[:GALLERY])
+
+    def _rows(self, items: Items, best: np.ndarray, sure: np.ndarray, readable: np.ndarray | None) -> pa.Table:
+        count, unread = len(items), None if readable is None else ~readable
+        names = pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int8), mask=unread), self._classes)
+        values = names.cast(pa.string())
+        nothing = np.array([name == NONE for name in self._recognizer.classes])[best]
+        doubtful = nothing | (sure < self._accept)
+        status, reason = np.where(doubtful, 1, 0), np.where(nothing, 1, np.where(doubtful, 0, -1))
+        words = pa.array([f"less sure than {self._accept:.4g}", "it does not look like one digit"])
+        reasons = pa.DictionaryArray.from_arrays(pa.array(reason.astype(np.int8), mask=reason < 0), words)
+        reasons = reasons.cast(pa.string())
+        if readable is not None:
+            status = np.where(readable, status, 2)
+            reasons = pa.array(
+                [told or found for told, found in zip(items.reasons or (), reasons.to_pylist(), strict=True)]
+            )
+        engine = f"{self._recognizer.engine.name} {self._recognizer.engine.precision}"
+        columns = [
+            pa.repeat(items.sources, count) if isinstance(items.sources, str) else pa.array(items.sources),
+            pa.nulls(count, pa.int32()),
+            pa.array(items.numbers),
+            pc.if_else(pa.array(nothing), pa.scalar(None, pa.string()), values),
+            pa.array(sure, pa.float32(), mask=unread),
+            pa.DictionaryArray.from_arrays(pa.array(status.astype(np.int8)), [OK, REVIEW, ERROR]).cast(pa.string()),
+            reasons,
+            pa.repeat(engine, count),
+            pa.repeat(self._recognizer.model, count),
+        ]
+        return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+def _spread(values: np.ndarray, readable: np.ndarray) -> np.ndarray:
+    """The values of the readable items in their places; 0 elsewhere."""
+    whole = np.zeros(len(readable), values.dtype)
+    whole[readable] = values
+    return whole
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """What hangs inside a library cannot be stopped but with its process; Ray then starts another."""
+    timer = threading.Timer(seconds, os._exit, [75])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,58 @@
+"""How a run goes, for people: a live bar on a terminal, elsewhere a line every ten seconds."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipelines.labeling.pipeline import PartDone
+
+EVERY_S = 10.0
+
+
+class Display:
+    def __init__(self, console: Console, items: int, done: int) -> None:
+        self._console, self._items, self._done, self._already = console, items, done, done
+        self._errors = 0
+        self._started = self._said = time.monotonic()
+        self._bar = Progress(
+            TextColumn("labelling"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]:,.0f}/s, {task.fields[errors]:,} errors"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=items, completed=done, speed=0.0, errors=0)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def line(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def part(self, done: PartDone) -> None:
+        self._done += done.items
+        self._errors += done.errors
+        now = time.monotonic()
+        speed = (self._done - self._already) / max(now - self._started, 1e-6)
+        self._bar.update(self._task, completed=self._done, speed=speed, errors=self._errors)
+        if not self._console.is_terminal and now - self._said >= EVERY_S:
+            self._said = now
+            left = (self._items - self._done) / max(speed, 1e-6)
+            self.line(
+                f"{self._done:,} of {self._items:,} items, {speed:,.0f} a second, {self._errors:,} errors, "
+                f"{left:,.0f} s left"
+            )

@@ -1,0 +1,72 @@
+"""How many actors fit into the cluster, and what each may use: asked before a run, since Ray would wait in silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ray
+
+from pipelines.errors import ClusterError, UsageError
+
+TASK_CPUS = 0.25
+"""A task reads; decoding takes a whole core at times, but what computes most of the time are the actors."""
+SHARED_CPUS = 0.5
+"""What each actor leaves of its threads' CPUs to the tasks that feed it."""
+MOST_THREADS = 4
+"""More threads of one engine gain less than another actor."""
+
+
+@dataclass(frozen=True)
+class Node:
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Room:
+    threads: int
+    cpus: float
+    gpus: float
+    min_actors: int
+    max_actors: int
+    remark: str | None = None
+    """What was wished and did not fit."""
+
+
+def free_nodes() -> list[Node]:
+    """What is free now on each node, in CPUs and GPUs."""
+    free = ray._private.state.available_resources_per_node()
+    return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in free.values()]
+
+
+def make_room(
+    nodes: list[Node], threads: int | None, gpus: float, min_actors: int | None, max_actors: int | None
+) -> Room:
+    if (min_actors or 1) > (max_actors or min_actors or 1):
+        raise UsageError(f"--min-actors {min_actors} is more than --max-actors {max_actors}.")
+    widest = int(max((node.cpus for node in nodes), default=0))
+    threads = threads or min(max(1, widest), MOST_THREADS)
+    cpus = threads - SHARED_CPUS
+    fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
+    if not fitting:
+        raise ClusterError(_no_room(nodes, threads, cpus, gpus))
+    most = min(max_actors or fitting, fitting)
+    remark = None
+    if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
+        wished = max(max_actors or 0, min_actors or 0)
+        remark = f"{wished} actors of {threads} threads do not fit into what is free; taking {fitting}"
+    return Room(threads, cpus, gpus, min(min_actors or 1, most), most, remark)
+
+
+def _fitting(node: Node, cpus: float, gpus: float) -> int:
+    # Each actor needs a task beside it that feeds it, or it would wait for ever.
+    by_cpus = int(node.cpus // (cpus + TASK_CPUS))
+    return min(by_cpus, int(node.gpus / gpus + 1e-9)) if gpus else by_cpus
+
+
+def _no_room(nodes: list[Node], threads: int, cpus: float, gpus: float) -> str:
+    there = "; ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes) or "nothing"
+    return (
+        f"One actor needs {cpus + TASK_CPUS:g} CPUs ({threads} threads) and {gpus:g} GPUs on one node, its reader "
+        f"included, and free are, node by node: {there}. Take fewer --threads, or wait until others are done."
+    )

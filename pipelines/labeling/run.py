@@ -1,0 +1,131 @@
+"""A labelling run from its first look at the input to its report, seen from the driver."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from ray.exceptions import RayActorError, WorkerCrashedError
+
+from pipelines.errors import InkrayError
+from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.isolation import Isolation
+from pipelines.labeling.labeler import Reading
+from pipelines.labeling.pipeline import PartDone, run_pipeline
+from pipelines.labeling.report import report
+from pipelines.labeling.room import Room
+from pipelines.labeling.rows import read_parts
+from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.summary import tally
+
+DIED = (RayActorError, WorkerCrashedError)
+
+
+class Watch(Protocol):
+    """Who is told how a run goes."""
+
+    def line(self, text: str) -> None: ...
+
+    def part(self, done: PartDone) -> None: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    found: Found
+    folder: RunFolder
+    reading: Reading
+    room: Room
+    seconds: float
+    """After which a part that is not labelled is given up."""
+
+
+def label(work: Work, watch: Watch) -> int:
+    """Label every part that is not done; how many items that were."""
+    labelled = 0
+    while True:
+        pending = [stretch for stretch in work.found.stretches if set(stretch.parts) - work.folder.done()]
+        if not pending:
+            return labelled
+        before = work.folder.done()
+        try:
+            for done in run_pipeline(work.found.input, pending, work.folder, work.reading, work.room, work.seconds):
+                labelled += done.items
+                watch.part(done)
+        except Exception as error:
+            if not _a_process_died(error):
+                raise _told(error, work) from error
+            alone = list(_label_alone(work, watch))
+            labelled += sum(done.items for done in alone)
+            if not alone and work.folder.done() == before:
+                raise _told(error, work) from error
+
+
+def _label_alone(work: Work, watch: Watch) -> Iterator[PartDone]:
+    suspects = work.folder.left_under_way()
+    isolation = Isolation(work.found.input, work.folder, work.reading, work.room, work.seconds)
+    if suspects:
+        watch.line(f"processes died, again and again, in {len(suspects)} parts: looking at those alone")
+    try:
+        for stretch in work.found.stretches:
+            for part in sorted(suspects & set(stretch.parts)):
+                done = isolation.label(stretch, part)
+                watch.part(done)
+                yield done
+    finally:
+        isolation.close()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+
+
+def _a_process_died(error: BaseException) -> bool:
+    # An actor whose constructor raises, for want of an engine for example, is said to have died, too.
+    return any(isinstance(one, DIED) and "creation task" not in str(one) for one in _chain(error))
+
+
+def _told(error: BaseException, work: Work) -> InkrayError:
+    for one in _chain(error):
+        if isinstance(one, InkrayError):
+            return one
+        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
+            return InkrayError(
+                f"There is no space left for {work.folder.path}. What was written is kept: make room, and start the "
+                "same run again."
+            )
+        if isinstance(one, OSError) and one.errno is not None:
+            return InkrayError(
+                f"{one.filename or work.folder.path}: {one.strerror}. Mend that, and start the run again."
+            )
+    last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    last = last.removeprefix("pipelines.errors.").rstrip(".")
+    return InkrayError(f"Labelling failed: {last}. What was written is kept: start the same run again to go on.")
+
+
+def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:
+    """Check that every item has its row, and write summary and report."""
+    found = tally(read_parts(work.folder.rows, work.folder.kind))
+    if found.items != work.found.count:
+        raise InkrayError(
+            f"{work.folder.path} has {found.items:,} rows for {work.found.count:,} items: the input changed while it "
+            "was read, or rows were taken away. Start over with --fresh."
+        )
+    seconds = time.time() - started
+    summary = {
+        **told,
+        **found.as_dict(),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 2),
+        "items_this_time": items_this_time,
+        "images_per_second": round(items_this_time / seconds, 1),
+    }
+    work.folder.finish(summary, report(work.folder, summary, found))
+    return summary

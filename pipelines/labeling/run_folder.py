@@ -1,0 +1,139 @@
+"""The output folder of a run: whose it is, who works on it, what is done, what was under way when a process died.
+
+run.json        what this run labels, with what and how: another run is refused
+rows/           the result, a file for each part of the input
+summary.json    the mark of a finished run, written last
+report.html     the same for people
+.work/          the lock, marks of parts under way, the least certain images of each part
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pipelines.errors import InkrayError, UsageError
+from pipelines.labeling.rows import parts_there
+from pipelines.labeling.whole import write_whole
+
+RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
+OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK})
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+    kind: str
+    """Of the files with rows: parquet, csv or jsonl."""
+
+    @property
+    def rows(self) -> Path:
+        return self.path / ROWS
+
+    @property
+    def uncertain(self) -> Path:
+        return self.path / WORK / "uncertain"
+
+    def done(self) -> set[int]:
+        return parts_there(self.rows, self.kind)
+
+    def summary(self) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.path / SUMMARY).read_text())
+        except FileNotFoundError:
+            return None
+
+    def finish(self, summary: dict[str, Any], report: str) -> None:
+        write_whole(self.path / REPORT, report.encode())
+        write_whole(self.path / SUMMARY, json.dumps(summary, indent=2).encode())
+
+    @contextmanager
+    def under_way(self, part: int) -> Iterator[None]:
+        """A mark that stays if this process dies in here; it tells which process it was."""
+        mark = self.path / WORK / "under-way" / f"{part}-{os.getpid()}"
+        mark.touch()
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+
+    def left_under_way(self) -> set[int]:
+        """The parts in which a process died, or was ended; the marks are taken away."""
+        marks = list((self.path / WORK / "under-way").iterdir())
+        for mark in marks:
+            mark.unlink(missing_ok=True)
+        return {int(mark.name.partition("-")[0]) for mark in marks} - self.done()
+
+
+@contextmanager
+def open_run(path: Path, kind: str, identity: dict[str, Any], fresh: bool) -> Iterator[RunFolder]:
+    """Hold the folder of this very run, new or begun before; any other is refused."""
+    folder = RunFolder(path, kind)
+    try:
+        _check_ours(path)
+        (path / WORK).mkdir(parents=True, exist_ok=True)
+        with (path / WORK / "lock").open("a+") as lock:
+            _take(lock, path)
+            if fresh:
+                _empty(path)
+            _check_identity(path, identity)
+            for needed in (folder.rows, folder.uncertain, path / WORK / "under-way"):
+                needed.mkdir(parents=True, exist_ok=True)
+            yield folder
+    except OSError as error:
+        raise UsageError(
+            f"The output folder {path} cannot be written: {error.strerror or error}. Mend that, or name another."
+        ) from error
+
+
+def _check_ours(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise UsageError(f"{path} is a file; name a folder for the results.")
+    others = sorted(entry.name for entry in path.iterdir() if entry.name not in OURS)
+    if others:
+        raise UsageError(f"The folder {path} holds other things ({', '.join(others[:3])}); name a new or empty one.")
+
+
+def _take(lock: IO[str], path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        raise InkrayError(
+            f"Another process ({lock.read().strip() or 'unknown'}) is labelling into {path}; wait for it, or end it."
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()} on {os.uname().nodename}")
+    lock.flush()
+
+
+def _empty(path: Path) -> None:
+    (path / SUMMARY).unlink(missing_ok=True)
+    (path / REPORT).unlink(missing_ok=True)
+    shutil.rmtree(path / ROWS, ignore_errors=True)
+    for inner in ("uncertain", "under-way"):
+        shutil.rmtree(path / WORK / inner, ignore_errors=True)
+    (path / RUN).unlink(missing_ok=True)
+
+
+def _check_identity(path: Path, identity: dict[str, Any]) -> None:
+    try:
+        before = json.loads((path / RUN).read_text())
+    except FileNotFoundError:
+        write_whole(path / RUN, json.dumps(identity, indent=2).encode())
+        return
+    for name, value in identity.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"{path} belongs to another run: its {name} is {before.get(name)!r}, and this one's is {value!r}. "
+                "Name another folder, or start over in this one with --fresh."
+            )

@@ -1,0 +1,65 @@
+"""What a finished run amounts to, from its rows alone, so that one that was interrupted is summed up like any other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.labeling.rows import ERROR
+
+BINS = 20
+
+
+@dataclass
+class Tally:
+    items: int = 0
+    status: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Of what is an error or for review."""
+    engines: Counter[str] = field(default_factory=Counter)
+    confidence: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    examples: dict[str, str] = field(default_factory=dict)
+    """For each reason the first source that has it."""
+
+    def add(self, rows: pa.Table) -> None:
+        self.items += len(rows)
+        for column, counter in (("status", self.status), ("value", self.values), ("engine", self.engines)):
+            counter.update(_counts(rows[column]))
+        told = rows.filter(rows["reason"].is_valid()).select(["source", "reason"])
+        self.reasons.update(_counts(told["reason"]))
+        for row in told.slice(0, 1000).to_pylist():
+            self.examples.setdefault(row["reason"], row["source"])
+        sure = rows["confidence"].drop_null().to_numpy()
+        self.confidence += np.histogram(sure, BINS, (0, 1))[0]
+
+    @property
+    def errors(self) -> int:
+        return self.status[ERROR]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "items": self.items,
+            "status": dict(sorted(self.status.items())),
+            "labels": dict(sorted(self.values.items())),
+            "reasons": dict(self.reasons.most_common(50)),
+            "engines": sorted(self.engines),
+            "confidence": {"from": 0.0, "to": 1.0, "counts": self.confidence.tolist()},
+        }
+
+
+def tally(parts: Iterable[pa.Table]) -> Tally:
+    whole = Tally()
+    for rows in parts:
+        whole.add(rows)
+    return whole
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    found = column.drop_null().value_counts()
+    return {row["values"]: row["counts"] for row in found.to_pylist()}
