@@ -9,6 +9,7 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, configure, subcommand
 
 from jobs._cli import run
+from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
 from jobs.benches.reading import ReadBench
 from jobs.benches.training import TrainBench
@@ -25,6 +26,7 @@ class Bench:
     bench: (
         Annotated[TrainBench, subcommand("train")]
         | Annotated[EngineBench, subcommand("engine")]
+        | Annotated[BatchBench, subcommand("batch")]
         | Annotated[ReadBench, subcommand("read")]
     )
 

@@ -131,6 +131,9 @@ def _already(found: Found, folder: RunFolder) -> int:
 def _check(what: Label) -> None:
     if what.engine not in ("auto", *OPENERS):
         raise UnknownName("engine", what.engine, ["auto", *OPENERS])
+    least, most = what.min_actors or 1, what.max_actors
+    if most is not None and least > most:
+        raise UsageError(f"--min-actors {least} is more than --max-actors {most}.")
     for name, value, sensible, expected in (
         ("min-actors", what.min_actors, what.min_actors is None or what.min_actors >= 1, "at least 1"),
         ("max-actors", what.max_actors, what.max_actors is None or what.max_actors >= 1, "at least 1"),

@@ -6,9 +6,11 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -39,7 +41,8 @@ def ray_session() -> Iterator[None]:
 def _connected(address: str) -> Iterator[None]:
     try:
         _knock(address)
-        ray.init(address=address, **QUIET)
+        with _hushed():
+            ray.init(address=address, **QUIET)
     except (OSError, RuntimeError, ValueError) as error:
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
@@ -49,6 +52,20 @@ def _connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without what Ray's core says of its log level, which it writes past Python to the file descriptor."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _knock(address: str) -> None:
@@ -70,7 +87,8 @@ def _embedded() -> Iterator[None]:
     os.environ.update(RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
     os.environ.pop("RAY_ADDRESS", None)
     try:
-        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=folder, **QUIET)
+        with _hushed():
+            ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=folder, **QUIET)
         yield
     finally:
         ray.shutdown()

@@ -10,17 +10,26 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from pipelines.errors import DataError
 from pipelines.images.levels import to_bytes
+from pipelines.images.quick_png import START as PNG_START
+from pipelines.images.quick_png import quick_png
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000
 """A4 at 800 dpi has 62 million."""
 PAPER = 255
+PNG_END = b"IEND\xaeB`\x82"
 
 Pixels = NDArray[np.uint8]
 
 
 def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS) -> Pixels:
     """The first picture in the file as grey [H, W] or RGB [H, W, 3], upright, on white where it was transparent."""
+    quick = quick_png(content)
+    if quick is not None and quick.size <= max_pixels:
+        return quick
+    if content.startswith(PNG_START) and PNG_END not in content:
+        # Pillow is content with a file whose pixels are all there, though nothing shows that they are right.
+        raise DataError(f"{where}: the image is damaged (its end is missing).")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_size(image, where, max_pixels)

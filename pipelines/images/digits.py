@@ -35,16 +35,17 @@ def to_model_input(images: NDArray[Any] | Sequence[NDArray[Any]]) -> Digits:
     if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
         return _prepare_stack(images)
     prepared = np.empty((len(images), SIDE, SIDE), np.uint8)
+    sized = []
     for index, image in enumerate(images):
-        prepared[index] = _to_grey(image, index)[:SIDE, :SIDE] if _has_size(image) else _prepare(_to_grey(image, index))
-    sized = [index for index, image in enumerate(images) if _has_size(image)]
+        grey = _to_grey(image, index)
+        if grey.shape == (SIDE, SIDE):
+            prepared[index] = grey
+            sized.append(index)
+        else:
+            prepared[index] = _prepare(grey)
     if sized:
         prepared[sized] = _prepare_stack(prepared[sized])
     return prepared
-
-
-def _has_size(image: NDArray[Any]) -> bool:
-    return image.shape[:2] == (SIDE, SIDE)
 
 
 def _prepare_stack(images: Digits) -> Digits:

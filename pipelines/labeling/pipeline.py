@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext
+from ray.util.annotations import RayDeprecationWarning
 
 from pipelines.labeling.blocks import from_block, to_block
 from pipelines.labeling.inputs import Input, Items, Stretch
@@ -111,6 +113,8 @@ def run_pipeline(
 
 
 def _be_quiet() -> None:
+    # How often a process may die can be told Ray Data in no other way yet than in the one that is to go.
+    warnings.filterwarnings("ignore", message=".*ray_remote_args_fn", category=RayDeprecationWarning)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -49,7 +49,7 @@ def _to_lines(rows: pa.Table) -> bytes:
 
 def _from_csv(path: Path) -> pa.Table:
     types = pc.ConvertOptions(column_types=SCHEMA, strings_can_be_null=True, quoted_strings_can_be_null=False)
-    return pc.read_csv(path, convert_options=types)
+    return pc.read_csv(path, parse_options=pc.ParseOptions(newlines_in_values=True), convert_options=types)
 
 
 def _from_lines(path: Path) -> pa.Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,21 +95,21 @@ def _a_process_died(error: BaseException) -> bool:
 
 
 def _told(error: BaseException, work: Work) -> InkrayError:
+    """What went wrong in one sentence; Ray tells it as a stack trace with the cause somewhere in it."""
     for one in _chain(error):
         if isinstance(one, InkrayError):
             return one
-        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
-            return InkrayError(
-                f"There is no space left for {work.folder.path}. What was written is kept: make room, and start the "
-                "same run again."
-            )
-        if isinstance(one, OSError) and one.errno is not None:
-            return InkrayError(
-                f"{one.filename or work.folder.path}: {one.strerror}. Mend that, and start the run again."
-            )
-    last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    last = last.removeprefix("pipelines.errors.").rstrip(".")
-    return InkrayError(f"Labelling failed: {last}. What was written is kept: start the same run again to go on.")
+    text = str(error)
+    if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
+        return InkrayError(
+            f"There is no space left for {work.folder.path}. What was written is kept: make room, and start the same "
+            "run again."
+        )
+    causes = re.findall(r"^(?:pipelines\.errors\.)?(\w+(?:\.\w+)*(?:Error|Exception): .+)$", text, re.MULTILINE)
+    last = causes[-1] if causes else (text.strip().splitlines() or [type(error).__name__])[-1]
+    return InkrayError(
+        f"Labelling failed: {last.rstrip('.')}. What was written is kept: start the same run again to go on."
+    )
 
 
 def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -75,22 +75,29 @@ class RunFolder:
 @contextmanager
 def open_run(path: Path, kind: str, identity: dict[str, Any], fresh: bool) -> Iterator[RunFolder]:
     """Hold the folder of this very run, new or begun before; any other is refused."""
+    with ExitStack() as held:
+        try:
+            folder = _open(path, kind, identity, fresh, held)
+        except OSError as error:
+            raise UsageError(
+                f"The output folder {path} cannot be written: {error.strerror or error}. Mend that, or name another."
+            ) from error
+        yield folder
+
+
+def _open(path: Path, kind: str, identity: dict[str, Any], fresh: bool, held: ExitStack) -> RunFolder:
+    _check_ours(path)
+    (path / WORK).mkdir(parents=True, exist_ok=True)
+    _take(held.enter_context((path / WORK / "lock").open("a+")), path)
+    if fresh:
+        _empty(path)
+    _check_identity(path, identity)
     folder = RunFolder(path, kind)
-    try:
-        _check_ours(path)
-        (path / WORK).mkdir(parents=True, exist_ok=True)
-        with (path / WORK / "lock").open("a+") as lock:
-            _take(lock, path)
-            if fresh:
-                _empty(path)
-            _check_identity(path, identity)
-            for needed in (folder.rows, folder.uncertain, path / WORK / "under-way"):
-                needed.mkdir(parents=True, exist_ok=True)
-            yield folder
-    except OSError as error:
-        raise UsageError(
-            f"The output folder {path} cannot be written: {error.strerror or error}. Mend that, or name another."
-        ) from error
+    for needed in (folder.rows, folder.uncertain, path / WORK / "under-way"):
+        needed.mkdir(parents=True, exist_ok=True)
+    for draft in folder.rows.glob(".part-*"):  # of processes that were killed
+        draft.unlink(missing_ok=True)
+    return folder
 
 
 def _check_ours(path: Path) -> None:

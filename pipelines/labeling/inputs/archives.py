@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -17,7 +19,17 @@ from pipelines.labeling.inputs.base import ALL, FILES_IN_PART, Found, Input, Ite
 from pipelines.labeling.inputs.pictures import SUFFIXES
 from pipelines.labeling.inputs.places import File, Where, fingerprint
 
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, NotImplementedError, RuntimeError, ValueError)
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 MAX_MEMBER = 200_000_000
 """Bytes of one image, unpacked; more is a bomb or a mistake."""
 
@@ -36,6 +48,7 @@ class Archive(Input):
                 else:
                     with tarfile.open(fileobj=stream) as archive:
                         names = [member.name for member in archive if member.isfile()]
+                        _check_end(archive)
         except BROKEN as error:
             raise DataError(f"{self._shown} cannot be read as a {self.kind} file: {error}.") from error
         return [name for name in names if _is_image(name)]
@@ -74,6 +87,14 @@ class Archive(Input):
                     return content.read()
 
                 yield lambda name: _unpacked(members[name].size, lambda: unpack(name))
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """tarfile takes a damaged header for the end, and what follows would be lost in silence."""
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise tarfile.ReadError(f"there is no header of a member at byte {archive.offset:,}")
 
 
 def _unpacked(size: int, unpack: Any) -> bytes | str:

@@ -18,6 +18,7 @@ FILES_IN_PART = 2_000
 
 
 ALL = slice(None)
+EMPTY = np.zeros((SIDE, SIDE), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,17 @@ def cut(count: int, size: int) -> tuple[int, ...]:
 
 def decoded(part: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | str]) -> Items:
     """Encoded images as items; what comes as a string is already a reason."""
-    images = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
-    reasons: list[str | None] = [None] * len(numbers)
-    for index, content in enumerate(files):
-        try:
-            if isinstance(content, str):
-                reasons[index] = content
-            else:
-                images[index] = to_model_input([decode(content, "it")])[0]
-        except InkrayError as error:
-            reasons[index] = str(error).removeprefix("it: ")
-    return Items(part, sources, numbers, images, reasons if any(reasons) else None)
+    pictures: list[NDArray[np.uint8]] = []
+    reasons: list[str | None] = []
+    for content in files:
+        picture, reason = _opened(content)
+        pictures.append(picture)
+        reasons.append(reason)
+    return Items(part, sources, numbers, to_model_input(pictures), reasons if any(reasons) else None)
+
+
+def _opened(content: bytes | str) -> tuple[NDArray[np.uint8], str | None]:
+    try:
+        return (EMPTY, content) if isinstance(content, str) else (decode(content, "it"), None)
+    except InkrayError as error:
+        return EMPTY, str(error).removeprefix("it: ").rstrip(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -68,7 +69,7 @@ class Idx(Input):
             raise DataError(f"{self._shown} cannot be read: {error}.") from error
         try:
             return gzip.decompress(head)[:length] if head[:2] == b"\x1f\x8b" else head
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{self._shown} cannot be unpacked: {error}.") from error
 
 

@@ -57,9 +57,9 @@ def parse(place: str) -> Where:
         filesystem, path = fs.FileSystem.from_uri(place)
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(
-            f"{shown!r} cannot be opened ({error}); name a path, or an URI such as s3://BUCKET/FOLDER."
+            f"{shown!r} cannot be opened ({str(error).replace(place, shown)}); name a path, or an URI such as s3://BUCKET/FOLDER."
         ) from error
-    return Where(filesystem, path, shown)
+    return Where(filesystem, path, path if isinstance(filesystem, fs.LocalFileSystem) else shown)
 
 
 def list_files(where: Where) -> list[File]:

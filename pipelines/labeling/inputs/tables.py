@@ -58,7 +58,10 @@ def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa
     held: list[pa.Array] = []
     for size in sizes:
         while sum(map(len, held)) < size:
-            held.append(next(arrays))
+            array = next(arrays, None)
+            if array is None:
+                raise pa.ArrowInvalid("it has fewer rows than it says")
+            held.append(array)
         joined = held[0] if len(held) == 1 else pa.concat_arrays(held)
         yield joined[:size]
         held = [joined[size:]] if len(joined) > size else []
@@ -72,13 +75,25 @@ def _items(part: int, source: str, numbers: NDArray[np.int64], column: pa.Array 
     if shape is None:
         return _from_bytes(part, source, numbers, _binary(column))
     storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-    if storage.null_count == 0:
-        pixels = storage.flatten().to_numpy(zero_copy_only=False)
+    values = storage.flatten()
+    if storage.null_count == 0 and values.null_count == 0:
+        pixels = values.to_numpy(zero_copy_only=False)
         return Items(part, source, numbers, to_model_input(pixels.reshape(len(numbers), *shape)))
-    whole = storage.is_valid().to_numpy(zero_copy_only=False)
+    values = storage.drop_null().flatten()
+    there = storage.is_valid().to_numpy(zero_copy_only=False)
+    holes = np.zeros(len(numbers), np.bool_)
+    holes[there] = values.is_null().to_numpy(zero_copy_only=False).reshape(-1, math.prod(shape)).any(1)
     images = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
-    images[whole] = to_model_input(storage.drop_null().flatten().to_numpy().reshape(-1, *shape))
-    return Items(part, source, numbers, images, [None if there else "it is null" for there in whole])
+    images[there] = to_model_input(values.fill_null(0).to_numpy(zero_copy_only=False).reshape(-1, *shape))
+    images[holes] = 0
+    reasons = [_hole(whole, hole) for whole, hole in zip(there, holes, strict=True)]
+    return Items(part, source, numbers, images, reasons)
+
+
+def _hole(there: bool, hole: bool) -> str | None:
+    if not there:
+        return "it is null"
+    return "some of its pixels are null" if hole else None
 
 
 def _binary(column: pa.Array) -> list[bytes | None]:

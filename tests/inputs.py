@@ -1,0 +1,121 @@
+"""Places full of digits, as the tests of labelling read them."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from pipelines.labeling.inputs import Items
+from pipelines.labeling.inputs.base import ALL, Found
+
+
+def png(image: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "PNG")
+    return content.getvalue()
+
+
+def members(images: Sequence[np.ndarray]) -> dict[str, bytes]:
+    return {f"{index:05d}.png": png(image) for index, image in enumerate(images)}
+
+
+def folder_of(folder: Path, files: Mapping[str, bytes]) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def zip_of(path: Path, files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tar_of(path: Path, files: Mapping[str, bytes]) -> Path:
+    with tarfile.open(path, "w:" + path.suffix.removeprefix(".").replace("tar", "")) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def idx_bytes(images: np.ndarray) -> bytes:
+    return b"\x00\x00\x08\x03" + b"".join(size.to_bytes(4, "big") for size in images.shape) + images.tobytes()
+
+
+def tensors(images: np.ndarray) -> pa.Array:
+    return pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(images))
+
+
+def pixel_lists(images: np.ndarray) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(images.ravel()), int(np.prod(images.shape[1:])))
+
+
+def table_of(path: Path, row_group_size: int | None = None, **columns: pa.Array) -> Path:
+    pq.write_table(pa.table(columns), path, row_group_size=row_group_size)
+    return path
+
+
+def flip(path: Path, start: int, length: int = 16) -> Path:
+    """Damage what lies there."""
+    content = bytearray(path.read_bytes())
+    for at in range(start, start + length):
+        content[at] ^= 0xFF
+    path.write_bytes(content)
+    return path
+
+
+def touch_later(path: Path) -> None:
+    changed = path.stat().st_mtime_ns + 1_000_000
+    os.utime(path, ns=(changed, changed))
+
+
+def shape_of(found: Found) -> list[tuple[int, tuple[int, ...]]]:
+    """The number of the first part of each stretch, and the sizes of its parts."""
+    return [(stretch.first, stretch.sizes) for stretch in found.stretches]
+
+
+def read(found: Found, wanted: Collection[int] | None = None, only: slice = ALL) -> list[Items]:
+    """The wanted parts, or all."""
+    parts = [part for stretch in found.stretches for part in stretch.parts]
+    chosen = parts if wanted is None else wanted
+    return [items for stretch in found.stretches for items in found.input.read(stretch, chosen, only)]
+
+
+def pixels(found: Found) -> np.ndarray:
+    return np.concatenate([items.images for items in read(found)])
+
+
+def reasons(found: Found) -> list[str | None]:
+    return [reason for items in read(found) for reason in items.reasons or [None] * len(items)]
+
+
+def sources(found: Found) -> list[tuple[str, int]]:
+    """Source and number of every item, as they are read."""
+    told = []
+    for items in read(found):
+        names = [items.sources] * len(items) if isinstance(items.sources, str) else items.sources
+        told += list(zip(names, items.numbers.tolist(), strict=True))
+    return told
+
+
+def names(found: Found) -> list[tuple[str, int]]:
+    """The same without reading them."""
+    return [
+        found.input.name(stretch, part, index)
+        for stretch in found.stretches
+        for part in stretch.parts
+        for index in range(stretch.size(part))
+    ]

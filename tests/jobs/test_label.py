@@ -1,0 +1,229 @@
+"""The labelling job on a Ray of its own: what comes out, what is refused, and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from pipelines.corpora.corpus import Split
+from pipelines.corpora.idx import write_idx
+from pipelines.model_store import ModelStore
+from tests.clusters import RayCluster
+from tests.labels import digits, models, once, rows, tables
+from tests.processes import Home, Job, new_home
+from tests.refusals import Refused
+
+__all__ = ["models"]
+
+
+@pytest.fixture(scope="module")
+def home(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("home"), ray_cluster) as home:
+        yield home
+
+
+Label = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def label(home: Home, repo: Path, models: ModelStore) -> Label:
+    def run(*words: object) -> Job:
+        return home.run(
+            repo / "jobs" / "label.py", "digits", *words, "--model", "small", "--store", models, "--threads", 1
+        )
+
+    return run
+
+
+def pngs(folder: Path, count: int) -> Path:
+    split = digits()
+    for index in range(count):
+        inner = folder / f"{index // 100:03d}"
+        inner.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(inner / f"{index:05d}.png"), split.images[index])
+    return folder
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def damages(good: bytes) -> list[bytes]:
+    """Twenty ways for an image file to be none."""
+    huge = good[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)) + good[33:]
+    empty = good[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 28, 8, 0, 0, 0, 0)) + good[33:]
+    flipped = good[:60] + bytes([good[60] ^ 0xFF]) + good[61:]
+    jpeg = cv2.imencode(".jpg", np.full((28, 28), 200, np.uint8))[1].tobytes()
+    return [
+        *(b"", b"x", b"no image at all", good[:8], good[:20], good[:33], good[: len(good) // 2], good[:-20]),
+        *(good[1:], b"\0" * 500, b"\xff" * 500, huge, empty, flipped, good[8:], b"GIF89a" + good, b"%PDF-1.7 " + good),
+        *(jpeg[: len(jpeg) // 2], jpeg[:2], good[:8] + chunk(b"IHDR", b"short") + good[33:]),
+    ]
+
+
+def test_what_is_damaged_gets_a_row_with_its_reason(label: Label, tmp_path: Path) -> None:
+    source = pngs(tmp_path / "scans", 2000)
+    files = sorted(source.rglob("*.png"))
+    ways = damages(files[0].read_bytes())
+    assert len(ways) == 20
+    for index, file in enumerate(files[::10]):
+        file.write_bytes(ways[index % 20])
+    job = label(source, tmp_path / "out")
+    assert job.process.returncode == 3, job.err
+    table = rows(tmp_path / "out")
+    once(table, 2000)
+    bad = table.filter(pc.equal(table["status"], "error"))
+    assert bad["source"].to_pylist() == [str(file) for file in files[::10]]
+    assert all(bad["reason"].to_pylist())
+    assert bad["value"].null_count == bad["confidence"].null_count == 200
+    good = table.filter(pc.not_equal(table["status"], "error"))
+    assert len(good) == 1800 and good["value"].null_count == 0
+    truth = np.delete(digits().labels[:2000], np.arange(0, 2000, 10))
+    assert (np.array(good["value"].to_pylist(), int) == truth).mean() > 0.9
+    assert set(good["engine"].to_pylist()) <= {"openvino bf16", "openvino fp32", "onnxruntime fp32"}
+    assert set(good["model"].to_pylist()) == {"small:1"}
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["items"] == 2000 and summary["status"]["error"] == 200
+    assert sum(summary["status"].values()) == 2000
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "200" in report and "data:image/png;base64," in report and "http" not in report
+
+
+def test_a_finished_run_says_so_and_does_nothing(label: Label, tmp_path: Path) -> None:
+    source = tables(tmp_path / "in", [300])
+    first = label(source, tmp_path / "out")
+    assert first.process.returncode == 0, first.err
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    again = label(source, tmp_path / "out")
+    assert again.process.returncode == 0
+    assert again.out.splitlines()[0] == f"{tmp_path}/out is finished already; --fresh would start over."
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {path: time for path, time in after.items() if path.name != "lock"} == {
+        path: time for path, time in before.items() if path.name != "lock"
+    }
+
+
+def test_every_kind_of_input_and_of_output_gives_the_same_rows(label: Label, tmp_path: Path) -> None:
+    split = digits()
+    write_idx(Split(split.images[:500], split.labels[:500]), tmp_path / "some-idx3-ubyte", tmp_path / "labels")
+    label(tmp_path / "some-idx3-ubyte", tmp_path / "one")
+    first = rows(tmp_path / "one")
+    label(pngs(tmp_path / "png", 500), tmp_path / "two", "--format", "csv")
+    second = rows(tmp_path / "two", "csv")
+    columns = ["value", "confidence", "status", "engine", "model"]
+    assert first.select(columns).equals(second.select(columns))
+    label(tmp_path / "some-idx3-ubyte", tmp_path / "three", "--format", "jsonl")
+    assert rows(tmp_path / "three", "jsonl").equals(first)
+
+
+def test_what_is_less_sure_than_asked_for_is_to_be_reviewed(label: Label, tmp_path: Path) -> None:
+    job = label(tables(tmp_path / "in", [400]), tmp_path / "out", "--accept-above", 0.99)
+    assert job.process.returncode == 0, job.err
+    table = rows(tmp_path / "out")
+    doubtful = table.filter(pc.less(table["confidence"], 0.99))
+    assert len(doubtful) and set(doubtful["status"].to_pylist()) == {"review"}
+    assert set(doubtful["reason"].to_pylist()) == {"less sure than 0.99"}
+    assert pc.sum(pc.equal(table["status"], "review")).as_py() == len(doubtful)
+
+
+def test_another_runs_folder_is_refused_and_fresh_starts_over(label: Label, tmp_path: Path) -> None:
+    one, other = tables(tmp_path / "one", [100]), tables(tmp_path / "other", [50])
+    label(one, tmp_path / "out")
+    refused = label(other, tmp_path / "out")
+    assert (refused.process.returncode, refused.err) == (
+        2,
+        f"error: {tmp_path}/out belongs to another run: its input is '{one}', and this one's is '{other}'. "
+        "Name another folder, or start over in this one with --fresh.\n",
+    )
+    once(rows(tmp_path / "out"), 100)
+    assert label(other, tmp_path / "out", "--fresh").process.returncode == 0
+    once(rows(tmp_path / "out"), 50)
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "said"),
+    [
+        ("nothing", (), "error: There is no {source}; check the path.\n"),
+        ("empty", (), "error: {source} holds no files; expected images (png, jpeg, tiff, bmp, webp), parquet, IDX, "),
+        ("texts", (), "error: {source} holds no images among its 1 files (a.txt...); expected images "),
+        ("table", ("--column", "picture"), "error: {source}/0000.parquet has no column 'picture'; it has image ("),
+        ("table", ("--engine", "openvin"), "error: There is no engine 'openvin'; known: "),
+        ("table", ("--accept-above", 2), "error: --accept-above is 2; it must be from 0 to 1.\n"),
+        ("table", ("--threads", 0), "error: --threads is 0; it must be at least 1.\n"),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_2(
+    make: str, words: tuple[object, ...], said: str, not_labelled: Refused, models: ModelStore, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    if make == "table":
+        tables(source, [10])
+    elif make != "nothing":
+        source.mkdir()
+    if make == "texts":
+        (source / "a.txt").write_text("no image")
+    code, words_said = not_labelled("digits", source, tmp_path / "out", "--model", "small", "--store", models, *words)
+    assert code == 2
+    assert words_said.startswith(said.format(source=source)) and words_said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_model(not_labelled: Refused, models: ModelStore, tmp_path: Path) -> None:
+    source = tables(tmp_path / "in", [10])
+    code, said = not_labelled("digits", source, tmp_path / "out", "--model", "smal", "--store", models)
+    assert code == 2 and "Did you mean 'small'?" in said
+
+
+def test_an_output_that_cannot_be_written(not_labelled: Refused, models: ModelStore, tmp_path: Path) -> None:
+    source, words = tables(tmp_path / "in", [10]), ("--model", "small", "--store", models)
+    (tmp_path / "file").write_text("")
+    assert not_labelled("digits", source, tmp_path / "file", *words) == (
+        2,
+        f"error: {tmp_path}/file is a file; name a folder for the results.\n",
+    )
+    code, said = not_labelled("digits", source, "/proc/nowhere", *words)
+    assert code == 2 and said.startswith("error: The output folder /proc/nowhere cannot be written: ")
+
+
+def test_more_actors_than_fit_are_fewer_with_a_line(label: Label, tmp_path: Path) -> None:
+    job = label(tables(tmp_path / "in", [100]), tmp_path / "out", "--max-actors", 50)
+    assert job.process.returncode == 0, job.err
+    assert "50 actors of 1 threads do not fit into what is free; taking 5\n" in job.out
+
+
+def test_actors_that_can_never_fit_are_refused_at_once(
+    home: Home, repo: Path, models: ModelStore, tmp_path: Path
+) -> None:
+    words = ("--model", "small", "--store", models, "--threads", 64)
+    started = time.monotonic()
+    job = home.run(repo / "jobs" / "label.py", "digits", tables(tmp_path / "in", [100]), tmp_path / "out", *words)
+    assert job.process.returncode == 1
+    assert job.err.startswith("error: One actor needs 63.75 CPUs (64 threads) and 0 GPUs on one node,")
+    assert time.monotonic() - started < 60
+
+
+def test_without_a_cluster_it_brings_its_own_ray(repo: Path, models: ModelStore, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    with new_home(tmp_path / "alone") as alone:
+        source = tables(tmp_path / "in", [200, 200])
+        words = ("--model", "small", "--store", models)
+        job = alone.run(repo / "jobs" / "label.py", "digits", source, tmp_path / "out", *words)
+    assert job.process.returncode == 0, job.err
+    assert job.err == ""
+    once(rows(tmp_path / "out"), 400)
+
+
+def test_help_shows_how_to_start_it(repo: Path) -> None:
+    done = subprocess.run([sys.executable, "jobs/label.py", "--help"], cwd=repo, capture_output=True, text=True)
+    assert done.returncode == 0 and "python jobs/label.py digits scans/ labels/ --model ink" in done.stdout

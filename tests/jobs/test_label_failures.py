@@ -1,0 +1,195 @@
+"""Real kills while a labelling run is under way: every item ends with one row, the same as undisturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from cluster._processes import Process
+from pipelines.model_store import ModelStore
+from tests.clusters import RayCluster
+from tests.labels import models, once, rows, tables
+from tests.processes import Home, Job, _title, cluster_processes, new_home, until
+
+__all__ = ["models"]
+
+PARTS, SIZE = 30, 1500
+
+
+@pytest.fixture(scope="module")
+def home(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("home"), ray_cluster) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tables(tmp_path_factory.mktemp("digits") / "in", [SIZE] * PARTS)
+
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def start(home: Home, repo: Path, models: ModelStore) -> Start:
+    def begin(source: Path, output: Path, *words: object) -> Job:
+        told = ("--model", "small", "--store", models, "--threads", 1, "--engine", "onnxruntime", *words)
+        return home.start(repo / "jobs" / "label.py", "digits", source, output, *told)
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def undisturbed(start: Start, source: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    output = tmp_path_factory.mktemp("undisturbed") / "out"
+    with start(source, output) as job:
+        assert job.ended() == 0, job.err
+    table = rows(output)
+    once(table, PARTS * SIZE)
+    return table
+
+
+def parts(output: Path) -> int:
+    return len(list((output / "rows").glob("part-*.parquet")))
+
+
+def actors(cluster: RayCluster) -> list[Process]:
+    return [process for process in cluster_processes(cluster) if _title(process.pid).startswith("ray::MapWorker")]
+
+
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_an_actor_that_is_killed_is_replaced(
+    start: Start, ray_cluster: RayCluster, source: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    with start(source, tmp_path / "out", "--max-actors", 1) as job:
+        until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
+        [actor] = actors(ray_cluster)
+        kill(actor.pid)
+        assert job.ended() == 0, job.out + job.err
+    assert rows(tmp_path / "out").equals(undisturbed)
+
+
+def test_every_actor_may_be_killed_once(
+    start: Start, ray_cluster: RayCluster, source: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    with start(source, tmp_path / "out", "--min-actors", 2, "--max-actors", 2) as job:
+        until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
+        first = actors(ray_cluster)
+        assert len(first) == 2
+        for actor in first:
+            kill(actor.pid)
+        assert job.ended() == 0, job.out + job.err
+    assert rows(tmp_path / "out").equals(undisturbed)
+
+
+def test_a_run_whose_driver_was_killed_goes_on(
+    start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    with start(source, tmp_path / "out", "--max-actors", 1) as job:
+        until(lambda: parts(tmp_path / "out") >= 3, "three parts are done")
+        kill(job.process.pid)
+        job.process.wait()
+    assert not (tmp_path / "out" / "summary.json").exists()
+    there = parts(tmp_path / "out")
+    assert there < PARTS
+    with start(source, tmp_path / "out", "--max-actors", 1) as again:
+        assert again.ended() == 0, again.err
+    assert "going on after " in again.out
+    assert rows(tmp_path / "out").equals(undisturbed)
+
+
+def test_the_second_start_of_a_run_is_refused(
+    start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    with start(source, tmp_path / "out") as job:
+        job.says("items in ")
+        with start(source, tmp_path / "out") as second:
+            assert second.ended() == 1
+        assert second.err.startswith(f"error: Another process ({job.process.pid} on ")
+        assert second.err.endswith(f") is labelling into {tmp_path}/out; wait for it, or end it.\n")
+        assert job.ended() == 0, job.err
+    assert rows(tmp_path / "out").equals(undisturbed)
+
+
+def test_what_ends_every_process_that_reads_it_becomes_error_rows(start: Start, tmp_path: Path) -> None:
+    """Whoever begins with part 2 is killed: as if its items, three, could not be survived."""
+    source = tables(tmp_path / "in", [50, 50, 3, 50])
+    # Large images, which take long enough to read to be caught at it.
+    large = cv2.imencode(".png", np.full((6000, 6000), 255, np.uint8))[1].tobytes()
+    pq.write_table(pa.table({"image": pa.array([large] * 3, pa.binary())}), source / "0002.parquet")
+    marks, over = tmp_path / "out" / ".work" / "under-way", threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            for mark in marks.glob("2-*"):
+                kill(int(mark.name.partition("-")[2]))
+            over.wait(0.02)
+
+    watcher = threading.Thread(target=watch)
+    with start(source, tmp_path / "out", "--max-actors", 1) as job:
+        watcher.start()
+        try:
+            code = job.ended()
+        finally:
+            over.set()
+            watcher.join()
+    assert code == 3, job.out + job.err
+    assert "processes died, again and again, in " in job.out
+    table = rows(tmp_path / "out")
+    once(table, 153)
+    lost = table.filter(pc.equal(table["status"], "error"))
+    assert lost["source"].to_pylist() == [f"{source}/0002.parquet"] * 3
+    assert lost["item"].to_pylist() == [0, 1, 2]
+    assert set(lost["reason"].to_pylist()) == {"the process that read it died (crashed, killed, or out of memory)"}
+
+
+def test_a_part_that_takes_too_long_is_given_up(start: Start, tmp_path: Path) -> None:
+    source = tables(tmp_path / "in", [2])
+    with start(source, tmp_path / "out", "--deadline", 0.0001) as job:
+        assert job.ended() == 3, job.out + job.err
+    table = rows(tmp_path / "out")
+    once(table, 2)
+    assert table["reason"].to_pylist() == ["reading it took longer than 0.0001 s"] * 2
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
+    start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    output = tmp_path / "disk"
+    output.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", output], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    try:
+        with start(source, output / "out", "--max-actors", 1) as job:
+            assert job.ended() == 1, job.out
+        assert job.err == (
+            f"error: There is no space left for {output}/out. What was written is kept: make room, and start the "
+            "same run again.\n"
+        )
+        kept = parts(output / "out")
+        assert 0 < kept < PARTS
+        subprocess.run(["mount", "-o", "remount,size=50m", output], check=True)
+        with start(source, output / "out", "--max-actors", 1) as again:
+            assert again.ended() == 0, again.err
+        assert rows(output / "out").equals(undisturbed)
+    finally:
+        subprocess.run(["umount", "-l", output], check=True)

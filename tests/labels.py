@@ -1,0 +1,59 @@
+"""Inputs to label and results to compare, for the tests of the labelling job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from pipelines.corpora import Corpus
+from pipelines.corpora.builtin import load_builtin
+from pipelines.corpora.corpus import Split
+from pipelines.corpora.parquet import write_parquet
+from pipelines.labeling.rows import read_parts
+from pipelines.model_store import ModelStore
+from tests.models import convert, publish, taught
+
+
+def digits() -> Split:
+    split = load_builtin().test
+    assert split is not None
+    return split.prepared()
+
+
+def small_model(folder: Path) -> ModelStore:
+    store = ModelStore(folder / "store")
+    convert(store, publish(store, taught(load_builtin().train.prepared(), steps=60), folder / "files"), digits())
+    return store
+
+
+def tables(folder: Path, sizes: list[int]) -> Path:
+    """A folder of parquet files, and so of parts, with so many digits each."""
+    folder.mkdir()
+    source, random = digits(), np.random.default_rng(5)
+    for number, size in enumerate(sizes):
+        chosen = random.integers(0, len(source), size)
+        write_parquet(
+            Corpus("digits", Split(source.images[chosen], source.labels[chosen]), None),
+            folder / f"{number:04d}.parquet",
+        )
+    return folder
+
+
+def rows(output: Path, kind: str = "parquet") -> pa.Table:
+    return pa.concat_tables(read_parts(output / "rows", kind))
+
+
+def once(table: pa.Table, count: int) -> None:
+    """Every item has its row, and has it once."""
+    keys = pc.binary_join_element_wise(table["source"], table["item"].cast(pa.string()), "#")
+    assert len(table) == count
+    assert len(pc.unique(keys)) == count
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    return small_model(tmp_path_factory.mktemp("models"))

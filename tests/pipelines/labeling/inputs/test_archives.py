@@ -1,0 +1,168 @@
+"""Zip and tar files: a damaged member is an item with a reason, a damaged archive is refused."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.corpora.corpus import Split
+from pipelines.errors import DataError
+from pipelines.labeling.inputs import archives, find_input
+from tests.inputs import flip, members, names, pixels, read, reasons, shape_of, sources, tar_of, touch_later, zip_of
+from tests.stores import refusal
+
+EVERY = pytest.mark.parametrize(
+    ("file", "write"), [("a.zip", zip_of), ("a.tar", tar_of), ("a.tar.gz", tar_of), ("a.tar.xz", tar_of)]
+)
+Write = Callable[[Path, dict[str, bytes]], Path]
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "FILES_IN_PART", 4)
+
+
+@pytest.fixture
+def files(digits: Split) -> dict[str, bytes]:
+    """In another order than that of their names, since an archive has its own."""
+    return dict(reversed(members(digits.images[:10]).items()))
+
+
+@EVERY
+def test_members_are_items_in_the_order_of_the_archive(
+    file: str, write: Write, files: dict[str, bytes], digits: Split, tmp_path: Path
+) -> None:
+    found = find_input(str(write(tmp_path / file, files)))
+    assert found.count == 10
+    assert sources(found) == [(f"{tmp_path / file}!{index:05d}.png", 0) for index in reversed(range(10))]
+    assert names(found) == sources(found)
+    assert np.array_equal(pixels(found), digits.images[9::-1])
+
+
+def test_each_part_of_a_zip_is_a_task_and_a_tar_is_read_from_end_to_end(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    assert shape_of(find_input(str(zip_of(tmp_path / "a.zip", files)))) == [(0, (4,)), (1, (4,)), (2, (2,))]
+    assert shape_of(find_input(str(tar_of(tmp_path / "a.tar", files)))) == [(0, (4, 4, 2))]
+
+
+@EVERY
+def test_only_the_wanted_parts_are_read_and_of_these_only_the_wanted_items(
+    file: str, write: Write, files: dict[str, bytes], digits: Split, tmp_path: Path
+) -> None:
+    found = find_input(str(write(tmp_path / file, files)))
+    assert [items.part for items in read(found, {0, 2})] == [0, 2]
+    [items] = read(found, {1}, slice(1, 3))
+    assert items.sources == [f"{tmp_path / file}!0000{index}.png" for index in (4, 3)]
+    assert np.array_equal(items.images, digits.images[[4, 3]])
+
+
+@EVERY
+def test_what_is_no_image_or_hidden_is_left_out(
+    file: str, write: Write, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    found = find_input(
+        str(write(tmp_path / file, files | {"a.txt": b"x", "__MACOSX/._00001.png": b"x", ".b.png": b"x"}))
+    )
+    assert found.count == 10
+
+
+@EVERY
+def test_a_member_that_is_no_image_is_an_item_with_its_reason(
+    file: str, write: Write, files: dict[str, bytes], digits: Split, tmp_path: Path
+) -> None:
+    found = find_input(str(write(tmp_path / file, files | {"00005.png": b"hello"})))
+    assert reasons(found) == [None] * 4 + ["this is no PNG, JPEG, TIFF, BMP or WEBP image"] + [None] * 5
+    assert np.array_equal(pixels(found)[5:], digits.images[4::-1])
+
+
+def test_a_member_whose_bytes_changed_is_an_item_with_its_reason(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", files)
+    flip(path, path.read_bytes().index(files["00005.png"]) + 50)
+    told = reasons(find_input(str(path)))
+    assert told[4] == "it cannot be unpacked: Bad CRC-32 for file '00005.png'"
+    assert told[:4] + told[5:] == [None] * 9
+
+
+def test_a_member_that_does_not_inflate_is_an_item_with_its_reason(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", files, zipfile.ZIP_DEFLATED)
+    flip(path, path.read_bytes().index(b"00005.png") + 9, 8)
+    told = reasons(find_input(str(path)))
+    assert told[4] is not None and told[4].startswith("it cannot be unpacked: ")
+    assert told[:4] + told[5:] == [None] * 9
+
+
+@EVERY
+def test_a_member_that_is_too_large_is_not_unpacked(
+    file: str, write: Write, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MAX_MEMBER", 2_000)
+    found = find_input(str(write(tmp_path / file, files | {"00005.png": bytes(3_000)})))
+    assert reasons(found)[4] == "it has 3,000 bytes, more than the limit of 2,000"
+
+
+@EVERY
+def test_a_cut_archive_is_refused(file: str, write: Write, files: dict[str, bytes], tmp_path: Path) -> None:
+    path = write(tmp_path / file, files)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    kind = "zip" if file == "a.zip" else "tar"
+    said = refusal(DataError, lambda: find_input(str(path)))
+    assert said.startswith(f"{path} cannot be read as a {kind} file: ")
+
+
+@EVERY
+def test_what_is_no_archive_is_refused(file: str, write: Write, tmp_path: Path) -> None:
+    (tmp_path / file).write_bytes(b"hello" * 300)
+    kind = "zip" if file == "a.zip" else "tar"
+    said = refusal(DataError, lambda: find_input(str(tmp_path / file)))
+    assert said.startswith(f"{tmp_path / file} cannot be read as a {kind} file: ")
+
+
+def test_a_tar_with_a_damaged_header_is_refused_and_not_taken_for_its_end(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tar_of(tmp_path / "a.tar", files)
+    start = path.read_bytes().index(b"00005.png")
+    flip(path, start + 100, 300)
+    assert refusal(DataError, lambda: find_input(str(path))) == (
+        f"{path} cannot be read as a tar file: there is no header of a member at byte {start:,}."
+    )
+
+
+def test_a_tar_that_is_cut_within_a_header_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = tar_of(tmp_path / "a.tar", files)
+    start = path.read_bytes().index(b"00005.png")
+    path.write_bytes(path.read_bytes()[: start + 200])
+    assert refusal(DataError, lambda: find_input(str(path))) == (
+        f"{path} cannot be read as a tar file: there is no header of a member at byte {start:,}."
+    )
+
+
+def test_a_tar_that_does_not_inflate_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = tar_of(tmp_path / "plain.tar", files)
+    packed = tmp_path / "a.tar.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    flip(packed, packed.stat().st_size // 2)
+    said = refusal(DataError, lambda: find_input(str(packed)))
+    assert said.startswith(f"{packed} cannot be read as a tar file: ")
+
+
+@EVERY
+def test_the_fingerprint_changes_with_the_files_time_or_size_and_not_otherwise(
+    file: str, write: Write, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = write(tmp_path / file, files)
+    first = find_input(str(path)).fingerprint
+    assert find_input(str(path)).fingerprint == first
+    touch_later(path)
+    second = find_input(str(path)).fingerprint
+    changed = path.stat().st_mtime_ns
+    write(path, files | {"more.png": b"x" * 20_000})
+    touch_later(path)
+    assert path.stat().st_mtime_ns != changed
+    assert len({first, second, find_input(str(path)).fingerprint}) == 3

@@ -1,0 +1,122 @@
+"""What an actor makes of a part: a row for every item, with its value, its reason, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipelines.corpora.corpus import Split
+from pipelines.labeling.inputs import Items
+from pipelines.labeling.labeler import GALLERY, Labeler, Reading
+from pipelines.labeling.rows import SCHEMA
+from pipelines.model_store import ModelStore
+from pipelines.recognizer import Recognizer
+from tests.inputs import members
+
+
+@pytest.fixture(scope="module")
+def reading(store: ModelStore) -> Reading:
+    return Reading("small", str(store), "onnxruntime", "fp32", 1, 0.5)
+
+
+@pytest.fixture(scope="module")
+def labeler(reading: Reading) -> Labeler:
+    return Labeler(reading)
+
+
+@pytest.fixture(scope="module")
+def sure(store: ModelStore, digits: Split) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What the reader says of the first 200: values and confidences."""
+    with Recognizer("small", "onnxruntime", "fp32", 1, str(store)) as reader:
+        said = reader.read(digits.images[:200])
+        yield said.labels, said.confidences
+
+
+def part(images: np.ndarray, reasons: list[str | None] | None = None, sources: str | list[str] = "a.idx") -> Items:
+    return Items(4, sources, np.arange(len(images)) + 50, images, reasons)
+
+
+def test_every_item_has_a_row_with_the_readers_value_and_confidence(
+    labeler: Labeler, digits: Split, sure: tuple[np.ndarray, np.ndarray]
+) -> None:
+    rows = labeler.label(part(digits.images[:200])).rows
+    assert rows.schema == SCHEMA
+    assert rows["value"].to_pylist() == sure[0].tolist()
+    assert np.allclose(rows["confidence"].to_numpy(), sure[1], atol=1e-6)
+    assert (rows["value"].to_numpy().astype(int) == digits.labels[:200]).mean() > 0.9
+    assert rows["item"].to_pylist() == list(range(50, 250))
+    assert set(rows["source"].to_pylist()) == {"a.idx"}
+    assert set(rows["engine"].to_pylist()) == {"onnxruntime fp32"}
+    assert set(rows["model"].to_pylist()) == {"small:1"}
+    assert rows["page"].null_count == 200
+
+
+def test_each_item_may_have_a_source_of_its_own(labeler: Labeler, digits: Split) -> None:
+    names = list(members(digits.images[:3]))
+    assert labeler.label(part(digits.images[:3], sources=names)).rows["source"].to_pylist() == names
+
+
+def test_what_is_less_sure_than_asked_keeps_its_value_and_is_to_be_reviewed(
+    reading: Reading, digits: Split, sure: tuple[np.ndarray, np.ndarray]
+) -> None:
+    limit = float(np.sort(sure[1])[99:101].mean())
+    rows = Labeler(replace(reading, accept_above=limit)).label(part(digits.images[:200])).rows
+    doubtful = (sure[1] < limit).tolist()
+    assert sum(doubtful) == 100
+    assert rows["status"].to_pylist() == ["review" if doubt else "ok" for doubt in doubtful]
+    assert rows["reason"].to_pylist() == [f"less sure than {limit:.4g}" if doubt else None for doubt in doubtful]
+    assert rows["value"].to_pylist() == sure[0].tolist()
+
+
+def test_what_could_not_be_read_keeps_its_reason_and_has_no_value(labeler: Labeler, digits: Split) -> None:
+    images = digits.images[:6].copy()
+    images[[1, 4]] = 0
+    told: list[str | None] = [None, "it is null", None, None, "the image is damaged (cut)", None]
+    alone = labeler.label(part(images)).rows.to_pylist()
+    rows = labeler.label(part(images, told)).rows.to_pylist()
+    for index, (row, unhurt) in enumerate(zip(rows, alone, strict=True)):
+        if told[index] is None:
+            assert row == unhurt
+        else:
+            assert (row["status"], row["reason"]) == ("error", told[index])
+            assert (row["value"], row["confidence"]) == (None, None)
+            assert (row["source"], row["item"]) == ("a.idx", 50 + index)
+
+
+def test_a_part_of_which_nothing_could_be_read_is_all_errors(labeler: Labeler) -> None:
+    labelled = labeler.label(part(np.zeros((3, 28, 28), np.uint8), ["a", "b", "c"]))
+    assert labelled.rows["status"].to_pylist() == ["error"] * 3
+    assert labelled.rows["reason"].to_pylist() == ["a", "b", "c"]
+    assert len(labelled.least_certain) == 0
+
+
+def test_the_least_certain_come_first_and_without_what_could_not_be_read(
+    labeler: Labeler, digits: Split, sure: tuple[np.ndarray, np.ndarray]
+) -> None:
+    order = np.argsort(sure[1], kind="stable")
+    assert labeler.label(part(digits.images[:200])).least_certain.tolist() == order[:GALLERY].tolist()
+    reasons = ["damaged" if index == order[0] else None for index in range(200)]
+    assert labeler.label(part(digits.images[:200], reasons)).least_certain.tolist() == order[1 : GALLERY + 1].tolist()
+
+
+@pytest.mark.parametrize("place", [0, 7])
+def test_what_is_no_digit_has_no_value_and_is_to_be_reviewed(
+    place: int, reading: Reading, digits: Split, sure: tuple[np.ndarray, np.ndarray]
+) -> None:
+    labeler = Labeler(reading)
+    names = ["none" if index == place else name for index, name in enumerate(labeler._recognizer.classes)]
+    labeler._recognizer.classes = names
+    labeler._classes = pa.array(names)
+    reasons: list[str | None] = ["damaged", *[None] * 199]
+    rows = labeler.label(part(digits.images[:200], reasons)).rows.to_pylist()
+    assert (rows[0]["status"], rows[0]["reason"], rows[0]["value"]) == ("error", "damaged", None)
+    found = [row for row, said in zip(rows[1:], sure[0][1:], strict=True) if said == str(place)]
+    assert found
+    for row in found:
+        assert (row["value"], row["status"]) == (None, "review")
+        assert row["reason"] == "it does not look like one digit"
+        assert row["confidence"] > 0

@@ -1,0 +1,101 @@
+"""The report: one file that needs no other, and says nothing that a file name smuggled in."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from pipelines.corpora.corpus import Split
+from pipelines.labeling.pipeline import save_thumbs
+from pipelines.labeling.report import SHOWN, least_certain, report
+from pipelines.labeling.rows import FORMATS, SCHEMA, read_parts, write_part
+from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.summary import tally
+
+BAD = '<b>&"1".png'
+
+
+def filled(path: Path, digits: Split, kind: str = "parquet", parts: int = 12, per_part: int = 6) -> RunFolder:
+    """Each part with `per_part` doubtful items and one error; the later a part, the less certain it is."""
+    folder = RunFolder(path, kind)
+    folder.rows.mkdir(parents=True)
+    folder.uncertain.mkdir(parents=True)
+    for part in range(parts):
+        rows = [
+            {
+                "source": BAD,
+                "value": "3",
+                "confidence": 0.9 - part / 20 + item / 1000,
+                "status": "review",
+                "reason": BAD,
+            }
+            for item in range(per_part)
+        ] + [{"source": "x", "status": "error", "reason": "cut"}]
+        write_part(folder.rows, part, pa.Table.from_pylist(rows, SCHEMA), kind)
+        thumbs = {"images": digits.images[part * 10 :][: per_part + 1], "rows": np.arange(per_part + 1)}
+        save_thumbs(folder, part, thumbs)
+    return folder
+
+
+def written(folder: RunFolder) -> str:
+    found = tally(read_parts(folder.rows, folder.kind))
+    summary = found.as_dict() | {"input": f"/digits/{BAD}", "model": f"small {BAD}", "seconds": 1.5}
+    return report(folder, summary, found)
+
+
+def images_in(page: str) -> list[Image.Image]:
+    data = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    return [Image.open(io.BytesIO(base64.b64decode(one))) for one in data]
+
+
+def test_it_needs_nothing_else(tmp_path: Path, digits: Split) -> None:
+    page = written(filled(tmp_path, digits))
+    assert page.startswith("<!doctype html>")
+    assert len(images_in(page)) == len(re.findall(r"src\s*=", page)) == 2
+    without = re.sub(r"base64,[^\"]+", "", page)
+    assert not re.search(r"https?:|//|href|url\(|@import|<script|<link|<iframe", without)
+
+
+def test_names_are_escaped_wherever_they_stand(tmp_path: Path, digits: Split) -> None:
+    page = written(filled(tmp_path, digits))
+    assert BAD not in page
+    assert "<b>&" not in page
+    assert page.count("&lt;b&gt;&amp;&quot;1&quot;.png") == 5
+
+
+def test_it_tells_the_counts_and_the_reasons(tmp_path: Path, digits: Split) -> None:
+    page = written(filled(tmp_path, digits))
+    for count, name in ((84, "items"), (0, "ok"), (72, "review"), (12, "error")):
+        assert f"<b>{count}</b>{name}" in page
+    assert "<td>cut<td class=number>12<td>x" in page
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_it_holds_the_least_certain_of_all_parts(kind: str, tmp_path: Path, digits: Split) -> None:
+    images, captions = least_certain(filled(tmp_path, digits, kind))
+    assert len(images) == len(captions) == SHOWN
+    assert captions[0] == "3, 35.0 %"
+    assert captions[-1] == "3, 70.5 %"
+    assert np.array_equal(images[0], digits.images[110])
+    assert np.array_equal(images[7], digits.images[101])
+
+
+def test_what_has_no_value_is_shown_with_a_dash(tmp_path: Path, digits: Split) -> None:
+    folder = filled(tmp_path, digits, parts=0)
+    rows = pa.Table.from_pylist([{"source": "a", "confidence": 0.25, "status": "review"}], SCHEMA)
+    write_part(folder.rows, 0, rows, "parquet")
+    save_thumbs(folder, 0, {"images": digits.images[:1], "rows": np.array([0])})
+    assert least_certain(folder)[1] == ["-, 25.0 %"]
+
+
+def test_a_run_of_nothing_but_errors_has_a_report_too(tmp_path: Path, digits: Split) -> None:
+    page = written(filled(tmp_path, digits, parts=2, per_part=0))
+    assert "The least certain" not in page
+    assert len(images_in(page)) == 1

@@ -1,0 +1,79 @@
+"""How many actors fit: decided from what is free alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.errors import ClusterError, UsageError
+from pipelines.labeling.room import Node, Room, make_room
+from tests.stores import refusal
+
+
+def room(
+    nodes: list[Node], threads: int | None = None, gpus: float = 0, low: int | None = None, high: int | None = None
+) -> Room:
+    return make_room(nodes, threads, gpus, low, high)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "expected"),
+    [
+        (1, Room(1, 0.5, 0, 1, 1)),
+        (2, Room(2, 1.5, 0, 1, 1)),
+        (8, Room(4, 3.5, 0, 1, 2)),
+        (64, Room(4, 3.5, 0, 1, 17)),
+    ],
+)
+def test_what_is_taken_where_nothing_is_wished(cpus: int, expected: Room) -> None:
+    assert room([Node(cpus, 0)]) == expected
+
+
+def test_an_actor_fits_into_one_node_or_none() -> None:
+    assert room([Node(8, 0), Node(8, 0), Node(3, 0)]).max_actors == 4
+    assert room([Node(8, 0), Node(3, 0)], threads=3).max_actors == 3
+
+
+@pytest.mark.parametrize(("gpus", "actors"), [(1, 2), (0.5, 4), (0.1, 5), (2, 1)])
+def test_gpus_are_shared_by_fractions_as_far_as_the_cpus_go(gpus: float, actors: int) -> None:
+    made = room([Node(4, 2), Node(64, 0)], threads=1, gpus=gpus)
+    assert (made.gpus, made.max_actors) == (gpus, actors)
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, 5), (5, None), (1, 5), (5, 5)])
+def test_more_than_fits_is_scaled_down_with_a_remark(low: int | None, high: int | None) -> None:
+    made = room([Node(8, 0)], low=low, high=high)
+    assert (made.min_actors, made.max_actors) == (2 if low == 5 else 1, 2)
+    assert made.remark == "5 actors of 4 threads do not fit into what is free; taking 2"
+
+
+def test_what_is_wished_and_fits_is_taken_without_a_remark() -> None:
+    assert room([Node(64, 0)], threads=2, low=3, high=5) == Room(2, 1.5, 0, 3, 5)
+    assert room([Node(64, 0)], threads=2, low=3) == Room(2, 1.5, 0, 3, 36)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "threads", "gpus", "words"),
+    [
+        ([Node(2, 0)], 4, 0, ("3.75 CPUs (4 threads) and 0 GPUs", "2 CPUs and 0 GPUs")),
+        (
+            [Node(2, 0.5), Node(0.5, 1)],
+            None,
+            1,
+            ("1.75 CPUs (2 threads) and 1 GPUs", "2 CPUs and 0.5 GPUs; 0.5 CPUs and 1 GPUs"),
+        ),
+        ([], None, 0, ("0.75 CPUs (1 threads) and 0 GPUs", "nothing")),
+    ],
+)
+def test_where_not_one_fits_it_is_refused_with_what_is_free(
+    nodes: list[Node], threads: int | None, gpus: float, words: tuple[str, str]
+) -> None:
+    assert refusal(ClusterError, lambda: room(nodes, threads, gpus)) == (
+        f"One actor needs {words[0]} on one node, its reader included, and free are, node by node: {words[1]}. "
+        "Take fewer --threads, or wait until others are done."
+    )
+
+
+def test_a_minimum_above_the_maximum_is_refused() -> None:
+    assert refusal(UsageError, lambda: room([Node(64, 0)], low=3, high=2)) == (
+        "--min-actors 3 is more than --max-actors 2."
+    )
