@@ -86,7 +86,7 @@ def _items(part: int, source: str, numbers: NDArray[np.int64], column: pa.Array 
     images = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
     images[there] = to_model_input(values.fill_null(0).to_numpy(zero_copy_only=False).reshape(-1, *shape))
     images[holes] = 0
-    reasons = [_hole(whole, hole) for whole, hole in zip(there, holes, strict=True)]
+    reasons = [_hole(whole, hole) for whole, hole in zip(there.tolist(), holes.tolist(), strict=True)]
     return Items(part, source, numbers, images, reasons)
 
 
