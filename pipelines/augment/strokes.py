@@ -1,0 +1,69 @@
+"""What a pen does: width, pressure, gaps. Images [N, 56, 56] from 0 (paper) to 1 (ink)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.augment.bars import bars
+from pipelines.augment.chance import between
+from pipelines.augment.geometry import smooth_fields
+
+
+def grown(ink: Tensor) -> Tensor:
+    """Strokes a pixel wider, to the right and down."""
+    wider = functional.pad(ink, (1, 0, 1, 0))
+    wider = torch.maximum(wider[:, 1:], wider[:, :-1])
+    return torch.maximum(wider[:, :, 1:], wider[:, :, :-1])
+
+
+def shrunk(ink: Tensor) -> Tensor:
+    return 1 - grown(1 - ink)
+
+
+def thicker(ink: Tensor) -> Tensor:
+    """Up to a marker: by one to four pixels."""
+    for chance in (1.0, 0.8, 0.6, 0.5):
+        hit = torch.rand(len(ink), 1, 1, device=ink.device) < chance
+        ink = torch.lerp(ink, grown(ink), hit * between(0.5, 1.0, ink))
+    return ink
+
+
+def thinner(ink: Tensor) -> Tensor:
+    """Down to a hairline; what has no width to lose keeps it."""
+    for _ in range(3):
+        less = shrunk(ink)
+        left = less.sum((1, 2), keepdim=True) / ink.sum((1, 2), keepdim=True).clamp(min=1)
+        ink = torch.lerp(ink, less, ((left - 0.35) / 0.2).clamp(0, 1) * between(0.4, 1.0, ink))
+    return sharper(ink)
+
+
+def sharper(ink: Tensor) -> Tensor:
+    """A clear edge, at any level of the soft one."""
+    return ((ink - between(0.12, 0.45, ink)) * between(1.5, 3.5, ink)).clamp(0, 1)
+
+
+def pressed(ink: Tensor) -> Tensor:
+    """Darker and fainter along the way, as pressure changes and a pen runs dry."""
+    field = smooth_fields(len(ink), ink.shape[1], ink.device)
+    strength = (between(0.35, 1.0, ink) + between(0.1, 0.5, ink) * field).clamp(0.15, 1)
+    return ink * strength
+
+
+def worn(ink: Tensor) -> Tensor:
+    """Paper shines through in grains, as under a soft pencil or a dry pen."""
+    count, side, _ = ink.shape
+    grains = torch.rand(count, side, side, device=ink.device)
+    return ink * (1 - between(0.2, 0.75, ink) * (grains < between(0.1, 0.45, ink)))
+
+
+def broken(ink: Tensor) -> Tensor:
+    """One to three narrow gaps across the strokes."""
+    side = ink.shape[1]
+    for chance in (1.0, 0.5, 0.3):
+        width = between(1.5, 4.0, ink) * (torch.rand(len(ink), 1, 1, device=ink.device) < chance)
+        place = [between(0.2, 0.8, ink) * side for _ in range(2)]
+        gap = bars(ink, *place, between(0, 3.15, ink), between(4, 22, ink), width)
+        ink = ink * (1 - gap)
+    return ink
