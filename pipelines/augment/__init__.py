@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipelines.augment.affine import affine
 from pipelines.augment.paper import EFFECTS as EFFECTS
-from pipelines.augment.paper import paper
+from pipelines.augment.paper import as_from_paper
 
 AUGMENTATIONS = ("none", "affine", "paper")
 
@@ -17,4 +17,4 @@ def augment(images: Tensor, family: str, without: Collection[str] = ()) -> Tenso
     """Uint8 images [N, 28, 28] in the model's form, as `family` changes them; `without` names effects of paper."""
     if family == "affine":
         return affine(images)
-    return paper(images, without) if family == "paper" else images
+    return as_from_paper(images, without) if family == "paper" else images

@@ -51,7 +51,7 @@ STEPS = (
 EFFECTS = ("geometry", *dict.fromkeys(step.family for step in STEPS))
 
 
-def paper(images: Tensor, without: Collection[str] = ()) -> Tensor:
+def as_from_paper(images: Tensor, without: Collection[str] = ()) -> Tensor:
     """Uint8 images [N, 28, 28] as floats from 0 to 255, the first of them clean and the others as on real paper."""
     clean = round(LIGHT * len(images))
     # In full precision also within a training step that computes in less: places lose meaning when rounded.

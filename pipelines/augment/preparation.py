@@ -24,8 +24,10 @@ def prepared(ink: Tensor) -> Tensor:
 
 
 def _stretched(ink: Tensor) -> Tensor:
-    full = ink.square().sum((1, 2), keepdim=True) / ink.sum((1, 2), keepdim=True).clamp(min=1e-3)
-    return (ink / full.clamp(min=0.02)).clamp_(0, 1)
+    """So that the usual level of ink is full; faint remains hardly count in it."""
+    square = ink.square()
+    full = (square * ink).sum((1, 2), keepdim=True) / square.sum((1, 2), keepdim=True).clamp(min=1e-9)
+    return (ink / full.clamp(min=0.004)).clamp_(0, 1)
 
 
 def _ends(ink: Tensor, axis: int) -> tuple[Tensor, Tensor]:

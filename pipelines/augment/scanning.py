@@ -78,6 +78,8 @@ def compressed(ink: Tensor) -> Tensor:
     waves = _cosines().to(ink.device)
     blocks = ink.view(count, side // 8, 8, side // 8, 8).transpose(2, 3) * 255 - 128
     steps = torch.tensor(LUMINANCE, device=ink.device, dtype=torch.float32) * between(1.0, 6.0, ink, 1, 1, 1, 1)
+    # The preparation takes paper for black whatever its level, so its rounding shall not leave any.
+    steps[:, :, :, 0, 0] = 1.0
     kept = torch.round(waves @ blocks @ waves.T / steps) * steps
     pixels = (waves.T @ kept @ waves + 128) / 255
     return pixels.clamp(0, 1).transpose(2, 3).reshape(count, side, side)

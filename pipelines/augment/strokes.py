@@ -32,10 +32,10 @@ def thicker(ink: Tensor) -> Tensor:
 
 def thinner(ink: Tensor) -> Tensor:
     """Down to a hairline; what has no width to lose keeps it."""
-    for _ in range(3):
+    for _ in range(5):
         less = shrunk(ink)
         left = less.sum((1, 2), keepdim=True) / ink.sum((1, 2), keepdim=True).clamp(min=1)
-        ink = torch.lerp(ink, less, ((left - 0.35) / 0.2).clamp(0, 1) * between(0.4, 1.0, ink))
+        ink = torch.lerp(ink, less, ((left - 0.45) / 0.2).clamp(0, 1) * between(0.3, 1.0, ink))
     return sharper(ink)
 
 
@@ -63,7 +63,7 @@ def broken(ink: Tensor) -> Tensor:
     side = ink.shape[1]
     for chance in (1.0, 0.5, 0.3):
         width = between(1.5, 4.0, ink) * (torch.rand(len(ink), 1, 1, device=ink.device) < chance)
-        place = [between(0.2, 0.8, ink) * side for _ in range(2)]
-        gap = bars(ink, *place, between(0, 3.15, ink), between(4, 22, ink), width)
+        x, y = between(0.2, 0.8, ink) * side, between(0.2, 0.8, ink) * side
+        gap = bars(ink, x, y, between(0, 3.15, ink), between(4, 22, ink), width)
         ink = ink * (1 - gap)
     return ink
