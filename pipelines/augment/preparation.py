@@ -9,6 +9,7 @@ from torch.nn import functional
 from pipelines.images.digits import INK_SIDE, SIDE
 
 WEAK = 0.25
+INKED = 0.3
 BRIGHTEST = 10
 
 
@@ -24,9 +25,9 @@ def prepared(ink: Tensor) -> Tensor:
 
 
 def _stretched(ink: Tensor) -> Tensor:
-    """So that the usual level of ink is full; faint remains hardly count in it."""
-    square = ink.square()
-    full = (square * ink).sum((1, 2), keepdim=True) / square.sum((1, 2), keepdim=True).clamp(min=1e-9)
+    """So that the usual level of ink is full."""
+    inked = (ink > INKED * ink.amax((1, 2), keepdim=True)).float()
+    full = (inked * ink).sum((1, 2), keepdim=True) / inked.sum((1, 2), keepdim=True).clamp(min=1)
     return (ink / full.clamp(min=0.004)).clamp_(0, 1)
 
 

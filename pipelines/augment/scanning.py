@@ -25,7 +25,7 @@ LUMINANCE = [
 ]
 
 
-def _soft(ink: Tensor) -> Tensor:
+def soft(ink: Tensor) -> Tensor:
     """A quarter from each side, half from the middle, along both axes."""
     for axis in (1, 2):
         frame = (0, 0, 1, 1) if axis == 1 else (1, 1)
@@ -39,7 +39,7 @@ def blurred(ink: Tensor) -> Tensor:
     """Out of focus, by 0.7 to about 2 pixels."""
     for chance in (1.0, 0.8, 0.6, 0.4, 0.4, 0.3):
         hit = torch.rand(len(ink), 1, 1, device=ink.device) < chance
-        ink = torch.lerp(ink, _soft(ink), hit.float())
+        ink = torch.lerp(ink, soft(ink), hit.float())
     return ink
 
 
