@@ -23,8 +23,8 @@ HALVES = {"left": (2, 3, 5, 8), "top": (0, 5), "bottom": (0,)}
 
 
 def blank(random: Random) -> Picture:
-    """Paper with its texture, and nothing on it; a third of them nothing at all."""
-    if random.random() < 0.33:
+    """Paper with its texture, and nothing on it; a fifth of them nothing at all."""
+    if random.random() < 0.2:
         return np.zeros((CANVAS, CANVAS), np.uint8)
     side = int(random.integers(16, CANVAS))
     grain = random.normal(random.uniform(10, 90), random.uniform(1, 14), (side, side))
@@ -119,7 +119,7 @@ JUNK: dict[str, Callable[[Random], Picture]] = {
     "blank": blank, "specks": specks, "residue": residue, "scribble": scribble, "struck out": struck_out,
     "letter": letter, "sign": sign, "half": half, "two": two,
 }  # fmt: skip
-SHARES = (0.06, 0.06, 0.1, 0.12, 0.14, 0.22, 0.1, 0.08, 0.12)
+SHARES = (0.08, 0.05, 0.08, 0.1, 0.17, 0.2, 0.08, 0.1, 0.14)
 
 
 def draw_junk(count: int, seed: int) -> NDArray[np.uint8]:

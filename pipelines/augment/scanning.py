@@ -44,10 +44,16 @@ def blurred(ink: Tensor) -> Tensor:
 
 
 def coarse(ink: Tensor) -> Tensor:
-    """Scanned with few pixels: 14 to 28 along the side, of which the digit has about 10 to 20."""
-    side = int(torch.randint(14, 29, ()))
+    """Scanned with few pixels: 14 to 32 along the side, of which the digit has about 9 to 22."""
+    side = int(torch.randint(14, 33, ()))
     few = functional.interpolate(ink[:, None], size=(side, side), mode="area")
     return functional.interpolate(few, size=ink.shape[1:], mode="bilinear")[:, 0]
+
+
+def cut_off(ink: Tensor) -> Tensor:
+    """What is faint beside the rest is taken for paper by the preparation: thin strokes end early, or break."""
+    floor = between(0.1, 0.4, ink) * ink.amax((1, 2), keepdim=True)
+    return (ink - floor).clamp(min=0)
 
 
 def noisy(ink: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ RECIPES = {
     "ink": TrainingOptions(
         network="ink",
         corpus="mnist",
-        epochs=60,
+        epochs=34,
         batch=256,
         learning_rate=0.006,
         weight_decay=0.02,
-        label_smoothing=0.03,
+        label_smoothing=0.0,
         ema=0.999,
         augment="paper",
         drawn=0.15,
