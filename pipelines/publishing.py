@@ -89,14 +89,20 @@ def _what_it_knows(manifest: dict[str, Any]) -> str:
     return f"and reads as `{NONE}` what is no digit: blank paper, lines, scribbles, what is struck out, other letters."
 
 
+def _with_more(data: dict[str, Any]) -> str:
+    if not (more := data.get("mixed_in")):
+        return ""
+    return f", {more['drawn']:,} pen-drawn digits and {more['junk']:,} pictures of no digit"
+
+
 def card(name: str, manifest: dict[str, Any]) -> str:
     recipe, data, test = manifest["recipe"], manifest["data"], manifest["metrics"]["test"]
     lines = [
         f"# {name}",
         "",
         f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {data['train']['images']:,} "
-        f"images of `{data['corpus']}`; epoch {manifest['best_epoch']} read the held-back validation images best "
-        f"({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
+        f"images of `{data['corpus']}`{_with_more(data)}; epoch {manifest['best_epoch']} "
+        f"read the held-back validation images best ({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
         "",
         "It takes 28x28 pixels, uint8, ink bright on dark, one digit in the middle of each image, "
         + _what_it_knows(manifest),

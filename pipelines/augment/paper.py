@@ -30,8 +30,8 @@ class Step:
     effect: Effect
 
 
-# In the order in which it happens to paper: pen, form and neighbours, scanner, preparation. Most pens that fill in forms
-# are thin beside those of MNIST, and most scans of single digits have few pixels.
+# In the order in which it happens to paper: pen, form and neighbours, scanner, preparation. Most pens that fill in
+# forms are thin beside those of MNIST, and most scans of single digits have few pixels.
 STEPS = (
     Step("width", 0.55, thinner),
     Step("width", 0.2, thicker),

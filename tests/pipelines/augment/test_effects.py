@@ -62,7 +62,7 @@ def test_lines_leave_the_middle_of_the_picture_free() -> None:
 def test_few_pixels_lose_what_is_fine() -> None:
     board = torch.ones(4, SCAN, SCAN) * (torch.arange(SCAN) % 2)
     torch.manual_seed(0)
-    assert scanning.coarse(board).std() < 0.3 * board.std()
+    assert scanning.coarse(board).std() < 0.6 * board.std()
 
 
 def test_jpeg_keeps_a_flat_picture_and_the_digits_mostly() -> None:
