@@ -13,10 +13,17 @@ from pipelines.errors import InkrayError
 Options = TypeVar("Options")
 
 
-def run(options: type[Options], main: Callable[[Options], None]) -> None:
-    """Parse the command line into `options` (a dataclass, or a union of them) and run `main`."""
+def run(
+    options: type[Options], main: Callable[[Options], None], defaults: Callable[[Options], Options | None] | None = None
+) -> None:
+    """Parse the command line into `options` (a dataclass, or a union of them) and run `main`.
+
+    An option may stand for others: `defaults` tells from what was parsed with which defaults to parse it again.
+    """
     parsed = tyro.cli(options)
     try:
+        if defaults and (other := defaults(parsed)) is not None:
+            parsed = tyro.cli(options, default=other)
         main(parsed)
     except InkrayError as error:
         print(f"error: {error}", file=sys.stderr)

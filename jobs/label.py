@@ -35,7 +35,7 @@ FINISHED_WITH_ERRORS = 3
 class Label:
     """Label images in bulk: a place full of them in, a table with a row for every one out.
 
-    python jobs/label.py digits scans/ labels/ --model ink
+    python jobs/label.py digits scans/ labels/
 
     Exit code 0: all well; 3: finished, and some items could not be read (each has its row, with the reason);
     1: failed, start it again to go on; 2: bad usage.
@@ -47,8 +47,8 @@ class Label:
     """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar; a path or an URI (s3://, gs://)."""
     output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
     """A folder for rows, summary and report, which every node sees. Started again, a run goes on where it ended."""
-    model: Annotated[str, arg(metavar="NAME[:VERSION]")]
-    """A model of the store: its newest version, or the one with this number or alias."""
+    model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
+    """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
     engine: str = "auto"
     """auto, openvino, onnxruntime, tensorrt, tensorrt_rtx or pytorch."""
     precision: str = "auto"

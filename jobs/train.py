@@ -22,9 +22,11 @@ from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
 from pipelines.publishing import publish
 from pipelines.ray_session import ray_session
-from pipelines.training.checkpoint import load_reader
+from pipelines.training.calibration import calibrate
+from pipelines.training.checkpoint import load_reader, save_weights
 from pipelines.training.options import TrainingOptions
-from pipelines.training.run import DIGITS, Crew, Trained, finish_run, new_name, open_run, prepare, train
+from pipelines.training.recipes import recipe_named
+from pipelines.training.run import Crew, Task, Trained, finish_run, new_name, open_run, prepare, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +35,13 @@ class Train(TrainingOptions):
 
     python jobs/train.py --corpus mnist --network ink --epochs 5
 
+    python jobs/train.py --recipe ink   # on paper as on MNIST, in up to two hours
+
     ray job submit jobs/train.py        # on the cluster that RAY_ADDRESS names
     """
 
+    recipe: str | None = None
+    """Take every option that is not given from a recipe: ink, which made the model that comes with inkray."""
     workers: int = 1
     """Data-parallel workers; each batch is shared among them."""
     cpus_per_worker: float | None = None
@@ -61,7 +67,7 @@ class Train(TrainingOptions):
         if self.workers < 1:
             raise UsageError(f"--workers is {self.workers}; it must be at least 1.")
 
-    def recipe(self) -> TrainingOptions:
+    def learning(self) -> TrainingOptions:
         return TrainingOptions(**{field.name: getattr(self, field.name) for field in fields(TrainingOptions)})
 
     def crew(self) -> Crew:
@@ -75,7 +81,7 @@ def main(options: Train) -> None:
     console = Console()
     store = ModelStore(options.store) if options.store else ModelStore.default()
     store.check_writable()
-    recipe = options.recipe()
+    recipe = options.learning()
     corpus, crew = load_corpus(recipe.corpus), options.crew()
     task = prepare(recipe, corpus, crew)
     name = options.name or new_name(recipe.network, recipe.corpus)
@@ -84,8 +90,9 @@ def main(options: Train) -> None:
     console.print(f"run {name} in {folder.parent}", highlight=False, soft_wrap=True)
     with ray_session():
         trained = train(task, crew, folder, console)
-    scores = draw_and_score(trained, corpus)
-    version = publish(store, options.model or recipe.network, trained, recipe, corpus, scores)
+    temperature = _calibrate(trained, task) if recipe.calibrate else None
+    scores = draw_and_score(trained, corpus, recipe.classes())
+    version = publish(store, options.model or recipe.network, trained, recipe, corpus, scores, temperature)
     numbers = _numbers(version.reference, recipe, trained, scores)
     finish_run(folder, numbers)
     if options.json:
@@ -94,7 +101,21 @@ def main(options: Train) -> None:
     console.print(_last_line(version.reference, trained, scores), highlight=False, soft_wrap=True)
 
 
-def draw_and_score(trained: Trained, corpus: Corpus) -> Scores | None:
+def defaults_of(options: Train) -> Train | None:
+    """The recipe's options as the defaults, so that what stands on the command line is heeded beside it."""
+    if options.recipe is None:
+        return None
+    return Train(recipe=options.recipe, **asdict(recipe_named(options.recipe)))
+
+
+def _calibrate(trained: Trained, task: Task) -> float:
+    reader = load_reader(trained.folder)
+    temperature = calibrate(reader, task.held, task.options)
+    save_weights(trained.folder, task.description, reader)
+    return temperature
+
+
+def draw_and_score(trained: Trained, corpus: Corpus, classes: list[str]) -> Scores | None:
     """The test split is read here, once, after the best epoch has been chosen."""
     write_history(trained.history, trained.folder / "history.csv")
     pictures.curves(trained.history, trained.folder / "curves.png")
@@ -102,7 +123,7 @@ def draw_and_score(trained: Trained, corpus: Corpus) -> Scores | None:
         return None
     with PyTorchEngine(load_reader(trained.folder), available_threads()) as engine:
         probabilities = engine.run(corpus.test.prepared().images)
-    return evaluate(probabilities, corpus.test, DIGITS, trained.folder)
+    return evaluate(probabilities, corpus.test, classes, trained.folder)
 
 
 def _numbers(reference: str, recipe: TrainingOptions, trained: Trained, scores: Scores | None) -> dict[str, Any]:
@@ -123,4 +144,4 @@ def _last_line(reference: str, trained: Trained, scores: Scores | None) -> str:
 
 
 if __name__ == "__main__":
-    run(Train, main)
+    run(Train, main, defaults_of)

@@ -12,6 +12,8 @@ from pipelines.errors import EngineError, StoreError
 from pipelines.model_store import ModelStore
 from pipelines.model_version import MANIFEST
 
+BUILTIN = "builtin"
+PRETRAINED = Path(__file__).parent / "pretrained"
 GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
 
 
@@ -59,9 +61,11 @@ class ModelFolder:
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
-    """By reference, NAME[:VERSION], in a store; or the folder of a version."""
+    """By reference, NAME[:VERSION], in a store; or the folder of a version; or `builtin`, which comes with the code."""
     if isinstance(model, Path):
         return _from_folder(model)
+    if model.partition(":")[0] == BUILTIN:
+        return _from_folder(PRETRAINED)
     store = store or ModelStore.default()
     version = store.resolve(model)
     return ModelFolder(store.fetch(version), version.manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,11 +68,15 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
 
 
 def ink(classes: int) -> nn.Module:
-    """Ours. The stem halves the image at once, so that no layer works, or stores, at full size."""
+    """Ours. The stem halves the image at once, so that no layer works, or stores, at full size.
+
+    Each last map is summed up by weights of its own: where a stroke lies tells a digit as much as that it is there.
+    """
     return nn.Sequential(
         nn.Conv2d(1, 32, 5, 2, padding=2, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True),
-        *_block(32, 32), *_block(32, 64, stride=2), *_block(64, 64), *_block(64, 96),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.1), nn.Linear(96, classes),
+        *_block(32, 48), *_block(48, 64, stride=2), *_block(64, 96), *_block(96, 96),
+        nn.Conv2d(96, 96, 7, groups=96, bias=False), nn.BatchNorm2d(96), nn.ReLU(inplace=True),
+        nn.Flatten(), nn.Dropout(0.1), nn.Linear(96, classes),
     )  # fmt: skip
 
 
@@ -86,6 +91,7 @@ class Reader(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    temperature: Tensor
 
     def __init__(self, network: str, classes: int, mean: float, deviation: float) -> None:
         super().__init__()
@@ -93,9 +99,17 @@ class Reader(nn.Module):
             raise UnknownName("network", network, NETWORKS)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("deviation", torch.tensor(deviation))
+        self.register_buffer("temperature", torch.tensor(1.0))
         self.name, self.classes = network, classes
         self.network = NETWORKS[network](classes)
 
+    def normalised(self, images: Tensor) -> Tensor:
+        return ((images.to(torch.float32) / 255 - self.mean) / self.deviation).unsqueeze(1)
+
     def forward(self, images: Tensor) -> Tensor:
-        scaled = (images.to(torch.float32) / 255 - self.mean) / self.deviation
-        return self.network(scaled.unsqueeze(1))
+        return self.network(self.normalised(images)) / self.temperature
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Weights from before there was calibration are those of an uncalibrated reader.
+        state_dict.setdefault(f"{prefix}temperature", torch.tensor(1.0))
+        super()._load_from_state_dict(state_dict, prefix, *rest)

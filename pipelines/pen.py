@@ -7,77 +7,8 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-Point = tuple[float, float]
-Stroke = list[Point]
-
-# A stroke is a smooth curve through its points, x to the right and y down in a unit box. Where the pen turns sharply
-# a new stroke starts at the same point.
-OVAL = [(0.5, 0), (0.15, 0.2), (0.05, 0.55), (0.2, 0.9), (0.5, 1), (0.8, 0.85), (0.95, 0.5), (0.8, 0.12), (0.5, 0)]
-LOOPED_TWO = [
-    (0.1, 0.25),
-    (0.4, 0),
-    (0.8, 0.2),
-    (0.6, 0.6),
-    (0.2, 0.95),
-    (0.1, 0.85),
-    (0.25, 0.78),
-    (0.5, 0.92),
-    (0.9, 1),
-]
-HOOK = [(0.75, 0.02), (0.35, 0.25), (0.1, 0.65), (0.25, 0.95), (0.6, 1)]
-BOWL = [(0.85, 0.78), (0.65, 0.55), (0.3, 0.58), (0.13, 0.75)]
-UPPER_BOWL = [(0.5, 0.48), (0.2, 0.3), (0.25, 0.07), (0.5, 0), (0.78, 0.1), (0.75, 0.32), (0.5, 0.48)]
-LOWER_BOWL = [(0.15, 0.7), (0.2, 0.93), (0.5, 1), (0.82, 0.9), (0.8, 0.68), (0.5, 0.48)]
-LOOP = [(0.85, 0.25), (0.6, 0.5), (0.25, 0.45), (0.12, 0.22), (0.35, 0.02), (0.7, 0.03), (0.85, 0.25)]
-
-# The hands that write each digit: a list of strokes each.
-STYLES: dict[int, list[list[Stroke]]] = {
-    0: [
-        [OVAL],
-        [OVAL, [(0.85, 0.08), (0.15, 0.92)]],
-    ],
-    1: [
-        [[(0.5, 0), (0.5, 1)]],
-        [[(0.25, 0.25), (0.55, 0)], [(0.55, 0), (0.55, 1)]],
-        [[(0.25, 0.25), (0.55, 0)], [(0.55, 0), (0.55, 1)], [(0.25, 1), (0.85, 1)]],
-    ],
-    2: [
-        [[(0.1, 0.25), (0.3, 0.03), (0.65, 0.03), (0.85, 0.25), (0.65, 0.55), (0.1, 1)], [(0.1, 1), (0.9, 0.98)]],
-        [LOOPED_TWO],
-    ],
-    3: [
-        [
-            [(0.12, 0.12), (0.45, 0), (0.8, 0.15), (0.7, 0.4), (0.4, 0.48)],
-            [(0.4, 0.48), (0.8, 0.58), (0.85, 0.85), (0.5, 1), (0.1, 0.9)],
-        ],
-        [
-            [(0.1, 0), (0.85, 0)],
-            [(0.85, 0), (0.45, 0.4)],
-            [(0.45, 0.4), (0.85, 0.55), (0.85, 0.85), (0.5, 1), (0.1, 0.88)],
-        ],
-    ],
-    4: [
-        [[(0.2, 0), (0.1, 0.55)], [(0.1, 0.55), (0.9, 0.55)], [(0.7, 0.1), (0.65, 1)]],
-        [[(0.65, 0), (0.05, 0.65)], [(0.05, 0.65), (0.95, 0.65)], [(0.65, 0), (0.65, 1)]],
-    ],
-    5: [
-        [
-            [(0.85, 0), (0.25, 0)],
-            [(0.25, 0), (0.18, 0.45)],
-            [(0.18, 0.45), (0.55, 0.38), (0.88, 0.62), (0.75, 0.92), (0.4, 1), (0.1, 0.88)],
-        ],
-    ],
-    6: [[HOOK + BOWL]],
-    7: [
-        [[(0.1, 0.03), (0.9, 0.03)], [(0.9, 0.03), (0.45, 1)]],
-        [[(0.1, 0.03), (0.9, 0.03)], [(0.9, 0.03), (0.45, 1)], [(0.3, 0.5), (0.85, 0.5)]],
-    ],
-    8: [[UPPER_BOWL + LOWER_BOWL]],
-    9: [
-        [LOOP, [(0.85, 0.25), (0.75, 1)]],
-        [LOOP, [(0.85, 0.25), (0.85, 0.7), (0.65, 0.97), (0.2, 0.95)]],
-    ],
-}
+from pipelines.hands import STYLES as STYLES
+from pipelines.hands import Skeleton
 
 CANVAS = 112
 SIDE = 28
@@ -108,12 +39,12 @@ def _hand(random: np.random.Generator) -> NDArray[np.float64]:
     return proportions @ np.array([[1, 0], [-slant, 1]]) @ rotation
 
 
-def draw_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """One digit as uint8 [28, 28], ink bright on dark, 20 pixels in its longer side and centred by mass."""
-    styles = STYLES[digit]
-    style = styles[random.integers(len(styles))]
+def ink_skeleton(skeleton: Skeleton, random: np.random.Generator) -> NDArray[np.uint8]:
+    """One drawing of these strokes in the middle of an empty canvas, at four times the size of the model's input."""
     hand, wobble = _hand(random), random.uniform(0.01, 0.04)
-    curves = [_smooth((np.array(stroke) + random.normal(0, wobble, (len(stroke), 2)) - 0.5) @ hand) for stroke in style]
+    curves = [
+        _smooth((np.array(stroke) + random.normal(0, wobble, (len(stroke), 2)) - 0.5) @ hand) for stroke in skeleton
+    ]
     extent = np.vstack(curves)
     # The pen's width belongs to the box, so the skeleton is drawn smaller by it.
     width = int(random.integers(6, 15))
@@ -122,6 +53,17 @@ def draw_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     paths = [np.round((curve - middle) * scale * 16 + CANVAS * 8).astype(np.int32) for curve in curves]
     cv2.polylines(canvas, paths, False, 255, width, cv2.LINE_AA, shift=4)
+    return canvas
+
+
+def ink_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    styles = STYLES[digit]
+    return ink_skeleton(styles[random.integers(len(styles))], random)
+
+
+def draw_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    """One digit as uint8 [28, 28], ink bright on dark, 20 pixels in its longer side and centred by mass."""
+    canvas = ink_digit(digit, random)
     return _centred(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), random)
 
 

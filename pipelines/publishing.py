@@ -15,17 +15,24 @@ from pipelines.corpora.corpus import Corpus
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
-from pipelines.training.options import TrainingOptions
-from pipelines.training.run import DIGITS, Trained
+from pipelines.training.mixture import mixed_in
+from pipelines.training.options import NONE, TrainingOptions
+from pipelines.training.run import Trained
 
 FILES = ("weights.pt", "history.csv", "curves.png", "confusion.png", "reliability.png", "misread.png")
 PACKAGES = ("inkray", "ray", "torch", "numpy")
 
 
 def publish(
-    store: ModelStore, name: str, trained: Trained, options: TrainingOptions, corpus: Corpus, scores: Scores | None
+    store: ModelStore,
+    name: str,
+    trained: Trained,
+    options: TrainingOptions,
+    corpus: Corpus,
+    scores: Scores | None,
+    temperature: float | None = None,
 ) -> Version:
-    manifest = describe(trained, options, corpus, scores)
+    manifest = describe(trained, options, corpus, scores, temperature)
     with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
         for file in FILES:
             if (trained.folder / file).exists():
@@ -34,22 +41,31 @@ def publish(
         return store.publish(name, Path(folder), manifest)
 
 
-def describe(trained: Trained, options: TrainingOptions, corpus: Corpus, scores: Scores | None) -> dict[str, Any]:
+def describe(
+    trained: Trained, options: TrainingOptions, corpus: Corpus, scores: Scores | None, temperature: float | None = None
+) -> dict[str, Any]:
     best = next(row for row in trained.history if row["epoch"] == trained.best_epoch)
     return {
-        "classes": DIGITS,
+        "classes": options.classes(),
         "input": {"name": "images", "dtype": "uint8", "shape": ["N", 28, 28], "ink": "bright on dark"},
         "recipe": asdict(options),
         "data": {
             "corpus": corpus.name,
             "train": {"images": len(corpus.train), "sha256": corpus.train.fingerprint()},
+            **_more_data(len(corpus.train), options),
             "test": corpus.test and {"images": len(corpus.test), "sha256": corpus.test.fingerprint()},
         },
+        "temperature": temperature or 1.0,
         "best_epoch": trained.best_epoch,
         "metrics": {"validation_accuracy": best["val_accuracy"], "test": scores and scores.as_dict()},
         "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
         "git_commit": git_commit(),
     }
+
+
+def _more_data(count: int, options: TrainingOptions) -> dict[str, Any]:
+    more = mixed_in(count, options)
+    return {"mixed_in": more} if any(more.values()) else {}
 
 
 def git_commit() -> str | None:
@@ -67,17 +83,29 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def _what_it_knows(manifest: dict[str, Any]) -> str:
+    if NONE not in manifest["classes"]:
+        return "and knows nothing but the ten digits: whatever it is shown, it reads as one of them."
+    return f"and reads as `{NONE}` what is no digit: blank paper, lines, scribbles, what is struck out, other letters."
+
+
+def _with_more(data: dict[str, Any]) -> str:
+    if not (more := data.get("mixed_in")):
+        return ""
+    return f", {more['drawn']:,} pen-drawn digits and {more['junk']:,} pictures of no digit"
+
+
 def card(name: str, manifest: dict[str, Any]) -> str:
     recipe, data, test = manifest["recipe"], manifest["data"], manifest["metrics"]["test"]
     lines = [
         f"# {name}",
         "",
         f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {data['train']['images']:,} "
-        f"images of `{data['corpus']}`; epoch {manifest['best_epoch']} read the held-back validation images best "
-        f"({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
+        f"images of `{data['corpus']}`{_with_more(data)}; epoch {manifest['best_epoch']} "
+        f"read the held-back validation images best ({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
         "",
         "It takes 28x28 pixels, uint8, ink bright on dark, one digit in the middle of each image, "
-        "and knows nothing but the ten digits: whatever it is shown, it reads as one of them.",
+        + _what_it_knows(manifest),
         "",
     ]
     if test:

@@ -27,8 +27,28 @@ TOP = (
 )
 ABOVE_PIPELINES = {"jobs", "serve_app", "cluster", "tests"}
 WITHOUT_RAY = (
-    *("networks", "metrics", "pen", "augment", "corpora", "corpora.convert", "corpora.preview", "corpora.statistics"),
-    *("evaluation", "pictures", "model_store", "training.options", "training.data", "training.learner"),
+    *(
+        "networks",
+        "metrics",
+        "pen",
+        "junk",
+        "augment",
+        "corpora",
+        "corpora.convert",
+        "corpora.preview",
+        "corpora.statistics",
+    ),
+    *(
+        "evaluation",
+        "pictures",
+        "model_store",
+        "training.options",
+        "training.recipes",
+        "training.mixture",
+        "training.calibration",
+        "training.data",
+        "training.learner",
+    ),
     *("training.checkpoint", "images", "engines", "engines.onnx_runtime", "engines.openvino", "engines.pytorch"),
     *("engines.fake", "engines.tensorrt", "engines.tensorrt_build", "recognizer", "conversion.convert"),
 )

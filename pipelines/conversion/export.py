@@ -24,7 +24,7 @@ class Readout(nn.Module):
         self.reader = reader
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.reader(images).softmax(1)
+        return self.reader.network(self.reader.normalised(images)).softmax(1)
 
 
 def export(reader: Reader) -> bytes:
@@ -52,7 +52,8 @@ def serialize(model: onnx.ModelProto) -> bytes:
 
 
 def _folded(reader: Reader) -> Reader:
-    """With each batch norm folded into the convolution before it: less to compute, and less to round."""
+    """With each batch norm folded into the convolution before it, and the temperature into the last layer: less to
+    compute, and less to round."""
     copy = Reader(reader.name, reader.classes, float(reader.mean), float(reader.deviation))
     copy.load_state_dict(reader.state_dict())
     copy.eval()
@@ -64,7 +65,15 @@ def _folded(reader: Reader) -> Reader:
         else:
             folded.append(layer)
     copy.network = nn.Sequential(*folded)
+    _cool(cast(nn.Linear, folded[-1]), copy)
     return copy
+
+
+@torch.no_grad()
+def _cool(last: nn.Linear, reader: Reader) -> None:
+    last.weight.div_(reader.temperature)
+    last.bias.div_(reader.temperature)
+    reader.temperature.fill_(1.0)
 
 
 def _cleaned(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -15,9 +15,13 @@ WEIGHTS, RESUME, HISTORY = "weights.pt", "resume.pt", "history.json"
 
 
 def save(folder: Path, description: dict[str, Any], reader: Reader, resume: dict[str, Any], history: list[Any]) -> None:
-    torch.save({**description, "weights": reader.state_dict()}, folder / WEIGHTS)
+    save_weights(folder, description, reader)
     torch.save(resume, folder / RESUME)
     (folder / HISTORY).write_text(json.dumps(history))
+
+
+def save_weights(folder: Path, description: dict[str, Any], reader: Reader) -> None:
+    torch.save({**description, "weights": reader.state_dict()}, folder / WEIGHTS)
 
 
 def load_resume(folder: Path) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Learner:
         prepare: Callable[[nn.Module], nn.Module] = lambda module: module,
     ) -> None:
         self.options = options
+        self.left_out = options.left_out()
         self.device = device
         self.reader = reader.to(device).to(memory_format=torch.channels_last)
         # The average starts as a copy, so it is made before the model is wrapped for several workers.
@@ -63,7 +64,7 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self._precision():
-            logits = self.model(augment(images, self.options.augment))
+            logits = self.model(augment(images, self.options.augment, self.left_out))
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.options.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

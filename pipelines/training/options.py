@@ -6,8 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.augment import EFFECTS
 from pipelines.errors import UnknownName, UsageError
 from pipelines.networks import NETWORKS
+
+DIGITS = [str(digit) for digit in range(10)]
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,35 @@ class TrainingOptions:
     """Average the weights with this decay a step, such as 0.998, and judge the average; 0 is off."""
     clip: float = 0.0
     """Cut the gradient's norm to this; 0 is off."""
-    augment: Literal["none", "affine"] = "affine"
-    """What is done to a training image before it is seen: nothing, or small turns, shears, scales and shifts."""
+    augment: Literal["none", "affine", "paper"] = "affine"
+    """What is done to a training image before it is seen: nothing; small turns, shears, scales and shifts; or what
+    pens, forms and scanners do to most of them."""
+    without: str = ""
+    """Effects of paper to leave out, with commas between, such as lines,jpeg."""
+    drawn: float = 0.0
+    """Mix in pen-drawn digits in more hands, this many for each training image of the corpus."""
+    junk: float = 0.0
+    """Mix in what is no digit, this many for each training image, and learn to read it as an eleventh class, none."""
+    calibrate: bool = False
+    """After training, fit the temperature of the confidences on the held-back images, augmented."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """bf16 is what auto takes where the chip computes in it."""
     validation: float = 0.08
     """The share of the training images that is held back to choose the best epoch."""
     seed: int = 0
 
+    def left_out(self) -> list[str]:
+        return [effect.strip() for effect in self.without.split(",") if effect.strip()]
+
+    def classes(self) -> list[str]:
+        return DIGITS + ([NONE] if self.junk else [])
+
     def check(self) -> None:
         if self.network not in NETWORKS:
             raise UnknownName("network", self.network, NETWORKS)
+        for effect in self.left_out():
+            if effect not in EFFECTS:
+                raise UnknownName("effect of paper", effect, EFFECTS)
         rules: list[tuple[str, float, bool, str]] = [
             ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
             ("batch", self.batch, self.batch >= 2, "at least 2"),
@@ -49,6 +71,8 @@ class TrainingOptions:
             ("label-smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "from 0 up to, not including, 1"),
             ("ema", self.ema, 0 <= self.ema < 1, "from 0 up to, not including, 1"),
             ("clip", self.clip, 0 <= self.clip < math.inf, "0 or more"),
+            ("drawn", self.drawn, 0 <= self.drawn <= 1, "between 0 and 1"),
+            ("junk", self.junk, 0 <= self.junk <= 1, "between 0 and 1"),
             ("validation", self.validation, 0 < self.validation < 1, "between 0 and 1"),
             ("seed", self.seed, 0 <= self.seed < 2**31, "from 0 to 2147483647"),
         ]

@@ -27,11 +27,11 @@ from pipelines.training.board import start_board
 from pipelines.training.data import check_batch, hold_back
 from pipelines.training.display import Display
 from pipelines.training.loop import Plan, work
+from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
 
 OPTIONS, RESULT, RAY_FOLDER = "options.json", "result.json", "ray"
 RESTARTS = 3
-DIGITS = [str(digit) for digit in range(10)]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def prepare(options: TrainingOptions, corpus: Corpus, crew: Crew) -> Task:
-    images = corpus.train.prepared()
+    images = mixed(corpus.train.prepared(), options)
     training, held = hold_back(images, options.validation, options.seed)
     check_batch(options.batch, crew.workers, len(training))
     return Task(options, training, held, _describe(options, images))
@@ -129,7 +129,12 @@ def _describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
     # In float64 sums, since a float32 mean over 47 million pixels drifts.
     mean = float(pixels.mean(dtype=np.float64) / 255)
     deviation = float(pixels.std(dtype=np.float64) / 255)
-    return {"network": options.network, "classes": len(DIGITS), "mean": mean, "deviation": max(deviation, 1e-3)}
+    return {
+        "network": options.network,
+        "classes": len(options.classes()),
+        "mean": mean,
+        "deviation": max(deviation, 1e-3),
+    }
 
 
 def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:

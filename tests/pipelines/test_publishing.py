@@ -18,7 +18,8 @@ from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
 from pipelines.publishing import FILES, git_commit, publish
 from pipelines.training import checkpoint
-from pipelines.training.run import DIGITS, Trained
+from pipelines.training.options import DIGITS
+from pipelines.training.run import Trained
 from tests.digits import drawn, new_reader, plain
 
 HISTORY = [

@@ -1,4 +1,4 @@
-"""What hands and scanners do to a digit, on batches of tensors."""
+"""Small turns, scales, shears and shifts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-AUGMENTATIONS = ("none", "affine")
 
 TURN = math.radians(10)
 SCALE = 0.1
@@ -32,7 +30,3 @@ def affine(images: Tensor) -> Tensor:
     planes = images.to(torch.float32).unsqueeze(1)
     grid = functional.affine_grid(matrix, list(planes.shape), align_corners=False)
     return functional.grid_sample(planes, grid, align_corners=False).squeeze(1)
-
-
-def augment(images: Tensor, family: str) -> Tensor:
-    return affine(images) if family == "affine" else images

@@ -1,0 +1,71 @@
+"""`images.to_model_input` in imitation, for batches: what the model is shown never comes but through it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.images.digits import INK_SIDE, SIDE
+
+WEAK = 0.25
+INKED = 0.3
+BRIGHTEST = 10
+
+
+def prepared(ink: Tensor) -> Tensor:
+    """Images [N, side, side] from 0 (paper) to 1 (ink) as floats [N, 28, 28] from 0 to 255 in the model's form."""
+    ink = _stretched(ink)
+    top, bottom = _ends(ink, 2)
+    left, right = _ends(ink, 1)
+    step = torch.maximum(bottom - top, right - left) / INK_SIDE
+    rows = _places(ink.sum(2), top, bottom, step)
+    columns = _places(ink.sum(1), left, right, step)
+    return _bright(_sampled(ink, rows, columns)) * 255
+
+
+def _stretched(ink: Tensor) -> Tensor:
+    """So that the usual level of ink is full."""
+    inked = (ink > INKED * ink.amax((1, 2), keepdim=True)).float()
+    full = (inked * ink).sum((1, 2), keepdim=True) / inked.sum((1, 2), keepdim=True).clamp(min=1)
+    return (ink / full.clamp(min=0.004)).clamp_(0, 1)
+
+
+def _ends(ink: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """The first and last row or column with more ink than a speck has, and a pixel of margin."""
+    side = ink.shape[1]
+    marked = ((ink >= WEAK).sum(axis) >= 2).float()
+    # A stroke of one pixel is all ink there is.
+    marked = torch.where(marked.any(1, keepdim=True), marked, (ink >= WEAK).any(axis).float())
+    first, last = marked.argmax(1), side - marked.flip(1).argmax(1)
+    return (first - 1).clamp(min=0), (last + 1).clamp(max=side)
+
+
+def _places(mass: Tensor, start: Tensor, end: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    """For each of the 28 pixels along an axis: where it lies in the source, and whether that is in the crop."""
+    there = torch.arange(mass.shape[1], device=mass.device) + 0.5
+    inside = mass * ((there > start[:, None]) & (there < end[:, None]))
+    centre = (inside @ there) / inside.sum(1).clamp(min=1e-6)
+    length = ((end - start) / step).round()
+    offset = (13.5 - ((centre - start) / step - 0.5)).round()
+    offset = torch.minimum(offset.clamp(min=0), SIDE - length)[:, None]
+    pixels = torch.arange(SIDE, device=mass.device)
+    shown = (pixels >= offset) & (pixels < offset + length[:, None])
+    return start[:, None] + (pixels + 0.5 - offset) * step[:, None], shown.float()
+
+
+def _sampled(ink: Tensor, rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor]) -> Tensor:
+    side = ink.shape[1]
+    # Twice as large as the result is, so the mean of two by two pixels is the mean over its area.
+    wide = functional.pad(ink, (0, 1, 0, 1))
+    wide = wide[:, 1:] + wide[:, :-1]
+    mean = (wide[:, :, 1:] + wide[:, :, :-1]) / 4
+    y, x = ((places[0] - 0.5) * (2 / side) - 1 for places in (rows, columns))
+    grid = torch.stack([x[:, None, :].expand(-1, SIDE, -1), y[:, :, None].expand(-1, -1, SIDE)], 3)
+    found = functional.grid_sample(mean[:, None], grid, align_corners=False)[:, 0]
+    return found * rows[1][:, :, None] * columns[1][:, None, :]
+
+
+def _bright(images: Tensor) -> Tensor:
+    brightest = images.flatten(1).topk(BRIGHTEST).values.mean(1)[:, None, None]
+    return (images / brightest.clamp(min=0.02)).clamp(0, 1)

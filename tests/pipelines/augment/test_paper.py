@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines.augment import EFFECTS, augment
+from pipelines.augment.paper import LIGHT, STEPS, on_paper
+from pipelines.images.digits import is_prepared
+from pipelines.training.learner import Learner
+from tests.digits import drawn, new_reader, plain, tensors
+
+
+def digits(count: int = 200) -> Tensor:
+    return tensors(drawn(count))[0]
+
+
+def seeded(seed: int, count: int = 200) -> Tensor:
+    torch.manual_seed(seed)
+    return augment(digits(count), "paper")
+
+
+def test_it_keeps_shape_and_range_and_most_of_the_form() -> None:
+    after = seeded(0)
+    assert after.shape == (200, 28, 28)
+    assert 0 <= after.min() <= after.max() <= 255.01
+    assert is_prepared(after.round().to(torch.uint8).numpy()).mean() > 0.75
+
+
+def test_it_is_the_same_to_the_bit_under_the_same_seed() -> None:
+    assert torch.equal(seeded(7), seeded(7))
+    assert not torch.equal(seeded(7), seeded(8))
+
+
+def test_a_share_stays_clean_and_the_rest_does_not() -> None:
+    before, after = digits(500).float(), seeded(0, 500)
+    clean = round(LIGHT * 500)
+    apart = (after - before).abs().mean((1, 2))
+    assert apart[:clean].median() < 0.75 * apart[clean:].median()
+
+
+def test_no_digit_is_lost() -> None:
+    assert (seeded(3, 1000).amax((1, 2)) > 200).all()
+
+
+def test_blank_paper_may_get_marks_but_else_stays_blank() -> None:
+    torch.manual_seed(0)
+    blank = torch.zeros(50, 28, 28, dtype=torch.uint8)
+    without = ("lines", "specks", "neighbours", "onebit")
+    assert augment(blank, "paper", without).abs().max() < 1
+
+
+def test_with_everything_left_out_a_digit_is_prepared_alone() -> None:
+    before = digits().float()
+    after = on_paper(digits(), EFFECTS)
+    assert (after - before).abs().mean() < (before.roll(1, 2) - before).abs().mean()
+    assert torch.equal(after, on_paper(digits(), EFFECTS))
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_an_effect_that_is_left_out_is_not_called(effect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    monkeypatch.setattr("pipelines.augment.paper.some", lambda images, share, what: called.append(what) or images)
+    on_paper(digits(4), {effect})
+    assert called == [step.effect for step in STEPS if step.family != effect]
+
+
+def test_half_precision_around_it_does_not_blur_where_things_lie() -> None:
+    alone = seeded(5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(seeded(5), alone)
+
+
+def best_seconds(*works: Callable[[], object]) -> list[float]:
+    """By turns, since a machine has other work now and then."""
+    seconds: list[list[float]] = [[] for _ in works]
+    for _ in range(8):
+        for work, taken in zip(works, seconds, strict=True):
+            started = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - started)
+    return [min(taken) for taken in seconds]
+
+
+def test_it_takes_less_than_learning_does() -> None:
+    images, labels = tensors(drawn(256))
+    learner = Learner(plain(network="ink", precision="auto"), new_reader("ink"), torch.device("cpu"))
+    augmenting, learning = best_seconds(
+        lambda: augment(images, "paper"), lambda: learner.step(images, labels, rate=0.001)
+    )
+    assert augmenting < 0.8 * learning

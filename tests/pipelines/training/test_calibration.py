@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from pipelines.conversion.export import export
+from pipelines.engines.pytorch import PyTorchEngine
+from pipelines.networks import Reader
+from pipelines.training.calibration import calibrate, fitted_temperature
+from tests.digits import drawn, new_reader, plain
+from tests.models import taught
+
+
+def chosen_by(probabilities: torch.Tensor) -> torch.Tensor:
+    return torch.multinomial(probabilities, 1).squeeze(1)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 1.0, 3.0])
+def test_the_temperature_that_made_the_labels_is_found(wanted: float) -> None:
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(20_000, 10)
+    labels = chosen_by((logits / wanted).softmax(1))
+    assert fitted_temperature(logits, labels) == pytest.approx(wanted, rel=0.05)
+
+
+def test_calibration_lowers_the_loss_and_changes_no_reading() -> None:
+    reader, held = taught(drawn(1000)), drawn(300, seed=9)
+    images, labels = torch.tensor(held.images), torch.tensor(held.labels).long()
+    before = reader(images).detach()
+    temperature = calibrate(reader, held, plain(calibrate=True))
+    after = reader(images).detach()
+    assert temperature != 1
+    assert torch.allclose(after * temperature, before, atol=1e-4)
+    assert functional.cross_entropy(after, labels) < functional.cross_entropy(before, labels)
+
+
+def test_it_is_the_same_each_time() -> None:
+    reader, held = taught(drawn(500)), drawn(100, seed=9)
+    options = plain(augment="paper", calibrate=True)
+    assert calibrate(reader, held, options) == calibrate(reader, held, options)
+
+
+def test_the_graph_has_the_temperature_inside() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    reader = new_reader("ink").eval()
+    reader.temperature.fill_(2.5)
+    session = onnxruntime.InferenceSession(export(reader))
+    images = drawn(20).images
+    with PyTorchEngine(reader, 1) as engine:
+        expected = engine.run(images)
+    assert abs(session.run(None, {"images": images})[0] - expected).max() < 1e-4
+    assert float(reader.temperature) == 2.5
+
+
+def test_weights_from_before_calibration_load_as_uncalibrated() -> None:
+    old = new_reader().state_dict()
+    del old["temperature"]
+    reader = Reader("small", 10, 0.0, 1.0)
+    reader.temperature.fill_(7.0)
+    reader.load_state_dict(old)
+    assert float(reader.temperature) == 1.0
