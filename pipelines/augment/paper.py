@@ -74,6 +74,9 @@ def on_paper(images: Tensor, without: Collection[str] = ()) -> Tensor:
 
 
 def _lost(ink: Tensor, drawn: Tensor) -> Tensor:
-    """What was worn away to next to nothing has no label any more, whatever lines lie around it."""
+    """What was worn away to next to nothing has no label any more, whatever lines lie around it.
+
+    Nor has a line on blank paper: it would be shown as `none`, and it is a 1.
+    """
     left = (ink * drawn).sum((1, 2), keepdim=True)
-    return left < LOST * drawn.square().sum((1, 2), keepdim=True)
+    return left <= LOST * drawn.square().sum((1, 2), keepdim=True)

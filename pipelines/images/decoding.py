@@ -10,7 +10,6 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from pipelines.errors import DataError
 from pipelines.images.levels import to_bytes
-from pipelines.images.quick_png import START as PNG_START
 from pipelines.images.quick_png import quick_png
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
@@ -27,12 +26,12 @@ def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS) -> Pixel
     quick = quick_png(content)
     if quick is not None and quick.size <= max_pixels:
         return quick
-    if content.startswith(PNG_START) and PNG_END not in content:
-        # Pillow is content with a file whose pixels are all there, though nothing shows that they are right.
-        raise DataError(f"{where}: the image is damaged (its end is missing).")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_size(image, where, max_pixels)
+            # Pillow is content with a PNG whose pixels are all there, though nothing shows that they are right.
+            if image.format == "PNG" and PNG_END not in content:
+                raise DataError(f"{where}: the image is damaged (its end is missing).")
             return _to_pixels(image)
     except DataError:
         raise

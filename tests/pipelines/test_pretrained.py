@@ -80,8 +80,9 @@ def test_it_reads_mnist_as_its_card_says(
 
 def test_it_reads_thin_pens_on_real_exam_sheets(reader: Recognizer, measuring_data: Path) -> None:
     rows = list(csv.DictReader((measuring_data / "nsysu" / "labels.csv").open()))
-    files = [measuring_data / "nsysu" / row["file"] for row in rows]
-    images = to_model_input([decode(file.read_bytes(), file) for file in files])
+    images = to_model_input(
+        [decode((measuring_data / "nsysu" / row["file"]).read_bytes(), row["file"]) for row in rows]
+    )
     labels = np.array([int(row["digit"]) for row in rows])
     scores = score(read(reader, images), labels)
     assert scores.accuracy > 0.97

@@ -21,7 +21,7 @@ def prepared(image: np.ndarray) -> np.ndarray:
 
 def written(digit: int, side: int = 56) -> np.ndarray:
     """Bright on dark, with some room at the rim."""
-    drawn = draw_digit(digit, np.random.default_rng(digit))
+    drawn = draw_digit(digit, np.random.default_rng(digit + 10))
     return cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
