@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class Reading:
     """[N, classes], in the order of `Recognizer.classes`."""
 
 
-class Recognizer:
+class Recognizer(AbstractContextManager["Recognizer"]):
     """Reads digits of any size on any paper. The model is loaded and warmed up once, when this is made."""
 
     def __init__(
@@ -77,10 +77,5 @@ class Recognizer:
     def close(self) -> None:
         self._engine.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

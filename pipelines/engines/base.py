@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import NamedTuple, Self
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ class Part(NamedTuple):
     answer: Probabilities
 
 
-class Engine(ABC):
+class Engine(AbstractContextManager["Engine"], ABC):
     """A model ready to read: uint8 [N, 28, 28] in, float32 [N, classes] out.
 
     `run` may be called from many threads at once; `close` waits for the calls that are running, and what is called
@@ -87,12 +86,7 @@ class Engine(ABC):
             self._state.wait_for(lambda: not self._running)
         self._release()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

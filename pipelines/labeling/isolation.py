@@ -18,8 +18,6 @@ from pipelines.labeling.room import Room
 from pipelines.labeling.rows import ERROR, SCHEMA, write_part
 from pipelines.labeling.run_folder import RunFolder
 
-LOADING_S = 60.0
-
 
 class Alone:
     """Reads and labels some items of a part, in a process of its own that may die of it."""

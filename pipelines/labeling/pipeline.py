@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 import warnings
@@ -69,7 +70,9 @@ def write_labelled(labeler: Labeler, items: Items, folder: RunFolder) -> PartDon
 
 
 def save_thumbs(folder: RunFolder, part: int, thumbs: dict[str, np.ndarray]) -> None:
-    write_whole(folder.uncertain / f"{part:06d}.pickle", pickle.dumps(thumbs))
+    content = io.BytesIO()
+    np.savez(content, images=thumbs["images"], rows=thumbs["rows"])
+    write_whole(folder.uncertain / f"{part:06d}.npz", content.getvalue())
 
 
 def count(part: int, rows: pa.Table) -> PartDone:

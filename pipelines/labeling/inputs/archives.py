@@ -26,7 +26,7 @@ BROKEN = (
     lzma.LZMAError,
     OSError,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # what zipfile raises for a way of packing that it does not know
     RuntimeError,
     ValueError,
 )
