@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -19,13 +20,18 @@ IN_FOLDER = 1_000
 
 def digits(count: int, seed: int) -> NDArray[np.uint8]:
     """The built-in digits, shifted by a pixel or so: as many different ones as are asked for."""
-    base = load_corpus("builtin").train.prepared().images
+    base = _base()
     random = np.random.default_rng(seed)
     chosen = base[random.integers(0, len(base), count)]
     shift = random.integers(-1, 2, count)
     for step in (-1, 1):
         chosen[shift == step] = np.roll(chosen[shift == step], step, axis=2)
     return chosen
+
+
+@cache
+def _base() -> NDArray[np.uint8]:
+    return load_corpus("builtin").train.prepared().images
 
 
 def write_parquet(path: Path, count: int, seed: int = 0) -> None:
