@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipelines.images.digits import INK_SIDE, SIDE
+from pipelines.images.ink import EVENING, LEAST
 
-WEAK = 0.25
+WEAK = 0.22
 INKED = 0.3
 BRIGHTEST = 10
 
@@ -28,7 +29,16 @@ def _stretched(ink: Tensor) -> Tensor:
     """So that the usual level of ink is full."""
     inked = (ink > INKED * ink.amax((1, 2), keepdim=True)).float()
     full = (inked * ink).sum((1, 2), keepdim=True) / inked.sum((1, 2), keepdim=True).clamp(min=1)
-    return (ink / full.clamp(min=0.004)).clamp_(0, 1)
+    return _evened((ink / full.clamp(min=0.004)).clamp_(0, 1))
+
+
+def _evened(ink: Tensor) -> Tensor:
+    """With faint strokes nearer to the dark ones."""
+    # At half the size, where it is as smooth and costs a quarter.
+    near = functional.max_pool2d(functional.max_pool2d(ink[:, None], 2), 3, 1, 1)
+    near = functional.avg_pool2d(near, 3, 1, 1, count_include_pad=False)
+    near = functional.interpolate(near, scale_factor=2, mode="bilinear")
+    return (ink * near[:, 0].clamp(min=LEAST).pow(-EVENING)).clamp_(0, 1)
 
 
 def _ends(ink: Tensor, axis: int) -> tuple[Tensor, Tensor]:
