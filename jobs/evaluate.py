@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
@@ -15,7 +17,7 @@ from tyro.conf import arg
 from jobs._cli import run
 from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.errors import StoreError, UsageError
-from pipelines.evaluation import evaluate
+from pipelines.evaluation import evaluate, on_corrupted, refusals
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
@@ -38,6 +40,10 @@ class Evaluate:
     """auto, pytorch, onnxruntime, openvino, tensorrt or tensorrt_rtx."""
     precision: str = "auto"
     """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
+    corrupted: bool = False
+    """Read the images of 28x28 pixels also under fifteen corruptions: noise, blur, fog, lines and so on."""
+    junk: bool = False
+    """Say how much of what is no digit is refused where 99.5 % of these digits are kept."""
     out: Path = Path("evaluation")
     """The folder for scores.json and the pictures."""
     store: str | None = None
@@ -62,17 +68,38 @@ def main(options: Evaluate) -> None:
     split, console = _split(corpus, options.split), Console()
     with Recognizer(version.reference, options.engine, options.precision, store=options.store) as recognizer:
         console.print(str(recognizer), highlight=False, soft_wrap=True)
-        scores = evaluate(recognizer.read(split.images).probabilities, split, classes, options.out)
+        probabilities = recognizer.read(split.images).probabilities
+        scores = evaluate(probabilities, split, classes, options.out)
+
+        def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return recognizer.read(images).probabilities
+
+        corrupted = on_corrupted(read, split) if options.corrupted else {}
+        refused = refusals(probabilities, read) if options.junk else None
     engine = {"engine": recognizer.engine.name, "precision": recognizer.engine.precision}
     numbers = {"model": version.reference, "on": options.on, **engine, **scores.as_dict()}
+    numbers |= {"corrupted": corrupted} if corrupted else {}
+    numbers |= {"refused": asdict(refused)} if refused else {}
     (options.out / "scores.json").write_text(json.dumps(numbers, indent=2))
     console.print(_table(scores, classes))
+    if corrupted:
+        mean = {"mean": float(np.mean(list(corrupted.values())))}
+        console.print(_shares("accuracy under", corrupted | mean))
+    if refused:
+        console.print(_shares(f"refused below {refused.below:.3f}", refused.by_kind | {"all together": refused.all}))
     console.print(f"pictures and scores.json in {options.out}", highlight=False, soft_wrap=True)
     console.print(f"{version.reference} on {options.on}: accuracy {scores.sentence()}", highlight=False, soft_wrap=True)
 
 
 def _split(corpus: Corpus, name: str) -> Split:
     return corpus.test if name == "test" and corpus.test is not None else corpus.train
+
+
+def _shares(title: str, shares: dict[str, float]) -> Table:
+    table = Table(title, "")
+    for name, share in shares.items():
+        table.add_row(name, f"{share * 100:.2f} %")
+    return table
 
 
 def _table(scores: Scores, classes: list[str]) -> Table:

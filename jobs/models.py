@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, 
 
 from jobs._cli import run
 from pipelines.errors import StoreError
+from pipelines.model_folder import export
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
 
@@ -70,12 +72,29 @@ class Alias(Command):
     """A word such as production; it moves if it stood for another version."""
 
 
+@dataclass
+class Export(Command):
+    """Copy a version into a folder that needs no store: what a Recognizer opens, and how the built-in model is made.
+
+    python jobs/models.py export ink:3 pipelines/pretrained --name builtin --card CARD.md
+    """
+
+    model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
+    """The highest version, or the one with this number or alias."""
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
+    """It is replaced if it holds a version already."""
+    name: str | None = None
+    """What it is called there; by default its own name."""
+    card: Path | None = None
+    """Another card for it."""
+
+
 @configure(OmitSubcommandPrefixes, OmitArgPrefixes)
 @dataclass
 class Models:
     """Look into a model store: list its versions, show one, verify its bytes, set an alias."""
 
-    command: List | Show | Verify | Alias
+    command: List | Show | Verify | Alias | Export
 
 
 def main(options: Models) -> None:
@@ -91,6 +110,10 @@ def main(options: Models) -> None:
             version = store.resolve(model)
             store.set_alias(version.name, alias, version.number)
             print(f"{version.name}:{alias} is now {version.reference}")
+        case Export(model, folder, name, card):
+            version = store.resolve(model)
+            export(version, store.fetch(version), folder, name or version.name, card)
+            print(f"{version.reference} is in {folder}")
 
 
 def list_versions(store: ModelStore) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import EngineError, StoreError
+from pipelines.errors import EngineError, StoreError, UsageError
 from pipelines.model_store import ModelStore
-from pipelines.model_version import MANIFEST
+from pipelines.model_version import MANIFEST, OWN_KEYS, Version
 
 BUILTIN = "builtin"
 PRETRAINED = Path(__file__).parent / "pretrained"
 GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
+
+EXPORTED = {"weights.pt", "card.md", *GRAPHS.values()}
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,25 @@ class ModelFolder:
         if hashlib.sha256(content).hexdigest() != self.manifest["files"][file]["sha256"]:
             raise StoreError(f"{path} is not as {self.reference} was published; restore it, or publish it again.")
         return content
+
+
+def export(version: Version, files: Path, folder: Path, name: str, card: Path | None = None) -> None:
+    """What a reader needs of a version whose files lie in `files`, as the first one of `name`, in a folder alone."""
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise UsageError(f"{folder} is there and holds no model version; name another folder.")
+    told = {key: value for key, value in version.manifest.items() if key not in OWN_KEYS}
+    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}-") as scratch:
+        chosen = Path(scratch, "files")
+        chosen.mkdir()
+        for file in EXPORTED & version.files.keys():
+            shutil.copy(files / file, chosen)
+        if card:
+            shutil.copy(card, chosen / "card.md")
+        store = ModelStore(Path(scratch, "store"))
+        fresh = store.fetch(store.publish(name, chosen, told))
+        if folder.exists():
+            folder.rename(Path(scratch, "before"))
+        fresh.rename(folder)
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:

@@ -32,6 +32,7 @@ WITHOUT_RAY = (
         "metrics",
         "pen",
         "junk",
+        "corruptions",
         "augment",
         "corpora",
         "corpora.convert",

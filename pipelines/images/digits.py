@@ -25,6 +25,8 @@ MIN_STROKE = 1.5
 """A stroke that is thinner than this in the result would fade or break where it is scaled down."""
 INK = 48
 """What is brighter than this counts as ink of a prepared digit."""
+BLACK = 8
+"""The paper of a prepared digit is no brighter than this."""
 
 Digits = NDArray[np.uint8]
 _POSITIONS = np.arange(SIDE, dtype=np.float32)
@@ -65,8 +67,9 @@ def is_prepared(images: Digits) -> NDArray[np.bool_]:
     length = np.maximum(_extent(across), _extent(down))
     placed = _is_placed(images, 1) & _is_placed(images, 2)
     dark = np.count_nonzero(ink, axis=(1, 2)) <= (INK_SIDE + 1) ** 2
+    black = np.count_nonzero(images <= BLACK, axis=(1, 2)) >= SIDE * SIDE // 20
     bright = images.max(axis=(1, 2), initial=0)
-    form = dark & placed & (length >= INK_SIDE - 3) & (length <= INK_SIDE + 1) & (bright >= 200)
+    form = dark & black & placed & (length >= INK_SIDE - 3) & (length <= INK_SIDE + 1) & (bright >= 200)
     return form | (bright == 0)
 
 

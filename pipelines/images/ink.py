@@ -22,7 +22,9 @@ SPECK = 0.04
 EVENING = 0.7
 """How far a stroke is lifted to the usual level: 0 not at all, 1 wholly."""
 LEAST = 0.15
-"""It is lifted as if it had this share of the usual level at least, so that what is no stroke stays faint."""
+"""On clean paper."""
+OUTSTANDING = 99.5
+"""Less of a picture than the rest of this percentage is no stroke but dirt."""
 RIM = 0.14
 """The outer part of the picture, in which lie the remains of a printed box."""
 
@@ -36,18 +38,22 @@ def find_ink(grey: Ink) -> Ink | None:
     if not inked.size:
         return None
     full, texture = float(np.median(inked)), _texture(lifted)
-    # On blank paper the threshold cuts through the paper's own texture, with no gap between the two sides.
-    if full < max(FAINTEST, 1.2 * texture):
+    # On blank paper the threshold cuts through the paper's own texture, and nothing stands out of it.
+    if max(full, float(np.percentile(lifted, OUTSTANDING))) < max(FAINTEST, 1.2 * texture):
         return None
     floor = min(texture, threshold / 2)
-    return _evened(np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8))
+    stretched = np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+    return _evened(stretched, max(LEAST, min(1.0, 2 * texture / full)))
 
 
-def _evened(ink: Ink) -> Ink:
-    """With faint strokes nearer to the dark ones: a hand presses harder here than there, and a pen runs dry."""
+def _evened(ink: Ink, least: float) -> Ink:
+    """With faint strokes nearer to the dark ones: a hand presses harder here than there, and a pen runs dry.
+
+    They are lifted as if they had `least` of the usual level at least, so that what is no stroke stays faint.
+    """
     reach = max(ink.shape) // 8 | 1
     near = cv2.blur(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), (reach, reach)).astype(np.float32)
-    return np.clip(ink * (255 / np.maximum(near, 255 * LEAST)) ** EVENING, 0, 255).astype(np.uint8)
+    return np.clip(ink * (255 / np.maximum(near, 255 * least)) ** EVENING, 0, 255).astype(np.uint8)
 
 
 def _smooth(bright: Ink) -> Ink:

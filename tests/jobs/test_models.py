@@ -52,6 +52,26 @@ def test_verify_exits_1_and_names_what_changed(repo: Path, place: Path) -> None:
     assert models(repo, "verify", "ink", store=place).returncode == 0
 
 
+def test_a_version_is_exported_under_another_name_with_another_card(repo: Path, place: Path, tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text("Its story.")
+    alone = tmp_path / "alone"
+    for _ in range(2):  # the second time in the place of the first
+        done = models(repo, "export", "ink:2", alone, "--name", "mine", "--card", tmp_path / "card.md", store=place)
+        assert (done.returncode, done.stdout) == (0, f"ink:2 is in {alone}\n"), done.stderr
+    manifest = json.loads((alone / "manifest.json").read_text())
+    assert (manifest["name"], manifest["version"], manifest["metrics"]) == ("mine", 1, {"test": 0.995})
+    assert (alone / "card.md").read_text() == "Its story."
+    assert (alone / "model.onnx").read_bytes() == (place / "ink/2/model.onnx").read_bytes()
+    assert set(manifest["files"]) | {"manifest.json"} == {path.name for path in alone.iterdir()}
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_what_is_no_version_is_not_replaced(repo: Path, place: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    refused = models(repo, "export", "ink", tmp_path / "mine", store=place)
+    assert refused.returncode == 2 and "holds no model version" in refused.stderr
+
+
 def test_an_empty_store_says_so(repo: Path, tmp_path: Path) -> None:
     listed = models(repo, "list", "--store", tmp_path / "new", store="unused")
     assert (listed.returncode, listed.stdout) == (0, f"The model store {tmp_path / 'new'} holds no model.\n")
@@ -67,7 +87,7 @@ def test_a_mistyped_name_exits_2_with_one_sentence(repo: Path, place: Path) -> N
 
 def test_it_is_a_program_with_help_for_every_command(repo: Path) -> None:
     assert os.access(repo / "jobs" / "models.py", os.X_OK)
-    for command in ("list", "show", "verify", "alias"):
+    for command in ("list", "show", "verify", "alias", "export"):
         shown = models(repo, command, "--help", store="unused")
         assert shown.returncode == 0
         assert f"python jobs/models.py {command}" in shown.stdout

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from pipelines.corpora.corpus import Split
+from pipelines.corruptions import CORRUPTIONS
 from pipelines.errors import DataError
-from pipelines.evaluation import evaluate, write_history
+from pipelines.evaluation import evaluate, on_corrupted, refusals, write_history
+from pipelines.junk import JUNK
 from pipelines.metrics import Probabilities, score
+from pipelines.pen import draw_digits
 from tests.digits import drawn
 
 CLASSES = [str(digit) for digit in range(10)]
@@ -49,3 +52,26 @@ def test_history_is_a_row_an_epoch(tmp_path: Path) -> None:
     with (tmp_path / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [{"epoch": int(row["epoch"]), "val_loss": float(row["val_loss"])} for row in rows] == history
+
+
+def test_junk_is_refused_at_the_confidence_that_keeps_the_digits() -> None:
+    """By a reader that is surest where there is most ink: what is refused is what has less than almost all digits."""
+    images, _ = draw_digits(1000, seed=3)
+
+    def read(some: np.ndarray) -> np.ndarray:
+        sure = some.mean((1, 2)) / 255
+        return np.stack([sure, 1 - sure], 1).astype(np.float32)
+
+    found = refusals(read(images), read, digits=1, count=50)
+    assert (read(images)[:, 0] < found.below).mean() == pytest.approx(0.005, abs=0.001)
+    assert found.by_kind["blank"] > 0.5 > found.by_kind["struck out"]
+    assert set(found.by_kind) == set(JUNK)
+
+
+def test_every_corruption_is_read() -> None:
+    images, labels = draw_digits(50, seed=3)
+
+    def read(some: np.ndarray) -> np.ndarray:
+        return np.eye(10, dtype=np.float32)[labels if (some == images).all() else (labels + 1) % 10]
+
+    assert on_corrupted(read, Split(images, labels)) == dict.fromkeys(CORRUPTIONS, 0.0)
