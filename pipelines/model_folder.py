@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import EngineError, StoreError, UsageError
-from pipelines.model_store import ModelStore
-from pipelines.model_version import MANIFEST, OWN_KEYS, Version
+from pipelines.errors import EngineError, StoreError, UnknownName, UsageError
+from pipelines.model_store import LATEST, ModelStore
+from pipelines.model_version import BUILTIN, MANIFEST, OWN_KEYS, Version, check_name, to_json
 
-BUILTIN = "builtin"
 PRETRAINED = Path(__file__).parent / "pretrained"
 GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
-
 EXPORTED = {"weights.pt", "card.md", *GRAPHS.values()}
 
 
@@ -52,6 +50,10 @@ class ModelFolder:
             )
         return self.read(GRAPHS[precision])
 
+    def changed_files(self) -> list[str]:
+        """What is missing, or not as it was published."""
+        return [file for file, entry in self.manifest["files"].items() if _sha256(self.path / file) != entry["sha256"]]
+
     def read(self, file: str) -> bytes:
         """A file's bytes, if they are as published: a graph with a flipped bit loads, and reads a little worse."""
         path = self.path / file
@@ -68,6 +70,7 @@ def export(version: Version, files: Path, folder: Path, name: str, card: Path | 
     """What a reader needs of a version whose files lie in `files`, as the first one of `name`, in a folder alone."""
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} is there and holds no model version; name another folder.")
+    check_name("model name", name)
     told = {key: value for key, value in version.manifest.items() if key not in OWN_KEYS}
     with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}-") as scratch:
         chosen = Path(scratch, "files")
@@ -77,17 +80,31 @@ def export(version: Version, files: Path, folder: Path, name: str, card: Path | 
         if card:
             shutil.copy(card, chosen / "card.md")
         store = ModelStore(Path(scratch, "store"))
-        fresh = store.fetch(store.publish(name, chosen, told))
+        first = store.publish(version.name, chosen, told)
+        fresh = store.fetch(first)
+        # Not the store's to give: it refuses the name of the model that comes with the code.
+        (fresh / MANIFEST).write_bytes(to_json({**first.manifest, "name": name}))
         if folder.exists():
             folder.rename(Path(scratch, "before"))
         fresh.rename(folder)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
     """By reference, NAME[:VERSION], in a store; or the folder of a version; or `builtin`, which comes with the code."""
     if isinstance(model, Path):
         return _from_folder(model)
-    if model.partition(":")[0] == BUILTIN:
+    name, _, tag = model.partition(":")
+    if name == BUILTIN:
+        if tag not in ("", "1", LATEST):
+            raise UnknownName(f"version of {BUILTIN}", tag, ["1"])
         return _from_folder(PRETRAINED)
     store = store or ModelStore.default()
     version = store.resolve(model)

@@ -35,7 +35,8 @@ class Tally:
         self.reasons.update(_counts(told["reason"]))
         for row in told.slice(0, 1000).to_pylist():
             self.examples.setdefault(row["reason"], row["source"])
-        sure = rows["confidence"].drop_null().to_numpy()
+        # A sum of rounded parts may lie above 1 by a hair.
+        sure = rows["confidence"].drop_null().to_numpy().clip(0, 1)
         self.confidence += np.histogram(sure, BINS, (0, 1))[0]
 
     @property

@@ -56,10 +56,10 @@ def test_a_version_is_exported_under_another_name_with_another_card(repo: Path, 
     (tmp_path / "card.md").write_text("Its story.")
     alone = tmp_path / "alone"
     for _ in range(2):  # the second time in the place of the first
-        done = models(repo, "export", "ink:2", alone, "--name", "mine", "--card", tmp_path / "card.md", store=place)
+        done = models(repo, "export", "ink:2", alone, "--name", "builtin", "--card", tmp_path / "card.md", store=place)
         assert (done.returncode, done.stdout) == (0, f"ink:2 is in {alone}\n"), done.stderr
     manifest = json.loads((alone / "manifest.json").read_text())
-    assert (manifest["name"], manifest["version"], manifest["metrics"]) == ("mine", 1, {"test": 0.995})
+    assert (manifest["name"], manifest["version"], manifest["metrics"]) == ("builtin", 1, {"test": 0.995})
     assert (alone / "card.md").read_text() == "Its story."
     assert (alone / "model.onnx").read_bytes() == (place / "ink/2/model.onnx").read_bytes()
     assert set(manifest["files"]) | {"manifest.json"} == {path.name for path in alone.iterdir()}
