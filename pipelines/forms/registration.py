@@ -73,11 +73,11 @@ def _best_alignment(page: Page, marks: Landmarks, ideas: Iterable[Matrix]) -> Al
 
 def _rough_ideas(page: Page, marks: Landmarks) -> Iterator[Matrix]:
     """From working pixels to millimetres, the quick ideas first."""
-    if marks.template.register.by == "corners":
-        yield from (matrix for matrix, _ in rough_by_marks(page.working, marks.template))
     quick, _ = rough_match(page.features, marks.features)
     if quick is not None:
         yield quick
+    if marks.template.register.corners:
+        yield from (matrix for matrix, _ in rough_by_marks(page.working, marks.template))
     thorough, _ = rough_match(find_features(page.working, *THOROUGH), marks.features)
     if thorough is not None:
         yield thorough
