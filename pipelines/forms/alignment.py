@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.forms.landmarks import BLOCK, LEVELS, Landmarks
 from pipelines.forms.straight import Grey, Matrix, Points, of_pixels, scaling, transform
 
-REACHES = (5.0, 1.0)
+REACHES = (5.0, 1.5)
 """How far from its place a block is looked for at each level, in mm."""
 NEAR = (1.5, 0.5)
 """How far from the common fit a block may lie and be part of it, in mm."""
