@@ -49,9 +49,9 @@ def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) ->
     if dpi != SHARP:
         # Fonts are hinted: drawn at another size they would be spaced otherwise.
         sharp = draw_shapes(shapes, width, height, SHARP)
-        size = (round(width * dpi / 25.4), round(height * dpi / 25.4))
+        wanted = (round(width * dpi / 25.4), round(height * dpi / 25.4))
         return np.asarray(
-            cv2.resize(sharp, size, interpolation=cv2.INTER_AREA if dpi < SHARP else cv2.INTER_CUBIC), np.uint8
+            cv2.resize(sharp, wanted, interpolation=cv2.INTER_AREA if dpi < SHARP else cv2.INTER_CUBIC), np.uint8
         )
     scale = dpi / 25.4
     page = np.full((round(height * scale), round(width * scale)), 255, np.uint8)
