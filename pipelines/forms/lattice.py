@@ -94,7 +94,7 @@ def _add(grown: dict[str, _Beginning], value: str, way: _Beginning, score: float
 def _kept(grown: dict[str, _Beginning]) -> dict[str, _Beginning]:
     """The best, and the best of each length, so that a wanted length is always among them."""
     taken: dict[int, int] = defaultdict(int)
-    kept = {}
+    kept: dict[str, _Beginning] = {}
     for value, way in sorted(grown.items(), key=lambda item: -item[1].total):
         if len(kept) < KEPT or taken[len(value)] < KEPT_OF_LENGTH:
             taken[len(value)] += 1
@@ -102,9 +102,7 @@ def _kept(grown: dict[str, _Beginning]) -> dict[str, _Beginning]:
     return kept
 
 
-def _total(
-    arriving: list[list[int]], segments: Sequence[Segment], scores: Floats, length: tuple[int, int]
-) -> float:
+def _total(arriving: list[list[int]], segments: Sequence[Segment], scores: Floats, length: tuple[int, int]) -> float:
     """The logarithm of the sum over every path whose value has such a length."""
     count = len(arriving) - 1
     digit = np.logaddexp.reduce(scores[:, :DROPPED], axis=1)
