@@ -26,34 +26,14 @@ TOP = (
     ),
 )
 ABOVE_PIPELINES = {"jobs", "serve_app", "cluster", "tests"}
-WITHOUT_RAY = (
-    *(
-        "networks",
-        "metrics",
-        "pen",
-        "junk",
-        "corruptions",
-        "augment",
-        "corpora",
-        "corpora.convert",
-        "corpora.preview",
-        "corpora.statistics",
-    ),
-    *(
-        "evaluation",
-        "pictures",
-        "model_store",
-        "training.options",
-        "training.recipes",
-        "training.mixture",
-        "training.calibration",
-        "training.data",
-        "training.learner",
-    ),
-    *("training.checkpoint", "images", "engines", "engines.onnx_runtime", "engines.openvino", "engines.pytorch"),
-    *("engines.fake", "engines.tensorrt", "engines.tensorrt_build", "recognizer", "conversion.convert"),
-    *("forms.template_file", "forms.values"),
-)
+WITHOUT_RAY = """
+    networks metrics pen junk corruptions augment corpora corpora.convert corpora.preview corpora.statistics evaluation
+    pictures model_store training.options training.recipes training.mixture training.calibration training.data
+    training.learner training.checkpoint images engines engines.onnx_runtime engines.openvino engines.pytorch
+    engines.fake engines.tensorrt engines.tensorrt_build recognizer conversion.convert forms.template_file
+    forms.values forms.pages forms.matching forms.synthesis.forms forms.cells forms.marks forms.drafting
+    forms.strings forms.finding forms.string_synthesis
+""".split()
 
 
 def imported(file: Path) -> Iterator[str]:
