@@ -33,7 +33,7 @@ WITHOUT_RAY = """
     engines.fake engines.tensorrt engines.tensorrt_build recognizer conversion.convert forms.template_file
     forms.values forms.pages forms.matching forms.synthesis.forms forms.cells forms.marks forms.drafting
     forms.strings forms.finding forms.string_synthesis
-""".split()
+"""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -79,7 +79,7 @@ def test_what_thinks_without_a_cluster_never_imports_ray(repo: Path) -> None:
         "    importlib.import_module('pipelines.' + name)\n"
         "    if 'ray' in sys.modules: sys.exit(f'pipelines.{name} imports ray')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *WITHOUT_RAY], cwd=repo, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, *WITHOUT_RAY.split()], cwd=repo, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 

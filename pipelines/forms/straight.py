@@ -69,12 +69,15 @@ def scaling(across: float, down: float | None = None) -> Matrix:
 def shrink(page: Grey, factor: float) -> Grey:
     """The page scaled by the factor without aliasing, halved as often as that goes since it is quick."""
     while factor <= 0.5 and min(page.shape) > 1:
-        page = np.asarray(cv2.resize(page, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+        page = _resized(page, 0.5)
         factor *= 2
-    if factor == 1:
-        return page
+    return page if factor == 1 else _resized(page, factor)
+
+
+def _resized(page: Grey, factor: float) -> Grey:
+    height, width = (max(1, round(side * factor)) for side in page.shape)
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(page, None, fx=factor, fy=factor, interpolation=way), np.uint8)
+    return np.asarray(cv2.resize(page, (width, height), interpolation=way), np.uint8)
 
 
 def quarter_turns(matrix: Matrix, width: float, height: float) -> int:
