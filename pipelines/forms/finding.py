@@ -35,7 +35,8 @@ MARGIN = 0.25
 def find_strings(image: Picture) -> list[PixelBox]:
     """Every run of what could be digits, dark on light or light on dark (grey [H, W])."""
     factor = min(1.0, WORKING_SIDE / max(image.shape))
-    small = as_bytes(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    height, width = (max(1, round(side * factor)) for side in image.shape)
+    small = as_bytes(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
     blobs = _blobs(_strokes(small))
     if not len(blobs):
         return []
