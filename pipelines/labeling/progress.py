@@ -15,8 +15,8 @@ EVERY_S = 10.0
 
 
 class Display:
-    def __init__(self, console: Console, items: int, done: int) -> None:
-        self._console, self._items, self._done, self._already = console, items, done, done
+    def __init__(self, console: Console, items: int, done: int, called: str) -> None:
+        self._console, self._items, self._done, self._already, self._called = console, items, done, done, called
         self._errors = 0
         self._started = self._said = time.monotonic()
         self._bar = Progress(
@@ -53,6 +53,6 @@ class Display:
             self._said = now
             left = (self._items - self._done) / max(speed, 1e-6)
             self.line(
-                f"{self._done:,} of {self._items:,} items, {speed:,.0f} a second, {self._errors:,} errors, "
+                f"{self._done:,} of {self._items:,} {self._called}, {speed:,.0f} a second, {self._errors:,} errors, "
                 f"{left:,.0f} s left"
             )
