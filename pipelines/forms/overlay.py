@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.forms.reading import PageResult
+from pipelines.forms.page_result import PageResult
 from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
 from pipelines.forms.straight import DOTS_PER_MM
 from pipelines.forms.template import Box

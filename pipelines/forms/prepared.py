@@ -6,18 +6,19 @@ All of it can be sent to another process. Cutting is the work of many, one engin
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells import cut_cells
+from pipelines.forms.cells import cut_cells, cut_field
 from pipelines.forms.marks import mark_of
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
-from pipelines.forms.straight import Straight
-from pipelines.forms.template import Box, Field, Template
-from pipelines.forms.values import read_cells
+from pipelines.forms.straight import DOTS_PER_MM, Straight
+from pipelines.forms.strings import CutString, FoundDigit, cut_string, read_cut
+from pipelines.forms.template import Box, Field, FieldKind, Template
+from pipelines.forms.values import choose, read_cells
 from pipelines.images import SIDE, to_model_input
 
 Digits = NDArray[np.uint8]
@@ -53,6 +54,28 @@ class Comb(PreparedField):
             for box, blank in zip(self.boxes, self.blank, strict=True)
         ]
         return read_cells(self.field, cells, classes, accept_above)
+
+
+@dataclass(frozen=True)
+class Number(PreparedField):
+    """Digits free in a box: every segment that could be one is read, and the best way through them taken."""
+
+    cut: CutString | None
+    """None where nothing is written."""
+
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        if self.cut is None:
+            return choose(self.field, (), accept_above)
+        found = read_cut(self.cut, probabilities, classes, self.field.length)
+        candidates = [(one.value, one.probability) for one in found.alternatives]
+        return choose(self.field, candidates, accept_above, tuple(self._cell(digit, classes) for digit in found.digits))
+
+    def _cell(self, digit: FoundDigit, classes: Sequence[str]) -> CellReading:
+        left, top, width, height = (side / DOTS_PER_MM for side in digit.box)
+        box = Box(self.field.box.left + left, self.field.box.top + top, width, height)
+        said = np.zeros(len(classes), np.float32)
+        said[classes.index(digit.label)] = digit.confidence
+        return CellReading(digit.label, digit.confidence, box, False, said)
 
 
 @dataclass(frozen=True)
@@ -109,6 +132,11 @@ def _comb(straight: Straight, field: Field) -> PreparedField:
     return Comb(field, tuple(cut.box for cut in cuts), tuple(cut.blank for cut in cuts), digits=digits)
 
 
+def _number(straight: Straight, field: Field) -> PreparedField:
+    cut = cut_string(cut_field(straight, field))
+    return Number(field, cut, digits=to_model_input(cut.pictures()) if cut else NO_DIGITS)
+
+
 def _mark(straight: Straight, field: Field) -> PreparedField:
     return Mark(field, *mark_of(straight, field))
 
@@ -117,4 +145,9 @@ def _picture(straight: Straight, field: Field) -> PreparedField:
     return Picture(field)
 
 
-PREPARERS = {"digits": _comb, "mark": _mark, "text_image": _picture}
+PREPARERS: dict[FieldKind, Callable[[Straight, Field], PreparedField]] = {
+    "digits": _comb,
+    "number": _number,
+    "mark": _mark,
+    "text_image": _picture,
+}

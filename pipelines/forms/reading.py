@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from pipelines.errors import InkrayError
 from pipelines.forms.matching import straighten
+from pipelines.forms.page_result import PageResult
 from pipelines.forms.pages import count_pages, open_page
 from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_field
-from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
+from pipelines.forms.readings import FieldReading
 from pipelines.forms.straight import Grey, Straight
 from pipelines.forms.template import Template
 from pipelines.forms.values import settle
 from pipelines.recognizer import Recognizer
 
 PICTURE_QUALITY = 80
-WORST_FIRST = (ERROR, REVIEW, OK)
-
-
-@dataclass(frozen=True)
-class PageResult:
-    """What was read of one page, or why nothing could be."""
-
-    source: str
-    page: int
-    """From 1."""
-    template: Template | None
-    fields: Mapping[str, FieldReading]
-    """By name, in the order of the template."""
-    reason: str | None
-    """Why the page could not be read."""
-    picture: bytes
-    """The straightened page as JPEG, DOTS_PER_MM pixels to the millimetre; empty if it could not be straightened."""
-
-    @property
-    def status(self) -> str:
-        """Of the field that most needs eyes."""
-        there = {ERROR} if self.reason else {reading.status for reading in self.fields.values()}
-        return next((status for status in WORST_FIRST if status in there), OK)
 
 
 def read_document(

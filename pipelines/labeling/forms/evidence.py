@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines.forms.overlay import Grey, crop, opened, said
-from pipelines.forms.reading import PageResult
+from pipelines.forms.page_result import PageResult
 from pipelines.forms.readings import ERROR, OK, FieldReading
 from pipelines.labeling.run_folder import KEPT, RunFolder
 

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from pipelines.forms.overlay import crops, overlay
-from pipelines.forms.reading import PageResult, read_pages
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.reading import read_pages
 from pipelines.forms.readings import OK
 from pipelines.labeling.forms.evidence import evidence, evidence_name
 from pipelines.labeling.forms.pages import PreparedPart

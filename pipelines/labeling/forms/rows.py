@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.forms.reading import PageResult
+from pipelines.forms.page_result import PageResult
 from pipelines.forms.readings import FieldReading
 from pipelines.forms.template import Box
 from pipelines.labeling.rows import ERROR, SCHEMA

@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.forms.page_result import WORST_FIRST
 from pipelines.forms.template import Template
-from pipelines.labeling.rows import ERROR, OK, REVIEW
+from pipelines.labeling.rows import OK
 from pipelines.labeling.run_folder import WIDE, WORK, RunFolder
 
 FIRST = ("source", "page", "template", "status", "reason")
-WORST_FIRST = (ERROR, REVIEW, OK)
 
 
 def write_wide(folder: RunFolder, templates: Sequence[Template]) -> None:

@@ -49,7 +49,7 @@ def test_every_reason_has_the_first_that_has_it_as_its_example() -> None:
 
 
 def test_the_order_of_the_parts_changes_no_count() -> None:
-    assert tally(reversed(tables())).as_dict() == tally(tables(), DigitTally()).as_dict()
+    assert tally(reversed(tables()), DigitTally()).as_dict() == tally(tables(), DigitTally()).as_dict()
 
 
 def test_no_parts_are_no_items() -> None:
