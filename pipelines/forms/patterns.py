@@ -120,7 +120,7 @@ class _Parser:
         return found
 
     def _wrong(self, what: str) -> UsageError:
-        return UsageError(f"pattern {self._text!r}, character {self._at + 1}: {what}; known: {KNOWN}")
+        return UsageError(f"pattern '{self._text}', character {self._at + 1}: {what}; known: {KNOWN}")
 
     def _take(self, text: str) -> bool:
         found = self._text.startswith(text, self._at)
