@@ -38,7 +38,9 @@ def draft(page: Grey, name: str, width: float, height: float) -> Template:
 
 def _scaled(page: Grey, width: float, height: float) -> Grey:
     size = (round(width * DOTS_PER_MM), round(height * DOTS_PER_MM))
-    return as_bytes(cv2.resize(page, size, interpolation=cv2.INTER_AREA if size[0] < page.shape[1] else cv2.INTER_LINEAR))
+    return as_bytes(
+        cv2.resize(page, size, interpolation=cv2.INTER_AREA if size[0] < page.shape[1] else cv2.INTER_LINEAR)
+    )
 
 
 def _corners(squares: Sequence[Rectangle], width: float, height: float) -> tuple[Corner, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.forms.page_result import PageResult
+from pipelines.forms.page_result import TICKED, PageResult
 from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
 from pipelines.forms.straight import DOTS_PER_MM
 from pipelines.forms.template import Box
@@ -60,6 +60,8 @@ def said(reading: FieldReading) -> str:
     """What was read, for people."""
     if reading.value is None:
         return "-"
+    if reading.field.kind == "mark":
+        return "ticked" if reading.value == TICKED else "not ticked"
     return reading.value or "blank"
 
 

@@ -9,6 +9,8 @@ from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
 from pipelines.forms.template import Template
 
 WORST_FIRST = (ERROR, REVIEW, OK)
+TICKED, EMPTY = "1", "0"
+"""The values of a mark, which can be added up."""
 
 
 @dataclass(frozen=True)

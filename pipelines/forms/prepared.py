@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.forms.cells import cut_cells, cut_field
 from pipelines.forms.marks import mark_of
+from pipelines.forms.page_result import EMPTY, TICKED
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
 from pipelines.forms.straight import DOTS_PER_MM, Straight
 from pipelines.forms.strings import CutString, FoundDigit, cut_string, read_cut
@@ -25,7 +26,6 @@ Digits = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
-TICKED, EMPTY = "1", "0"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import pyarrow as pa
 
 from pipelines.labeling.inputs.base import Part
+from pipelines.labeling.pace import pace
 from pipelines.labeling.room import Needs
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.run_folder import RunFolder
@@ -49,10 +50,6 @@ class Labeler(Protocol[P]):  # type: ignore[misc]
     def label(self, part: P, start: int = 0) -> Labelled:
         """The items of a part, or those of them from number `start` on that were read."""
         ...
-
-
-def _speed(per_second: float) -> str:
-    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"
 
 
 class Kind(ABC, Generic[P]):
@@ -100,5 +97,5 @@ class Kind(ABC, Generic[P]):
         status = summary["status"]
         return (
             f"{status.get('ok', 0):,} ok, {status.get('review', 0):,} to review, {status.get('error', 0):,} errors; "
-            f"{_speed(summary[f'{self.items}_per_second'])} a second on {', '.join(summary['engines'])}"
+            f"{pace(summary[f'{self.items}_per_second'])} a second on {', '.join(summary['engines'])}"
         )

@@ -119,7 +119,7 @@ def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: floa
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),
         "items_this_time": items_this_time,
-        f"{kind.items}_per_second": round(items_this_time / seconds, 1),
+        f"{kind.items}_per_second": round(items_this_time / seconds, 2),
     }
     folder.finish(summary, kind.report(folder, summary, found))
     return summary

@@ -14,6 +14,8 @@ from pipelines.labeling.run_folder import OVERLAY, RunFolder
 
 SHOWN = 200
 PAGES_SHOWN = 100
+LEAST_SHARE = 0.005
+"""Other values that are less likely help nobody."""
 
 STYLE = """
 .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(27rem, 1fr)); gap: 1rem }
@@ -59,8 +61,7 @@ def _fields(folder: RunFolder, tally: FormTally) -> str:
     worst = [one for one in _worst(folder) if (one["source"], one["page"]) not in whole]
     if not worst:
         return "<h2>Fields to look at</h2><p>None: every field that could be read is sure.</p>"
-    doubtful = tally.status["review"] + tally.status["error"]
-    more = f", the {len(worst):,} worst" if len(worst) < doubtful else ""
+    more = f", the first {SHOWN}" if len(worst) == SHOWN else ""
     cards = "".join(_card(folder, one) for one in worst)
     return f"<h2>Fields to look at, worst first{more}</h2><div class=fields>{cards}</div>"
 
@@ -84,7 +85,7 @@ def _card(folder: RunFolder, one: dict[str, Any]) -> str:
 
 
 def _others(one: dict[str, Any]) -> str:
-    others = [f"{value or 'blank'} ({share:.1%})" for value, share in one["alternatives"]]
+    others = [f"{value or 'blank'} ({share:.1%})" for value, share in one["alternatives"] if share >= LEAST_SHARE]
     return f", or {html.escape(', '.join(others))}" if others else ""
 
 

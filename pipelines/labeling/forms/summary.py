@@ -46,7 +46,7 @@ class FormTally(Tally):
     def grouped(self, reasons: pa.ChunkedArray) -> pa.ChunkedArray:
         """Without the numbers that were read, and the pages that others are the same as."""
         named = pc.replace_substring_regex(reasons, "is the same as .*", "is the same as another")
-        return pc.replace_substring_regex(named, r"\b\d{2,}\b", "...")
+        return pc.replace_substring_regex(named, r"(^| )\d+([,; ]|$)", r"\1...\2")
 
     def as_dict(self) -> dict[str, Any]:
         counted = {
