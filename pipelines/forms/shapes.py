@@ -63,8 +63,8 @@ def _rectangle(region: Grey, left: int, top: int, area: int) -> Rectangle | None
     (x, y), (width, height), angle = cv2.minAreaRect(outline)
     # A contour runs through the middles of its dots.
     width, height = width + 1, height + 1
-    if angle > 45:
-        width, height, angle = height, width, angle - 90
+    if abs(angle) > 45:
+        width, height, angle = height, width, angle - np.copysign(90, angle)
     around = float(cv2.contourArea(outline)) + len(outline) / 2 + 1
     if abs(angle) > STEEPEST or around < STRAIGHT * width * height or area < (1 - DIRTY) * around:
         return None
