@@ -7,6 +7,7 @@ from itertools import combinations, permutations
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from pipelines.forms.straight import Grey, Matrix, Points, shrink
@@ -15,6 +16,8 @@ from pipelines.forms.template import Template
 LONG_SIDE = 1100
 SIDES = (0.35, 1.4)
 """How large a mark may be in the picture, against a page that fills it."""
+SQUARE = 1.4
+"""How much longer than the other one side may be."""
 FULL = 0.8
 """The share of its box that a mark's ink fills, however it is turned."""
 NEAR = 0.05
@@ -33,7 +36,7 @@ def rough_by_marks(page: Grey, template: Template) -> Iterator[tuple[Matrix, flo
     places = np.array([(one.x, one.y) for one in template.register.corners])
     for chosen in _assignments(squares, sides, template):
         known = [at for at, one in enumerate(chosen) if one is not None]
-        seen = squares[[chosen[at] for at in known]]
+        seen = squares[[one for one in chosen if one is not None]]
         matrix = _by_marks(seen, places[known])
         if matrix is not None:
             yield matrix, _residual(seen, places[known])
@@ -41,37 +44,32 @@ def rough_by_marks(page: Grey, template: Template) -> Iterator[tuple[Matrix, flo
 
 def dark_squares(page: Grey, template: Template) -> tuple[Points, NDArray[np.float64]]:
     """The middles and sides, in pixels, of what could be a mark; the most like one first."""
-    factor = min(1.0, LONG_SIDE / max(page.shape))
-    small = shrink(page, factor)
+    small = shrink(page, min(1.0, LONG_SIDE / max(page.shape)))
     expected = max(small.shape) / max(template.width, template.height)
-    largest = SIDES[1] * expected * max(one.side for one in template.register.corners)
-    smallest = max(3.0, SIDES[0] * expected * min(one.side for one in template.register.corners))
-    reach = round(largest * 3) | 1
+    mark_sides = [one.side * expected for one in template.register.corners]
+    allowed = max(3.0, SIDES[0] * min(mark_sides)), SIDES[1] * max(mark_sides)
+    reach = round(allowed[1] * 3) | 1
     dark = cv2.adaptiveThreshold(small, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, reach, 25)
     dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    found = []
-    for outline in cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
-        middle, (across, down), _ = cv2.minAreaRect(outline)
-        # The outline runs through the middles of the outermost pixels.
-        across, down = across + 1, down + 1
-        if not smallest <= min(across, down) <= max(across, down) <= largest or max(across, down) > 1.4 * min(
-            across, down
-        ):
-            continue
-        filled = _filled(dark, outline) / (across * down)
-        if filled >= FULL:
-            found.append((filled, middle, (across + down) / 2))
-    found = sorted(found, reverse=True)[:MOST]
+    outlines = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    found = sorted(filter(None, (_square(dark, one, allowed) for one in outlines)), reverse=True)[:MOST]
     zoom = np.array([page.shape[1] / small.shape[1], page.shape[0] / small.shape[0]])
-    middles = (np.array([one[1] for one in found]).reshape(-1, 2) + 0.5) * zoom
-    return middles, np.array([one[2] for one in found]) * zoom.mean()
+    middles = (np.array([(x, y) for _, x, y, _ in found]).reshape(-1, 2) + 0.5) * zoom
+    return middles, np.array([side for *_, side in found]) * zoom.mean()
 
 
-def _filled(dark: NDArray[np.uint8], outline: NDArray[np.int32]) -> int:
+def _square(dark: MatLike, outline: MatLike, allowed: tuple[float, float]) -> tuple[float, float, float, float] | None:
+    """How full it is, its middle and its side; None if it is no filled square of an allowed size."""
+    (x, y), sides, _ = cv2.minAreaRect(outline)
+    # The outline runs through the middles of the outermost pixels.
+    short, long = min(sides) + 1, max(sides) + 1
+    if not allowed[0] <= short <= long <= min(allowed[1], SQUARE * short):
+        return None
     left, top, width, height = cv2.boundingRect(outline)
     alone = np.zeros((height, width), np.uint8)
     cv2.drawContours(alone, [outline], 0, 255, -1, offset=(-left, -top))
-    return int(np.count_nonzero(alone & dark[top : top + height, left : left + width]))
+    filled = np.count_nonzero(alone & dark[top : top + height, left : left + width]) / (short * long)
+    return (filled, x, y, (short + long) / 2) if filled >= FULL else None
 
 
 def _assignments(squares: Points, sides: NDArray[np.float64], template: Template) -> list[tuple[int | None, ...]]:

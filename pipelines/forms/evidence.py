@@ -1,4 +1,4 @@
-"""Whether the fields' printed edges are on a straightened page: all that shows the form where no blank page is known."""
+"""Whether the printed edges of fields are on a page laid straight, for forms of which no blank page is known."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _blocks(page: Grey, template: Template) -> Points:
     """Pieces of strong print, spread over the page, by their upper left corners in mm."""
     dots, side = LEVELS[-1], round(BLOCK * LEVELS[-1])
     # Print that has edges in one direction alone could slide along itself.
-    strength = np.asarray(cv2.cornerMinEigenVal(page, side, 3))[side // 2 : -side // 2, side // 2 : -side // 2]
+    strength = np.asarray(cv2.cornerMinEigenVal(page, side))[side // 2 : -side // 2, side // 2 : -side // 2]
     strength = strength * _outside([one.box for one in template.fields], strength.shape, dots)
     tile = side
     found = _strongest(strength, tile)

@@ -19,8 +19,10 @@ from pipelines.forms.straight import NotRegistered as NotRegistered
 from pipelines.forms.straight import Straight as Straight
 from pipelines.forms.template import Box, Template
 
-ENOUGH = 0.6
+ENOUGH = 0.75
 """The share of the print that must be found for a page to be taken for the form."""
+LOOSE = 0.2
+"""The residual in mm from which on more must be found: a form's near twin fits here and there, but nowhere well."""
 SURE = 0.85
 """A share from which on nothing better is looked for."""
 PART = 0.25
@@ -47,11 +49,15 @@ def register_page(page: Page, template: Template) -> Straight:
         return _by_marks_alone(page, template)
     marks = landmarks(template)
     best = _best_alignment(page, marks)
-    if best is None or best.share < ENOUGH or not _is_sensible(best.matrix, page.working, template):
+    if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
         raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
     matrix = best.matrix @ page.to_working
     gaps = find_gaps(marks.blocks, best.found, matrix, page.image.shape, template)
     return lay_out(page.image, template, matrix, best.residual_mm, best.share, gaps)
+
+
+def _is_trusted(found: Alignment) -> bool:
+    return found.share >= (ENOUGH if found.residual_mm <= LOOSE else SURE)
 
 
 def _best_alignment(page: Page, marks: Landmarks) -> Alignment | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,7 +36,7 @@ class Straight:
     """From the pixels of the scan to millimetres of the template."""
     certainty: float = 1.0
     """The share of what is printed that was found where it should be."""
-    gaps: tuple[Box, ...] = field(default=())
+    gaps: tuple[Box, ...] = ()
     """Where nothing that is printed was found: torn off, covered, or not in the picture."""
 
     def shows(self, box: Box) -> bool:
@@ -49,7 +50,7 @@ def _overlap(one: Box, other: Box) -> bool:
     return across > 0 and down > 0
 
 
-def transform(points: Points, matrix: Matrix) -> Points:
+def transform(points: Points, matrix: NDArray[np.floating[Any]]) -> Points:
     """Points [N, 2] through a homography."""
     whole = np.column_stack([points, np.ones(len(points))]) @ matrix.T
     return np.asarray(whole[:, :2] / whole[:, 2:], np.float64)

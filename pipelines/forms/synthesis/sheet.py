@@ -48,8 +48,9 @@ def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) ->
     """The shapes in black on a white page."""
     if dpi < SHARP:
         # Fonts are hinted: drawn small they would be spaced otherwise than drawn large.
-        sharp, size = draw_shapes(shapes, width, height, SHARP), (round(width * dpi / 25.4), round(height * dpi / 25.4))
-        return np.asarray(cv2.resize(sharp, size, interpolation=cv2.INTER_AREA), np.uint8)
+        sharp = draw_shapes(shapes, width, height, SHARP)
+        small = (round(width * dpi / 25.4), round(height * dpi / 25.4))
+        return np.asarray(cv2.resize(sharp, small, interpolation=cv2.INTER_AREA), np.uint8)
     scale = dpi / 25.4
     page = np.full((round(height * scale), round(width * scale)), 255, np.uint8)
     for shape in shapes:
