@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.forms.straight import Grey, Matrix, Points, shrink
 from pipelines.forms.template import Template
+from pipelines.images.levels import as_bytes
 
 LONG_SIDE = 1100
 SIDES = (0.35, 1.4)
@@ -50,7 +51,7 @@ def dark_squares(page: Grey, template: Template) -> tuple[Points, NDArray[np.flo
     allowed = max(3.0, SIDES[0] * min(mark_sides)), SIDES[1] * max(mark_sides)
     reach = round(allowed[1] * 3) | 1
     dark = cv2.adaptiveThreshold(small, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, reach, 25)
-    dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    dark = as_bytes(cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)))
     outlines = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     found = sorted(filter(None, (_square(dark, one, allowed) for one in outlines)), reverse=True)[:MOST]
     zoom = np.array([page.shape[1] / small.shape[1], page.shape[0] / small.shape[0]])
@@ -58,7 +59,7 @@ def dark_squares(page: Grey, template: Template) -> tuple[Points, NDArray[np.flo
     return middles, np.array([side for *_, side in found]) * zoom.mean()
 
 
-def _square(dark: MatLike, outline: MatLike, allowed: tuple[float, float]) -> tuple[float, float, float, float] | None:
+def _square(dark: Grey, outline: MatLike, allowed: tuple[float, float]) -> tuple[float, float, float, float] | None:
     """How full it is, its middle and its side; None if it is no filled square of an allowed size."""
     (x, y), sides, _ = cv2.minAreaRect(outline)
     # The outline runs through the middles of the outermost pixels.

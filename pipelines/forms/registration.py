@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -43,12 +43,12 @@ def register(image: Grey, template: Template) -> Straight:
     return register_page(look_at(image), template)
 
 
-def register_page(page: Page, template: Template) -> Straight:
-    """The same for a page that was looked at before, as for several templates."""
+def register_page(page: Page, template: Template, rough: Matrix | None = None) -> Straight:
+    """The same for a page that was looked at before; where a rough matrix is given, only by that."""
     if template.register.reference is None:
         return _by_marks_alone(page, template)
     marks = landmarks(template)
-    best = _best_alignment(page, marks)
+    best = _best_alignment(page, marks, _rough_ideas(page, marks) if rough is None else [rough])
     if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
         raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
     matrix = best.matrix @ page.to_working
@@ -60,9 +60,9 @@ def _is_trusted(found: Alignment) -> bool:
     return found.share >= (ENOUGH if found.residual_mm <= LOOSE else SURE)
 
 
-def _best_alignment(page: Page, marks: Landmarks) -> Alignment | None:
+def _best_alignment(page: Page, marks: Landmarks, ideas: Iterable[Matrix]) -> Alignment | None:
     best: Alignment | None = None
-    for rough in _rough_ideas(page, marks):
+    for rough in ideas:
         aligned = align(page.working, rough, marks)
         if aligned and (best is None or aligned.share > best.share):
             best = aligned

@@ -13,6 +13,8 @@ from pipelines.forms.template import Box, Register, Template
 
 A4 = (210.0, 297.0)
 LETTER = (215.9, 279.4)
+SHORT_DATE = "[0-3][0-9][01][0-9][0-9]{2}"
+LONG_DATE = "[0-3][0-9][01][0-9]20[0-9]{2}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _money(name: str, title: str, top: float) -> Design:
     _label(sheet, 59, "Customer's account", 20)
     sheet.boxes("account", 75, 53, 10, checksum="luhn", blank=False)
     _label(sheet, 77, "Date", 20)
-    sheet.boxes("date", 75, 71, 6, pattern="[0-3][0-9][01][0-9][0-9]{2}")
+    sheet.boxes("date", 75, 71, 6, pattern=SHORT_DATE)
     sheet.rule(20, top, 176)
     sheet.text(25, top + 7, "Item")
     sheet.text(120, top + 7, "Amount in whole dollars")
@@ -112,7 +114,7 @@ def meter() -> Design:
     _label(sheet, 192, "Square metres", 15)
     sheet.number("area", 85, 185, 30, length=(1, 4))
     sheet.text(15, 210, "Date of the reading")
-    sheet.ticks("read_on", 85, 203, 8, cell=7, pattern="[0-3][0-9][01][0-9]20[0-9]{2}")
+    sheet.ticks("read_on", 85, 203, 8, cell=7, pattern=LONG_DATE)
     for at, words in enumerate(("read by the tenant", "read by the owner", "estimated")):
         sheet.mark(words.split()[-1], 15 + 62 * at, 226, words)
     _paragraph(sheet, 15, 250, SMALL_PRINT)
