@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.forms.darkness import Grey
 from pipelines.forms.erasing import erase
-from pipelines.forms.frames import Frame, boxes_of
+from pipelines.forms.frames import Cells, Frame, boxes_of
 from pipelines.forms.lines import Line
 from pipelines.forms.placing import find_frame
 from pipelines.forms.straight import DOTS_PER_MM, Straight
@@ -93,22 +93,28 @@ def _beside(lines: Sequence[Line], shape: tuple[int, ...]) -> Grey:
 def _owners(written: Written) -> NDArray[np.int32]:
     """The cell to which the ink at each dot belongs, or -1."""
     cells, labels = written.frame.cells, written.labels
-    count = len(cells)
-    places = np.zeros(labels.shape, np.int32)
-    for at, cell in enumerate(cells):
-        left, top, right, bottom = (max(0, round(side)) for side in cell)
-        places[top:bottom, left:right] = at + 1
-    blobs = len(written.sizes)
-    shares = np.bincount((labels * (count + 1) + places).ravel(), minlength=blobs * (count + 1))
-    shares = shares.reshape(blobs, count + 1)[:, : count + 1].astype(float)
+    count, blobs = len(cells), len(written.sizes)
+    inked = np.flatnonzero(labels)
+    blob = labels.ravel()[inked]
+    place = _places(cells, labels.shape).ravel()[inked]
+    shares = np.bincount(blob * (count + 1) + place, minlength=blobs * (count + 1)).reshape(blobs, count + 1)
     inside = shares[:, 1:].sum(1)
     # What lies outside for the most part is print around the field.
     kept = (inside >= 0.5 * shares.sum(1)) & ~written.remains
-    kept[0] = False
-    one = shares[:, 1:].max(1) >= OWNED * inside
-    whole = np.where(one, shares[:, 1:].argmax(1), places.max(initial=0))
-    owner = np.where(one[labels], whole[labels], places - 1)
-    return np.where(kept[labels], owner, -1).astype(np.int32)
+    whole = shares[:, 1:].max(1) >= OWNED * inside
+    owner = np.where(whole[blob], shares[:, 1:].argmax(1)[blob], place - 1)
+    owners = np.full(labels.shape, -1, np.int32)
+    owners.ravel()[inked] = np.where(kept[blob], owner, -1)
+    return owners
+
+
+def _places(cells: Cells, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The number of the cell at each dot, from 1; 0 outside of all."""
+    places = np.zeros(shape, np.int32)
+    for at, cell in enumerate(cells):
+        left, top, right, bottom = (max(0, round(side)) for side in cell)
+        places[top:bottom, left:right] = at + 1
+    return places
 
 
 def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
@@ -116,20 +122,21 @@ def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
     box = written.frame.on_page(cell)
     mine = owners == at
     left, top, right, bottom = (max(0, round(side)) for side in cell)
-    least = max(SHORTEST, SHORTEST_SHARE * (bottom - top))
-    if not _is_written(written, mine, least):
-        return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box)
     x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
+    around = (slice(y, y + height), slice(x, x + width))
+    if longest_blob(written.labels[around], mine[around]) < max(SHORTEST, SHORTEST_SHARE * (bottom - top)):
+        return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box)
     room = round(ROOM * max(width, height)) + 1
     return CellCut(_picture(written, mine, (x - room, y - room, x + width + room, y + height + room)), False, box)
 
 
-def _is_written(written: Written, mine: NDArray[np.bool_], least: float) -> bool:
-    for blob in np.unique(written.labels[mine]):
-        rows, columns = np.nonzero(mine & (written.labels == blob))
-        if max(np.ptp(rows), np.ptp(columns)) >= least:
-            return True
-    return False
+def longest_blob(labels: NDArray[np.int32], mine: NDArray[np.bool_]) -> int:
+    """How many dots the longest blob reaches down or across."""
+    longest = 0
+    for blob in np.unique(labels[mine]):
+        _, _, width, height = cv2.boundingRect((mine & (labels == blob)).astype(np.uint8))
+        longest = max(longest, width, height)
+    return longest
 
 
 def _window(written: Written, cell: NDArray[np.float64], mine: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -21,6 +21,8 @@ EDGE = 0.3
 WIDEST_DOTS = 56
 """What is wider is shading of the paper, and not ink."""
 SMALLER = 4
+SAMPLE = 4096
+"""Places that tell what the paper is like as well as all do."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,21 @@ class Darkness:
 def measure(image: Grey) -> Darkness:
     smooth = as_bytes(cv2.GaussianBlur(image, (0, 0), 0.8))
     lifted = cv2.subtract(_paper(smooth), smooth, dtype=cv2.CV_16S)
-    # A few thousand places tell what the paper is like as well as all do.
-    sample = lifted.ravel()[:: max(1, lifted.size // 4096)]
-    middle = float(np.median(sample))
-    noise = 1.4826 * float(np.median(np.abs(sample - middle)))
+    noise = _noise(smooth)
+    # More of a field is paper than is ink, but half of it may be ink.
+    middle = float(np.percentile(lifted.ravel()[:: max(1, lifted.size // SAMPLE)], 30))
     levels = np.clip(lifted - np.int16(middle), 0, 255).astype(np.uint8)
     faintest = max(FAINTEST, NOISES * noise)
     darkest = as_bytes(cv2.dilate(levels, np.ones((5, 5), np.uint8)))
     ink = (levels > np.maximum(faintest, EDGE * darkest)).astype(np.uint8)
     return Darkness(levels, faintest, ink)
+
+
+def _noise(smooth: Grey) -> float:
+    """The deviation of the grey levels, told by neighbours, which are mostly both paper or both ink."""
+    apart = smooth[:, 3:].astype(np.int16) - smooth[:, :-3]
+    sample = apart.ravel()[:: max(1, apart.size // SAMPLE)]
+    return 1.4826 * float(np.median(np.abs(sample))) / 2**0.5 if sample.size else 0.0
 
 
 def _paper(smooth: Grey) -> Grey:

@@ -45,9 +45,9 @@ def _erase_flat(ink: Grey, erased: Grey, line: Line, crossings: Sequence[Line]) 
     crossed = _crossed(up, down, round(line.thickness))
     begin = np.where(up | junction, np.rint(high), np.minimum(top, np.rint(high)))
     end = np.where(down | junction, np.rint(low), np.maximum(bottom, np.rint(low)))
-    rows = np.arange(len(ink))[:, None]
-    band = (rows >= begin) & (rows <= end) & (there & ~crossed)
-    erased[:, along] |= band.astype(np.uint8)
+    rows = np.rint(path).astype(np.intp) + np.arange(-2 * THICKEST, 2 * THICKEST + 1)[:, None]
+    band = (rows >= begin) & (rows <= end) & (there & ~crossed) & (rows >= 0) & (rows < len(ink))
+    erased[rows[band], np.broadcast_to(along, rows.shape)[band]] = 1
 
 
 def _junctions(along: NDArray[np.intp], line: Line, crossings: Sequence[Line]) -> NDArray[np.bool_]:
