@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipelines.forms.cells import cut_cells, cut_field
 from pipelines.forms.marks import mark_of
 from pipelines.forms.page_result import EMPTY, TICKED
+from pipelines.forms.presence import vanished
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
 from pipelines.forms.straight import DOTS_PER_MM, Straight
 from pipelines.forms.strings import CutString, FoundDigit, cut_string, read_cut
@@ -34,6 +35,11 @@ class PreparedField(ABC):
     digits: Digits = field(default_factory=lambda: NO_DIGITS, kw_only=True)
     """What the engine is to read, [N, 28, 28]."""
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is written in it."""
+        return False
+
     @abstractmethod
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         """What the field says, by what the engine said of each of its digits."""
@@ -45,6 +51,10 @@ class Comb(PreparedField):
 
     boxes: tuple[Box, ...]
     blank: tuple[bool, ...]
+
+    @property
+    def empty(self) -> bool:
+        return all(self.blank)
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         said = iter(probabilities)
@@ -62,6 +72,10 @@ class Number(PreparedField):
 
     cut: CutString | None
     """None where nothing is written."""
+
+    @property
+    def empty(self) -> bool:
+        return self.cut is None
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         if self.cut is None:
@@ -82,6 +96,10 @@ class Number(PreparedField):
 class Mark(PreparedField):
     ticked: bool
     confidence: float
+
+    @property
+    def empty(self) -> bool:
+        return not self.ticked
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         return judge(self.field, TICKED if self.ticked else EMPTY, self.confidence, accept_above)
@@ -122,7 +140,13 @@ def _cell(box: Box, said: Probabilities, classes: Sequence[str]) -> CellReading:
     return CellReading(classes[best], float(said[best]), box, False, said)
 
 
-def prepare_field(straight: Straight, field: Field) -> PreparedField:
+def prepare_fields(straight: Straight) -> tuple[PreparedField, ...]:
+    fields = [_prepare(straight, field) for field in straight.template.fields]
+    lost = vanished(straight) if any(one.empty for one in fields) else frozenset[str]()
+    return tuple(Missing(one.field) if one.empty and one.field.name in lost else one for one in fields)
+
+
+def _prepare(straight: Straight, field: Field) -> PreparedField:
     return PREPARERS[field.kind](straight, field) if straight.shows(field.box) else Missing(field)
 
 

@@ -12,7 +12,7 @@ from pipelines.errors import InkrayError
 from pipelines.forms.matching import straighten
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.pages import count_pages, open_page
-from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_field
+from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_fields
 from pipelines.forms.readings import FieldReading
 from pipelines.forms.straight import Grey, Straight
 from pipelines.forms.template import Template
@@ -68,7 +68,7 @@ def _result(page: PreparedPage, read: Mapping[str, FieldReading], accept_above: 
 
 
 def _prepared(straight: Straight, name: str, page: int) -> PreparedPage:
-    fields = tuple(prepare_field(straight, field) for field in straight.template.fields)
+    fields = prepare_fields(straight)
     return PreparedPage(name, page, straight.template, None, fields, _picture(straight.image), straight.residual_mm)
 
 
