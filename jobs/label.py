@@ -28,7 +28,14 @@ FINISHED_WITH_ERRORS = 3
 
 
 def main(options: Label) -> None:
-    started, console, what = time.time(), Console(), options.what
+    summary = read_in_bulk(options.what, Console())
+    if summary["status"].get("error"):
+        sys.exit(1 if options.what.fail_on_error else FINISHED_WITH_ERRORS)
+
+
+def read_in_bulk(what: LabelDigits | LabelForms, console: Console) -> dict[str, Any]:
+    """The whole run, or what is left of it; its summary."""
+    started = time.time()
     what.check()
     kind = what.kind()
     model = open_model(what.model, ModelStore(what.store) if what.store else None)
@@ -42,8 +49,7 @@ def main(options: Label) -> None:
         else:
             summary = _label(what, kind, model, found, folder, console, started)
     console.print(f"{kind.told(summary)}; {kind.results} in {output}", highlight=False, soft_wrap=True)
-    if summary["status"].get("error"):
-        sys.exit(1 if what.fail_on_error else FINISHED_WITH_ERRORS)
+    return summary
 
 
 def _label(
