@@ -27,6 +27,8 @@ class PageResult:
     """Why the page could not be read."""
     picture: bytes
     """The straightened page as JPEG, DOTS_PER_MM pixels to the millimetre; empty if it could not be straightened."""
+    residual_mm: float | None = None
+    """How far from its place what is printed lies on that page."""
 
     @property
     def status(self) -> str:

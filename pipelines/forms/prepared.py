@@ -18,7 +18,8 @@ from pipelines.forms.page_result import EMPTY, TICKED
 from pipelines.forms.presence import vanished
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
 from pipelines.forms.straight import DOTS_PER_MM, Straight
-from pipelines.forms.strings import CutString, FoundDigit, cut_string, read_cut
+from pipelines.forms.strings import NOTHING, CutString, FoundDigit, cut_string, read_cut
+from pipelines.forms.strip import find_strip
 from pipelines.forms.template import Box, Field, FieldKind, Template
 from pipelines.forms.values import choose, read_cells
 from pipelines.images import SIDE, to_model_input
@@ -27,6 +28,9 @@ Digits = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
+
+
+NO_NUMBER = "what is written does not look like a number"
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,20 @@ class Number(PreparedField):
     """Digits free in a box: every segment that could be one is read, and the best way through them taken."""
 
     cut: CutString | None
-    """None where nothing is written."""
+    """None where nothing is written, or nothing that could be digits."""
+    written: bool
 
     @property
     def empty(self) -> bool:
-        return self.cut is None
+        return not self.written
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        if self.cut is None:
+        if self.empty:
             return choose(self.field, (), accept_above)
-        found = read_cut(self.cut, probabilities, classes, self.field.length)
+        found = read_cut(self.cut, probabilities, classes, self.field.length) if self.cut else NOTHING
+        if not found.value:
+            # It must not pass as blank.
+            return judge(self.field, "", 0.0, accept_above, note=NO_NUMBER, held_back=True)
         candidates = [(one.value, one.probability) for one in found.alternatives]
         return choose(self.field, candidates, accept_above, tuple(self._cell(digit, classes) for digit in found.digits))
 
@@ -157,8 +165,10 @@ def _comb(straight: Straight, field: Field) -> PreparedField:
 
 
 def _number(straight: Straight, field: Field) -> PreparedField:
-    cut = cut_string(cut_field(straight, field))
-    return Number(field, cut, digits=to_model_input(cut.pictures()) if cut else NO_DIGITS)
+    image = cut_field(straight, field)
+    cut = cut_string(image)
+    digits = to_model_input(cut.pictures()) if cut else NO_DIGITS
+    return Number(field, cut, cut is not None or find_strip(image) is not None, digits=digits)
 
 
 def _mark(straight: Straight, field: Field) -> PreparedField:

@@ -64,7 +64,7 @@ def read_pages(pages: Sequence[PreparedPage], recognizer: Recognizer, accept_abo
 def _result(page: PreparedPage, read: Mapping[str, FieldReading], accept_above: float) -> PageResult:
     if page.template is not None:
         read = settle(page.template, read, accept_above)
-    return PageResult(page.source, page.page, page.template, read, page.reason, page.picture)
+    return PageResult(page.source, page.page, page.template, read, page.reason, page.picture, page.residual_mm)
 
 
 def _prepared(straight: Straight, name: str, page: int) -> PreparedPage:
