@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.landmarks import BLOCK, LEVELS, Landmarks
-from pipelines.forms.straight import Grey, Matrix, Points, scaling, transform
+from pipelines.forms.straight import Grey, Matrix, Points, of_pixels, scaling, transform
 
 REACHES = (5.0, 1.5)
 """How far from its place a block is looked for at each level, in mm."""
-NEAR = (1.5, 0.6)
+NEAR = (1.5, 0.5)
 """How far from the common fit a block may lie and be part of it, in mm."""
 ALIKE = 0.5
 """From this correlation on, a piece of a scan is the piece of print."""
@@ -61,9 +61,7 @@ def _locate(page: Grey, matrix: Matrix, marks: Landmarks, level: int) -> tuple[P
 
 def warp(page: Grey, matrix: Matrix, shape: tuple[int, ...], dots: float, margin: int = 0) -> Grey:
     """The page laid out at `dots` per mm in this shape, with a margin in pixels around it."""
-    moved = scaling(dots) @ matrix
-    moved = np.array([[1, 0, margin - 0.5], [0, 1, margin - 0.5], [0, 0, 1]]) @ moved
-    moved = moved @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    moved = of_pixels(np.array([[1, 0, margin], [0, 1, margin], [0, 0, 1]]) @ scaling(dots) @ matrix)
     size = (shape[1] + 2 * margin, shape[0] + 2 * margin)
     return np.asarray(cv2.warpPerspective(page, moved, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 

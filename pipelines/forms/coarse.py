@@ -24,5 +24,5 @@ def rough_match(page: Features, form: Features) -> tuple[Matrix | None, int]:
         return None, 0
     places = page.points[[one.queryIdx for one in good]]
     targets = form.points[[one.trainIdx for one in good]]
-    matrix, inliers = cv2.findHomography(places, targets, cv2.USAC_MAGSAC, TOLERANCE, maxIters=5000)
+    matrix, inliers = cv2.findHomography(places, targets, cv2.USAC_MAGSAC, TOLERANCE, maxIters=2000)
     return (None, 0) if matrix is None else (np.asarray(matrix, np.float64), int(inliers.sum()))

@@ -29,18 +29,17 @@ SIZE_DIFFERS = 0.2
 """The logarithm of the ratio of two sides from which on they are not the same mark's."""
 
 
-def rough_by_marks(page: Grey, template: Template) -> Iterator[tuple[Matrix, float]]:
-    """Matrices from pixels to millimetres, the likely ones first, each with how far off its marks may be, in mm."""
+def rough_by_marks(page: Grey, template: Template) -> Iterator[Matrix]:
+    """Matrices from pixels to millimetres, the likely ones first."""
     squares, sides = dark_squares(page, template)
     if len(squares) < 3:
         return
     places = np.array([(one.x, one.y) for one in template.register.corners])
     for chosen in _assignments(squares, sides, template):
         known = [at for at, one in enumerate(chosen) if one is not None]
-        seen = squares[[one for one in chosen if one is not None]]
-        matrix = _by_marks(seen, places[known])
+        matrix = _by_marks(squares[[one for one in chosen if one is not None]], places[known])
         if matrix is not None:
-            yield matrix, _residual(seen, places[known])
+            yield matrix
 
 
 def dark_squares(page: Grey, template: Template) -> tuple[Points, NDArray[np.float64]]:
@@ -129,20 +128,3 @@ def _by_marks(seen: Points, places: Points) -> Matrix | None:
         return np.vstack([affine, [0, 0, 1]])
     matrix, _ = cv2.findHomography(seen, places)
     return None if matrix is None else np.asarray(matrix, np.float64)
-
-
-def _residual(seen: Points, places: Points) -> float:
-    """How far off the others say that each mark is; a lens or a slanted view counts as an error too."""
-    errors = []
-    for left_out in range(len(seen)):
-        rest = np.arange(len(seen)) != left_out
-        terms = np.column_stack([seen, np.ones(len(seen))]) if len(seen) > 3 else _turning(seen)
-        values = places if len(seen) > 3 else places @ [1, 1j]
-        solved = np.linalg.lstsq(terms[rest], values[rest], rcond=None)[0]
-        off = terms[left_out] @ solved - values[left_out]
-        errors.append(float(np.linalg.norm(np.atleast_1d(off))))
-    return float(np.median(errors))
-
-
-def _turning(points: Points) -> NDArray[np.complex128]:
-    return np.column_stack([points @ [1, 1j], np.ones(len(points))])

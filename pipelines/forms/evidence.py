@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.forms.straight import Grey
-from pipelines.forms.template import Box, Field, Template
+from pipelines.forms.template import Box, Template
 
 REACH = 1.0
 """How far from its place a line may lie, in mm."""
@@ -15,29 +16,44 @@ DARKER = 12
 """Grey levels by which a line is darker than the paper on both sides of it, at least."""
 
 
-def fields_found(straight: Grey, template: Template, dots: float) -> NDArray[np.bool_]:
-    """For every field whether a line is printed along its lower edge or its sides."""
+@dataclass(frozen=True)
+class Edges:
+    share: float
+    """The share of the fields whose edges are there."""
+    residual_mm: float
+    """How far off their places they are, in the median."""
+
+
+def find_edges(straight: Grey, template: Template, dots: float) -> Edges:
+    """The lines along the lower edges and the sides of fields."""
     smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
-    return np.array([_has_frame(smooth, one, dots) for one in template.fields], bool)
+    found, offsets = [], []
+    for field in template.fields:
+        seen = [_offset(smooth, box, dots) for box in field.cell_boxes or (field.box,)]
+        there = [offset for offset in seen if offset is not None]
+        found.append(len(there) > len(seen) / 2)
+        offsets += there
+    if not offsets:
+        return Edges(0.0, np.inf)
+    return Edges(float(np.mean(found)), float(np.median(offsets)))
 
 
-def _has_frame(straight: Grey, field: Field, dots: float) -> bool:
-    boxes = field.cell_boxes or (field.box,)
-    seen = [_line_below(straight, box, dots) and _line_left(straight, box, dots) for box in boxes]
-    return bool(np.mean(seen) > 0.5)
+def _offset(straight: Grey, box: Box, dots: float) -> float | None:
+    """How far the box's lines are from their places, in mm; None if there are none."""
+    below, left = _below(straight, box, dots), _left(straight, box, dots)
+    return None if below is None or left is None else float(np.hypot(below, left))
 
 
-def _line_below(straight: Grey, box: Box, dots: float) -> bool:
+def _below(straight: Grey, box: Box, dots: float) -> float | None:
     inset = min(1.0, box.width / 4)
-    return _has_line(
-        _cut(straight, box.left + inset, box.bottom - 3 * REACH, box.right - inset, box.bottom + 3 * REACH, dots), dots
-    )
+    top, bottom = box.bottom - 3 * REACH, box.bottom + 3 * REACH
+    return _line(_cut(straight, box.left + inset, top, box.right - inset, bottom, dots), dots)
 
 
-def _line_left(straight: Grey, box: Box, dots: float) -> bool:
+def _left(straight: Grey, box: Box, dots: float) -> float | None:
     # Of a comb that is open at the top only the lower part of the sides is printed.
     top = box.bottom - box.height * 0.35
-    return _has_line(_cut(straight, box.left - 3 * REACH, top, box.left + 3 * REACH, box.bottom, dots).T, dots)
+    return _line(_cut(straight, box.left - 3 * REACH, top, box.left + 3 * REACH, box.bottom, dots).T, dots)
 
 
 def _cut(straight: Grey, left: float, top: float, right: float, bottom: float, dots: float) -> Grey:
@@ -45,11 +61,12 @@ def _cut(straight: Grey, left: float, top: float, right: float, bottom: float, d
     return straight[rows, max(0, round(left * dots)) : max(0, round(right * dots))]
 
 
-def _has_line(strip: Grey, dots: float) -> bool:
-    """Whether a row near the middle of the strip is dark all along, between bright ones."""
+def _line(strip: Grey, dots: float) -> float | None:
+    """How far from the middle, in mm, a row is dark all along between bright ones; None if none is."""
     reach = round(REACH * dots)
     if strip.shape[0] < 4 * reach or not strip.shape[1]:
-        return False
+        return None
     rows = np.quantile(strip, 0.7, axis=1)
     middle = strip.shape[0] // 2
-    return bool(rows.max() - rows[middle - reach : middle + reach + 1].min() > DARKER)
+    near = rows[middle - reach : middle + reach + 1]
+    return float(near.argmin() + 0.5 - reach) / dots if rows.max() - near.min() > DARKER else None

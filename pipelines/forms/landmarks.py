@@ -23,7 +23,7 @@ BLOCK = 12.0
 """Side of the pieces of print that are compared, in mm."""
 LEVELS = (2.0, 4.0)
 """Dots per mm, from the coarse to the fine."""
-MOST_BLOCKS = 90
+MOST_BLOCKS = 64
 REFERENCE_DPI = 200
 PRINTED = 0.12
 """How strong the weaker direction of a block's edges is at least, against the strong ones of the page."""

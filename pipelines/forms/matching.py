@@ -8,12 +8,13 @@ from pipelines.errors import UsageError
 from pipelines.forms.coarse import rough_match
 from pipelines.forms.landmarks import landmarks
 from pipelines.forms.looking import Page, look_at
-from pipelines.forms.registration import register, register_page
+from pipelines.forms.registration import SURE, register, register_page
 from pipelines.forms.straight import Grey, Matrix, NotRegistered, Straight
 from pipelines.forms.template import Template
 
-RIVAL = 0.3
-"""A template is tried beside the best one if this share of its features agrees with the page."""
+RIVAL, TWIN = 0.3, 0.7
+"""A template is tried beside the best one if this share of its features agrees with the page: of one that fits hardly,
+and of one that fits well."""
 APART = 0.08
 """By how much more of its print must be found than of any rival's."""
 
@@ -35,9 +36,10 @@ def straighten(image: Grey, templates: Sequence[Template]) -> Straight:
 def _one_of(page: Page, templates: Sequence[Template]) -> Straight:
     """The likely templates are tried one by one; two that fit as well as one another are no answer."""
     ranked = _ranked(page, templates)
-    found, best_count = [], ranked[0][0]
+    found: list[Straight] = []
+    best_count = ranked[0][0]
     for count, template, rough in ranked:
-        if found and count < RIVAL * best_count:
+        if found and count < (TWIN if found[0].certainty >= SURE else RIVAL) * best_count:
             break
         straight = _tried(page, template, rough if found else None)
         if straight:

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.forms.alignment import Alignment, align, warp
 from pipelines.forms.coarse import rough_match
 from pipelines.forms.corner_marks import rough_by_marks
-from pipelines.forms.evidence import fields_found
+from pipelines.forms.evidence import Edges, find_edges
 from pipelines.forms.gaps import find_gaps
 from pipelines.forms.landmarks import THOROUGH, Landmarks, find_features, landmarks
 from pipelines.forms.looking import Page, is_blurred, look_at
@@ -73,11 +73,11 @@ def _best_alignment(page: Page, marks: Landmarks, ideas: Iterable[Matrix]) -> Al
 
 def _rough_ideas(page: Page, marks: Landmarks) -> Iterator[Matrix]:
     """From working pixels to millimetres, the quick ideas first."""
-    if marks.template.register.by == "corners":
-        yield from (matrix for matrix, _ in rough_by_marks(page.working, marks.template))
     quick, _ = rough_match(page.features, marks.features)
     if quick is not None:
         yield quick
+    if marks.template.register.corners:
+        yield from rough_by_marks(page.working, marks.template)
     thorough, _ = rough_match(find_features(page.working, *THOROUGH), marks.features)
     if thorough is not None:
         yield thorough
@@ -85,20 +85,17 @@ def _rough_ideas(page: Page, marks: Landmarks) -> Iterator[Matrix]:
 
 def _by_marks_alone(page: Page, template: Template) -> Straight:
     """By corner marks, where no blank page is known: the printed edges of fields show whether it is the form."""
-    seen = [
-        (_edges_seen(page, matrix, template), -residual, at, matrix)
-        for at, (matrix, residual) in enumerate(rough_by_marks(page.working, template))
-        if _is_sensible(matrix, page.working, template)
-    ]
-    share, residual, _, matrix = max(seen, default=(0.0, 0.0, 0, None))
-    if matrix is None or share < ENOUGH:
-        raise NotRegistered(_why_not(page, template, share))
-    return lay_out(page.image, template, matrix @ page.to_working, -residual, share)
+    ideas = [one for one in rough_by_marks(page.working, template) if _is_sensible(one, page.working, template)]
+    seen = [_edges(page, matrix, template) for matrix in ideas]
+    best = max(range(len(ideas)), key=lambda at: (seen[at].share, -seen[at].residual_mm), default=None)
+    if best is None or seen[best].share < ENOUGH:
+        raise NotRegistered(_why_not(page, template, 0.0 if best is None else seen[best].share))
+    return lay_out(page.image, template, ideas[best] @ page.to_working, seen[best].residual_mm, seen[best].share)
 
 
-def _edges_seen(page: Page, matrix: Matrix, template: Template) -> float:
+def _edges(page: Page, matrix: Matrix, template: Template) -> Edges:
     shape = (round(template.height * EDGE_DOTS), round(template.width * EDGE_DOTS))
-    return float(fields_found(warp(page.working, matrix, shape, EDGE_DOTS), template, EDGE_DOTS).mean())
+    return find_edges(warp(page.working, matrix, shape, EDGE_DOTS), template, EDGE_DOTS)
 
 
 def lay_out(

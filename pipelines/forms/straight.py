@@ -56,15 +56,23 @@ def transform(points: Points, matrix: NDArray[np.floating[Any]]) -> Points:
     return np.asarray(whole[:, :2] / whole[:, 2:], np.float64)
 
 
+def of_pixels(matrix: Matrix) -> Matrix:
+    """A matrix as OpenCV takes it: it counts places from the middle of the first pixel, and we from its corner."""
+    to_middle = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return np.asarray(np.linalg.inv(to_middle) @ matrix @ to_middle, np.float64)
+
+
 def scaling(across: float, down: float | None = None) -> Matrix:
     return np.diag([across, across if down is None else down, 1.0])
 
 
 def shrink(page: Grey, factor: float) -> Grey:
     """The page scaled by the factor without aliasing, halved as often as that goes since it is quick."""
-    while factor <= 0.5:
+    while factor <= 0.5 and min(page.shape) > 1:
         page = np.asarray(cv2.resize(page, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
         factor *= 2
+    if factor == 1:
+        return page
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(page, None, fx=factor, fy=factor, interpolation=way), np.uint8)
 

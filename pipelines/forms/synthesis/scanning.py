@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.straight import Grey
+from pipelines.forms.straight import Grey, of_pixels, scaling
 
 Random = np.random.Generator
 Level = Literal["easy", "usual", "hard"]
@@ -74,7 +74,7 @@ def scan(page: Grey, dots: float, level: Level, random: Random) -> Scanned:
     blur = max(random.uniform(*chances.blur) * dots, 0.4 * dots * 25.4 / dpi)
     soft = cv2.GaussianBlur(page, (0, 0), blur)
     behind = int(random.choice([255, 60] if photo else [255, 255, 20]))
-    image = cv2.warpPerspective(soft, matrix @ np.diag([1 / dots, 1 / dots, 1]), size, borderValue=behind)
+    image = cv2.warpPerspective(soft, of_pixels(matrix @ scaling(1 / dots)), size, borderValue=behind)
     image = _exposed(image, photo, random)
     image = _noisy(image, random.uniform(*chances.noise), random)
     image, matrix = _turned(image, matrix, random) if random.random() < chances.turned else (image, matrix)
