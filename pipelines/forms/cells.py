@@ -124,13 +124,13 @@ def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
     left, top, right, bottom = (max(0, round(side)) for side in cell)
     x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     around = (slice(y, y + height), slice(x, x + width))
-    if longest_blob(written.labels[around], mine[around]) < max(SHORTEST, SHORTEST_SHARE * (bottom - top)):
+    if _longest_blob(written.labels[around], mine[around]) < max(SHORTEST, SHORTEST_SHARE * (bottom - top)):
         return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box)
     room = round(ROOM * max(width, height)) + 1
     return CellCut(_picture(written, mine, (x - room, y - room, x + width + room, y + height + room)), False, box)
 
 
-def longest_blob(labels: NDArray[np.int32], mine: NDArray[np.bool_]) -> int:
+def _longest_blob(labels: NDArray[np.int32], mine: NDArray[np.bool_]) -> int:
     """How many dots the longest blob reaches down or across."""
     longest = 0
     for blob in np.unique(labels[mine]):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells import Written, longest_blob, read_ink
+from pipelines.forms.cells import Written, read_ink
 from pipelines.forms.straight import DOTS_PER_MM, Straight
 from pipelines.forms.template import Field
 
@@ -14,7 +14,7 @@ WALL = round(0.3 * DOTS_PER_MM)
 """Next to the printed lines lies what was left of them."""
 SPECK, STROKE = 0.25, 0.6
 """Ink that reaches less far through the box is dirt, more far a pen's; in shares of the box's side."""
-ABOUT = 0.6
+ABOUT = 0.8
 """What goes around the box counts for less than what goes through it."""
 AWAY = round(0.8 * DOTS_PER_MM)
 """From here on, ink is beyond the box and its lines."""
@@ -27,9 +27,9 @@ def mark_of(straight: Straight, field: Field) -> tuple[bool, float]:
     """Ticked or not, and how sure that is, from 0.5 to 1."""
     written = read_ink(straight, [field.box])
     inside = _inside(written)
-    ink = (written.frame.dark.ink > 0) & (written.labels > 0) & ~written.remains[written.labels]
-    within = longest_blob(written.labels, ink & inside)
-    about = longest_blob(written.labels, ink & _touching(written, ink, inside))
+    ink = (written.frame.dark.ink > 0) & (written.labels > 0)
+    within = _longest(ink & inside & ~written.remains[written.labels])
+    about = _longest(ink & _touching(written, ink, inside))
     reach = max(within, ABOUT * about) / max(1.0, _side(inside))
     ticked = float(np.clip((reach - SPECK) / (STROKE - SPECK), 0, 1))
     ticked = ticked * ticked * (3 - 2 * ticked)
@@ -49,6 +49,12 @@ def _inside(written: Written) -> NDArray[np.bool_]:
     inside = np.zeros(written.labels.shape, bool)
     inside[top + WALL : bottom - WALL, left + WALL : right - WALL] = True
     return inside
+
+
+def _longest(ink: NDArray[np.bool_]) -> int:
+    """How far the longest blob reaches; specks that nearly touch are not one."""
+    _, _, sizes, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    return int(sizes[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(initial=0))
 
 
 def _side(inside: NDArray[np.bool_]) -> float:

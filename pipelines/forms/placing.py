@@ -20,7 +20,9 @@ REACH = round(1.8 * DOTS_PER_MM)
 """How far from its place the field as a whole is looked for."""
 TURNS = np.radians((0.0, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5, -2.0, 2.0))
 CERTAIN = 0.7
-"""Ink lies along this share of one edge at least, or the field has no printed lines."""
+"""Ink lies along this share of one long edge, or of all short ones, or the field has no printed lines."""
+LONG = 15 * DOTS_PER_MM
+"""No stroke of a digit is that long."""
 FITS = 0.9
 
 Shift = tuple[float, float]
@@ -64,7 +66,7 @@ def _shift(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
 
 
 def _along(ink: Grey, edges: list[Edge], bands: int) -> tuple[int, float, float]:
-    """The best shift across the edges, the share of ink along all of them there, and along the best of them.
+    """The best shift across the edges, the share of ink along all of them there, and along the one that tells most.
 
     A comb's teeth may be short, so uprights are also compared along a third of their length.
     """
@@ -80,7 +82,8 @@ def _along(ink: Grey, edges: list[Edge], bands: int) -> tuple[int, float, float]
     # The whole before a part of it, and between equals the nearer.
     common = weights @ shares - 0.003 * np.abs(shifts) - np.where(np.arange(len(parts)) > 0, 0.05, 0)[:, None]
     part, best = np.unravel_index(int(common.argmax()), common.shape)
-    return int(shifts[best]), float(common[part, best]), float(shares[0, :, best].max())
+    score, long = float(common[part, best]), stops - starts >= LONG
+    return int(shifts[best]), score, float(shares[0, long, best].max()) if long.any() else score
 
 
 def _share(
