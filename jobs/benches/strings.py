@@ -106,7 +106,9 @@ def read_all(strings: Sequence[WrittenString], recognizer: Recognizer) -> list[S
 def labelled_strings(folder: Path) -> Iterator[WrittenString]:
     with (folder / "labels.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            path = next((place for place in (folder / row["file"], folder / "images" / row["file"]) if place.is_file()), None)
+            path = next(
+                (place for place in (folder / row["file"], folder / "images" / row["file"]) if place.is_file()), None
+            )
             if path is None:
                 raise DataError(f"{folder / 'labels.csv'} names {row['file']}, which is neither there nor in images/.")
             yield WrittenString(decode(path.read_bytes(), path), row["digits"])
@@ -131,4 +133,6 @@ def _folder(name: str) -> Path:
     for folder in (Path(name).expanduser(), default_data_folder() / name):
         if (folder / "labels.csv").is_file():
             return folder
-    raise UsageError(f"There is no labels.csv in {name}, nor in {default_data_folder() / name}; name a folder with one.")
+    raise UsageError(
+        f"There is no labels.csv in {name}, nor in {default_data_folder() / name}; name a folder with one."
+    )

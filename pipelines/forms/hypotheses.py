@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def scores(values: Floats, can_be: NDArray[np.bool_]) -> Floats:
 
 def _digit_features(pieces: Pieces, segment: Segment, probabilities: Floats, off: float) -> Floats:
     run = pieces.pieces[segment.first : segment.end]
-    joints = list(zip(run[:-1], run[1:], strict=True))
+    joints = list(pairwise(run))
     gaps = [_gap(left, right) for left, right in joints if left.blob != right.blob]
     cuts = [right.cut / DIGIT for left, right in joints if left.blob == right.blob]
     cut, overlap = _beginning(pieces, segment)

@@ -69,7 +69,7 @@ def _extended(
     grown: dict[str, _Beginning] = {}
     for edge in edges:
         row = scores[edge]
-        labels = np.flatnonzero(row > max(row.max() - UNLIKELY, IMPOSSIBLE / 2)).tolist()
+        labels = _worth_following(row)
         for prefix, way in beams[segments[edge].first].items():
             for label in labels:
                 dropped = label == DROPPED
@@ -77,6 +77,13 @@ def _extended(
                     value = prefix if dropped else prefix + DIGITS[label]
                     _add(grown, value, way, float(row[label]), None if dropped else edge)
     return grown
+
+
+def _worth_following(row: Floats) -> list[int]:
+    """The likely labels; and to drop it or take it for a digit, however unlikely, since a length may ask for that."""
+    likely = row > row.max() - UNLIKELY
+    likely[[int(row[:DROPPED].argmax()), DROPPED]] = True
+    return [int(label) for label in np.flatnonzero(likely & (row > IMPOSSIBLE / 2))]
 
 
 def _add(grown: dict[str, _Beginning], value: str, way: _Beginning, score: float, edge: int | None) -> None:
@@ -94,7 +101,7 @@ def _add(grown: dict[str, _Beginning], value: str, way: _Beginning, score: float
 def _kept(grown: dict[str, _Beginning]) -> dict[str, _Beginning]:
     """The best, and the best of each length, so that a wanted length is always among them."""
     taken: dict[int, int] = defaultdict(int)
-    kept = {}
+    kept: dict[str, _Beginning] = {}
     for value, way in sorted(grown.items(), key=lambda item: -item[1].total):
         if len(kept) < KEPT or taken[len(value)] < KEPT_OF_LENGTH:
             taken[len(value)] += 1
@@ -102,9 +109,7 @@ def _kept(grown: dict[str, _Beginning]) -> dict[str, _Beginning]:
     return kept
 
 
-def _total(
-    arriving: list[list[int]], segments: Sequence[Segment], scores: Floats, length: tuple[int, int]
-) -> float:
+def _total(arriving: list[list[int]], segments: Sequence[Segment], scores: Floats, length: tuple[int, int]) -> float:
     """The logarithm of the sum over every path whose value has such a length."""
     count = len(arriving) - 1
     digit = np.logaddexp.reduce(scores[:, :DROPPED], axis=1)

@@ -28,8 +28,7 @@ class Seam:
 
 def find_seams(ink: NDArray[np.uint8]) -> list[Seam]:
     """From left to right, the paths at which the crossed ink is less than at the columns around."""
-    height, width = ink.shape
-    if width <= 2 * APART:
+    if ink.shape[1] <= 2 * APART:
         return []
     costs, steps = _cheapest(ink)
     best = costs.min(1)

@@ -64,7 +64,7 @@ def draw_strings(
     """`count` numbers, each written with the digits of one of the sources; the same for the same seed."""
     random = np.random.default_rng(seed)
     for _ in range(count):
-        source = sources[random.integers(len(sources))]
+        source = sources[int(random.integers(len(sources)))]
         yield draw_string(random, source, int(random.integers(lengths[0], lengths[1] + 1)))
 
 
@@ -140,8 +140,8 @@ def _broken(glyph: Picture, random: Random) -> Picture:
     """The pen ran dry for a moment."""
     height, width = glyph.shape
     torn = glyph.copy()
-    ends = random.integers(0, [width, height], (2, 2)).tolist()
-    cv2.line(torn, *ends, 0, int(random.integers(2, 5)))
+    (x, y), (far, low) = random.integers(0, [width, height], (2, 2)).tolist()
+    cv2.line(torn, (x, y), (far, low), 0, int(random.integers(2, 5)))
     return torn if np.count_nonzero(torn) > 0.7 * np.count_nonzero(glyph) else glyph
 
 
@@ -186,7 +186,9 @@ def _finish(line: Line, hand: Hand, random: Random) -> None:
         dash = _sign(DASHES[random.integers(len(DASHES))], random.uniform(35, 110), random)
         line.put(dash, int(random.integers(4, 30)), -int(random.integers(5, 40)))
     if random.random() < 0.06:
-        line.put(_sign(ENDS[random.integers(len(ENDS))], random.uniform(40, 90), random), int(random.integers(4, 20)), 0)
+        line.put(
+            _sign(ENDS[random.integers(len(ENDS))], random.uniform(40, 90), random), int(random.integers(4, 20)), 0
+        )
 
 
 def _leaning(ink: Picture, hand: Hand) -> Picture:

@@ -106,7 +106,9 @@ def read_strings(image: Picture, reader: Reader, classes: Sequence[str]) -> list
     parts = [grey[top : top + height, left : left + width] for left, top, width, height in boxes]
     readings = read_strings_of(parts, reader, classes)
     return [
-        FoundString(box, _moved(reading, box[:2])) for box, reading in zip(boxes, readings, strict=True) if reading.value
+        FoundString(box, _moved(reading, box[:2]))
+        for box, reading in zip(boxes, readings, strict=True)
+        if reading.value
     ]
 
 
@@ -130,9 +132,7 @@ def read_cut(
     return _decode(cut, probabilities, classes, length)
 
 
-def read_segments(
-    cuts: Sequence[CutString | None], reader: Reader, classes: int
-) -> list[NDArray[np.float64]]:
+def read_segments(cuts: Sequence[CutString | None], reader: Reader, classes: int) -> list[NDArray[np.float64]]:
     """For each string the probabilities [segments, classes]; 0 where a segment cannot be a digit."""
     pictures = [picture for cut in cuts if cut for picture in cut.pictures()]
     read = reader(pictures) if pictures else np.zeros((0, classes), np.float32)

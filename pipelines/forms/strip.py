@@ -100,7 +100,7 @@ def _without_lines(ink: Picture) -> Picture:
     rest = mask & ~(near > 0)
     # A stroke that ends at the line or crosses it goes on for the line's own width.
     crossing = cv2.dilate(as_bytes(rest), np.ones((2 * thick + 1, 1), np.uint8)) & as_bytes(near > 0)
-    through = cv2.morphologyEx(crossing & mask, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
+    through = cv2.morphologyEx(as_bytes(crossing) & mask, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
     return as_bytes(ink * ((near == 0) | (through > 0)))
 
 
