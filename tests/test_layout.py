@@ -52,6 +52,7 @@ WITHOUT_RAY = (
     *("training.checkpoint", "images", "engines", "engines.onnx_runtime", "engines.openvino", "engines.pytorch"),
     *("engines.fake", "engines.tensorrt", "engines.tensorrt_build", "recognizer", "conversion.convert"),
     *("forms.reading", "forms.overlay", "forms.scoring", "forms.drafting", "forms.synthesis.forms"),
+    *("forms.template_file", "forms.values"),
 )
 
 

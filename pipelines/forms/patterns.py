@@ -14,6 +14,8 @@ from pipelines.errors import UsageError
 
 KNOWN = "digits, ., \\d, [...], (...), |, ?, *, + and {m,n}"
 ALL = frozenset(range(10))
+DEEPEST = 20
+"""So deep may brackets stand within brackets."""
 QUANTIFIER = re.compile(r"([?*+]|\{(\d*)(,?)(\d*)\})\??")
 
 
@@ -111,7 +113,7 @@ def matches(text: str, value: str) -> bool:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+        self._text, self._at, self._depth = text, 0, 0
 
     def parse(self) -> Expression:
         found = self._options()
@@ -179,7 +181,11 @@ class _Parser:
     def _group(self) -> Expression:
         if not self._take("?:") and self._text.startswith("?", self._at):
             raise self._wrong("only plain groups are known")
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._wrong("brackets are nested too deeply")
         found = self._options()
+        self._depth -= 1
         if not self._take(")"):
             raise self._wrong("a bracket is not closed")
         return found

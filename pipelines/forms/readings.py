@@ -63,6 +63,7 @@ def judge(
     held_back: bool = False,
 ) -> FieldReading:
     """The reading with its status and reason."""
+    confidence = min(confidence, 1.0)
     unsure = confidence < accept_above
     status = REVIEW if unsure or held_back else OK
     reason = note or (f"less sure than {accept_above:.4g}" if unsure else None)

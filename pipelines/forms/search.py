@@ -18,7 +18,7 @@ from pipelines.forms.readings import Candidate
 
 MOST_STATES = 50_000
 """Of one place: what a machine of mod97, a range and a long pattern stays far below."""
-NEGLIGIBLE = 1e-9
+NEGLIGIBLE = 1e-6
 """A value of this share of the weight of all is not worth a place among the likeliest."""
 
 

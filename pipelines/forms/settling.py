@@ -154,11 +154,10 @@ def _renewed(
     accept_above: float,
 ) -> FieldReading:
     shares.sort(key=lambda one: -one.probability)
-    confidence = min(1.0, dict(shares)[value])
     return judge(
         reading.field,
         value,
-        confidence,
+        dict(shares)[value],
         accept_above,
         cells=reading.cells,
         candidates=tuple(shares),

@@ -40,7 +40,7 @@ class Field:
     kind: FieldKind
     box: Box
     cells: int | None = None
-    """How many cells of a comb the box holds, all of one width; of `digits` only."""
+    """How many cells of a comb the box holds, all of one width if `cell_boxes` says nothing else; of `digits` only."""
     cell_boxes: tuple[Box, ...] = ()
     """Where the cells lie one by one, if they are not all of one width or stand apart."""
     length: tuple[int, int] | None = None

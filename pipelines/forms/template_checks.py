@@ -56,7 +56,10 @@ def _value_faults(field: Field) -> Iterator[Fault]:
     elif field.min is not None and field.max is not None and field.min > field.max:
         yield "min", f"min {field.min} is more than max {field.max}."
     elif field.kind in ("digits", "number"):
-        yield from _nothing_admitted(field)
+        try:
+            yield from _nothing_admitted(field)
+        except UsageError as error:
+            yield "", str(error)
 
 
 def _nothing_admitted(field: Field) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.forms.checksums import CHECKSUMS, holds
 from pipelines.forms.template import CHECKSUMS as NAMED
+from pipelines.forms.template_schema import SCHEMA
 
 KNOWN = {
     "luhn": ["79927398713", "4111111111111111", "18"],
@@ -37,7 +38,7 @@ def held_numbers(draw: st.DrawFn, name: str) -> str:
 
 
 def test_templates_know_every_scheme() -> None:
-    assert set(NAMED) == set(CHECKSUMS)
+    assert set(NAMED) == set(CHECKSUMS) == set(SCHEMA["$defs"]["field"]["properties"]["checksum"]["enum"])
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, number) for name, known in KNOWN.items() for number in known])
@@ -46,7 +47,7 @@ def test_numbers_that_are_known_to_hold(name: str, number: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CHECKSUMS))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_every_single_wrong_digit_is_found(name: str, data: st.DataObject) -> None:
     number = data.draw(held_numbers(name))
@@ -56,7 +57,7 @@ def test_every_single_wrong_digit_is_found(name: str, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("name", ["mod97", "mod11", "verhoeff", "isbn"])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_two_neighbours_exchanged_are_found(name: str, data: st.DataObject) -> None:
     number = data.draw(held_numbers(name))

@@ -59,6 +59,7 @@ def test_usual_patterns(pattern: str, value: str) -> None:
         ("(?=1)", "only plain groups are known"),
         ("1{", "'{' cannot stand here"),
         ("\\", "ends too early"),
+        ("(" * 200, "brackets are nested too deeply"),
     ],
 )
 def test_what_is_no_pattern_is_refused_in_words(pattern: str, told: str) -> None:

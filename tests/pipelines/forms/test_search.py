@@ -54,7 +54,7 @@ def every_value(length: int) -> Iterator[str]:
     return map("".join, itertools.product("0123456789", repeat=length))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(fields, st.integers(1, 3), st.data())
 def test_it_finds_what_trying_every_value_finds(field: Field, length: int, data: st.DataObject) -> None:
     digits = data.draw(tables(length))
@@ -66,7 +66,7 @@ def test_it_finds_what_trying_every_value_finds(field: Field, length: int, data:
     found = language(field, length).search(digits, 5)
     assert found.total == pytest.approx(sum(weights.values()))
     expected = [
-        value for value in sorted(weights, key=lambda one: -weights[one])[:5] if weights[value] > 1e-8 * found.total
+        value for value in sorted(weights, key=lambda one: -weights[one])[:5] if weights[value] > 2e-6 * found.total
     ]
     assert [value for value, _ in found.best][: len(expected)] == expected
     assert all(weight == pytest.approx(weights[value]) for value, weight in found.best)
