@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Say how well a model of the store reads a corpus."""
+"""Say how well a model reads a corpus."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.errors import StoreError, UsageError
 from pipelines.evaluation import evaluate
 from pipelines.metrics import Scores
+from pipelines.model_folder import open_model
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Say how well a model of the store reads a corpus.
+    """Say how well a model reads a corpus.
 
     python jobs/evaluate.py --model ink --on mnist --out /tmp/ink-on-mnist
     """
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")]
-    """A model of the store: its newest version, or the one with this number or alias."""
+    """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
     on: Annotated[str, arg(metavar="SPEC")] = "mnist"
     """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     split: Literal["test", "train"] = "test"
@@ -45,30 +46,28 @@ class Evaluate:
 
 
 def main(options: Evaluate) -> None:
-    store = ModelStore(options.store) if options.store else ModelStore.default()
-    version = store.resolve(options.model)
+    model = open_model(options.model, ModelStore(options.store) if options.store else None)
     # Weights with a flipped bit load without complaint, and read a little worse.
-    if wrong := store.verify(version):
+    if wrong := model.changed_files():
         raise StoreError(
-            f"{version.reference} in the store {store} is not as it was published ({', '.join(wrong)}); "
+            f"{model.reference} in {model.path} is not as it was published ({', '.join(wrong)}); "
             "restore it, or publish it again."
         )
     corpus = load_corpus(options.on)
-    classes = version.manifest["classes"]
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {options.out} cannot be written: {error.strerror}; name another folder.") from error
     split, console = _split(corpus, options.split), Console()
-    with Recognizer(version.reference, options.engine, options.precision, store=options.store) as recognizer:
+    with Recognizer(model.reference, options.engine, options.precision, store=options.store) as recognizer:
         console.print(str(recognizer), highlight=False, soft_wrap=True)
-        scores = evaluate(recognizer.read(split.images).probabilities, split, classes, options.out)
+        scores = evaluate(recognizer.read(split.images).probabilities, split, model.classes, options.out)
     engine = {"engine": recognizer.engine.name, "precision": recognizer.engine.precision}
-    numbers = {"model": version.reference, "on": options.on, **engine, **scores.as_dict()}
+    numbers = {"model": model.reference, "on": options.on, **engine, **scores.as_dict()}
     (options.out / "scores.json").write_text(json.dumps(numbers, indent=2))
-    console.print(_table(scores, classes))
+    console.print(_table(scores, model.classes))
     console.print(f"pictures and scores.json in {options.out}", highlight=False, soft_wrap=True)
-    console.print(f"{version.reference} on {options.on}: accuracy {scores.sentence()}", highlight=False, soft_wrap=True)
+    console.print(f"{model.reference} on {options.on}: accuracy {scores.sentence()}", highlight=False, soft_wrap=True)
 
 
 def _split(corpus: Corpus, name: str) -> Split:

@@ -20,6 +20,7 @@ from pipelines.errors import UsageError
 from pipelines.evaluation import evaluate, write_history
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore
+from pipelines.model_version import check_new_name
 from pipelines.publishing import publish
 from pipelines.ray_session import ray_session
 from pipelines.training.calibration import calibrate
@@ -62,6 +63,7 @@ class Train(TrainingOptions):
 
     def check(self) -> None:
         super().check()
+        check_new_name(self.model or self.network)
         if self.resume and not self.name:
             raise UsageError("--resume needs the --name of the run to go on with.")
         if self.workers < 1:

@@ -10,9 +10,8 @@ from typing import Any
 
 from pipelines.errors import EngineError, StoreError
 from pipelines.model_store import ModelStore
-from pipelines.model_version import MANIFEST
+from pipelines.model_version import BUILTIN, MANIFEST
 
-BUILTIN = "builtin"
 PRETRAINED = Path(__file__).parent / "pretrained"
 GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
 
@@ -48,6 +47,10 @@ class ModelFolder:
             )
         return self.read(GRAPHS[precision])
 
+    def changed_files(self) -> list[str]:
+        """What is missing, or not as it was published."""
+        return [file for file, entry in self.manifest["files"].items() if _sha256(self.path / file) != entry["sha256"]]
+
     def read(self, file: str) -> bytes:
         """A file's bytes, if they are as published: a graph with a flipped bit loads, and reads a little worse."""
         path = self.path / file
@@ -58,6 +61,14 @@ class ModelFolder:
         if hashlib.sha256(content).hexdigest() != self.manifest["files"][file]["sha256"]:
             raise StoreError(f"{path} is not as {self.reference} was published; restore it, or publish it again.")
         return content
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:

@@ -33,6 +33,7 @@ from pipelines.model_version import (
     NUMBER,
     Version,
     check_name,
+    check_new_name,
     check_told,
     files_to_publish,
     first_manifest,
@@ -71,7 +72,7 @@ class ModelStore:
 
         A publisher that fails or is killed leaves files but no version, and their number is not given again.
         """
-        check_name("model name", name)
+        check_new_name(name)
         check_told(manifest)
         sources = files_to_publish(files)
         with self._place.claimed(lambda: self._next_folder(name), lambda other: True) as folder:

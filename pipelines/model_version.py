@@ -13,6 +13,8 @@ from pipelines.errors import StoreError, UsageError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+BUILTIN = "builtin"
+"""The name of the model that comes with the code."""
 OWN_KEYS = frozenset({"format", "name", "version", "created", "files"})
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NUMBER = re.compile(r"[1-9][0-9]*")
@@ -75,6 +77,12 @@ def check_name(kind: str, name: str) -> None:
         raise UsageError(
             f"The {kind} {name!r} will not do: use letters, digits, '-', '_' and '.', a letter or digit first."
         )
+
+
+def check_new_name(name: str) -> None:
+    check_name("model name", name)
+    if name == BUILTIN:
+        raise UsageError(f"The model name {BUILTIN!r} is that of the model that comes with inkray; take another.")
 
 
 def check_told(manifest: dict[str, Any]) -> None:

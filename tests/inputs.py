@@ -35,16 +35,23 @@ def folder_of(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def zip_of(path: Path, files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+Files = Mapping[str, bytes] | Sequence[tuple[str, bytes]]
+
+
+def _listed(files: Files) -> Sequence[tuple[str, bytes]]:
+    return list(files.items()) if isinstance(files, Mapping) else files
+
+
+def zip_of(path: Path, files: Files, compression: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, content in files.items():
+        for name, content in _listed(files):
             archive.writestr(name, content)
     return path
 
 
-def tar_of(path: Path, files: Mapping[str, bytes]) -> Path:
+def tar_of(path: Path, files: Files) -> Path:
     with tarfile.open(path, "w:" + path.suffix.removeprefix(".").replace("tar", "")) as archive:  # type: ignore[call-overload]
-        for name, content in files.items():
+        for name, content in _listed(files):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))

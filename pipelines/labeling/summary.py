@@ -35,7 +35,8 @@ class Tally:
         self.reasons.update(counts(reasons))
         for reason, source in zip(reasons[:1000].to_pylist(), told["source"][:1000].to_pylist(), strict=True):
             self.examples.setdefault(reason, source)
-        sure = rows["confidence"].drop_null().to_numpy()
+        # A sum of rounded parts may lie above 1 by a hair.
+        sure = rows["confidence"].drop_null().to_numpy().clip(0, 1)
         self.confidence += np.histogram(sure, BINS, (0, 1))[0]
 
     def items_of(self, rows: pa.Table) -> int:

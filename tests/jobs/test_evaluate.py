@@ -53,6 +53,12 @@ def test_numbers_and_pictures(repo: Path, store: ModelStore, corpus: str, tmp_pa
     assert all((out / name).stat().st_size > 5000 for name in ("confusion.png", "reliability.png", "misread.png"))
 
 
+def test_the_model_that_comes_with_the_code(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
+    done = evaluate(repo, store, "--model", "builtin", "--on", corpus, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"builtin:1 on {corpus}: accuracy ")
+
+
 def test_an_unknown_model(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
     done = evaluate(repo, store, "--model", "smal", "--on", corpus, "--out", tmp_path / "out")
     assert done.returncode == 2
@@ -67,6 +73,6 @@ def test_a_single_changed_bit_in_the_weights(repo: Path, store: ModelStore, corp
     done = evaluate(repo, store, "--model", "small", "--on", corpus, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: small:1 in the store {store} is not as it was published (weights.pt); "
+        f"error: small:1 in {weights.parent} is not as it was published (weights.pt); "
         "restore it, or publish it again.\n",
     )

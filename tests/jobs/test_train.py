@@ -195,6 +195,10 @@ def test_an_address_where_no_cluster_is(tmp_path: Path, corpus: str, repo: Path)
         ("--learning-rate 0", "--learning-rate is 0; it must be above 0."),
         ("--epochs 0", "--epochs is 0; it must be at least 1."),
         ("--workers 0", "--workers is 0; it must be at least 1."),
+        (
+            "--model builtin",
+            "The model name 'builtin' is that of the model that comes with inkray; take another.",
+        ),
         ("--resume", "--resume needs the --name of the run to go on with."),
     ],
 )

@@ -54,6 +54,15 @@ def test_what_read_badly_when_it_was_measured_is_known(tmp_path: Path) -> None:
     assert [model.reads_well("openvino", kind) for kind in ("bf16", "fp32", "int8")] == [False, True, True]
 
 
+def test_changed_and_missing_files_are_told(store: ModelStore) -> None:
+    model = open_model("ink", store)
+    assert model.changed_files() == []
+    (model.path / "model.onnx").write_text("the grapf")
+    assert model.changed_files() == ["model.onnx"]
+    (model.path / "model.onnx").unlink()
+    assert model.changed_files() == ["model.onnx"]
+
+
 def test_builtin_is_the_model_that_comes_with_the_code(store: ModelStore) -> None:
     assert [open_model(name, store).reference for name in ("builtin", "builtin:1")] == ["builtin:1", "builtin:1"]
     assert open_model("builtin", store).classes[-1] == "none"

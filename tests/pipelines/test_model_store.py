@@ -137,6 +137,13 @@ def test_an_unknown_version_names_the_known_ones(store: ModelStore, files: Path,
 # Names and aliases
 
 
+def test_the_name_of_the_model_that_comes_with_the_code_is_refused(store: ModelStore, files: Path, place: Path) -> None:
+    assert refusal(UsageError, lambda: store.publish("builtin", files, {})) == (
+        "The model name 'builtin' is that of the model that comes with inkray; take another."
+    )
+    assert not (place / "builtin").exists()
+
+
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "/etc", "ink\n", "tinté", "a b"])
 def test_a_name_cannot_leave_the_store(store: ModelStore, files: Path, place: Path, name: str) -> None:
     store.publish("ink", files, {})

@@ -32,6 +32,8 @@ def to_block(items: Items) -> pa.Table:
 
 def from_block(block: pa.Table) -> Iterator[Items]:
     """The parts in a block, since Ray may put several into one; it never cuts one."""
+    if not len(block):
+        return
     block = block.combine_chunks()
     numbers = block["part"].to_numpy()
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))

@@ -7,9 +7,11 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from pyarrow import fs
@@ -17,7 +19,7 @@ from pyarrow import fs
 from pipelines.errors import DataError
 from pipelines.labeling.inputs.base import ALL, FILES_IN_PART, Found, Input, Items, Stretch, cut, decoded
 from pipelines.labeling.inputs.pictures import SUFFIXES
-from pipelines.labeling.inputs.places import File, Where, fingerprint
+from pipelines.labeling.inputs.places import File, Where, fingerprint, is_hidden
 
 BROKEN = (
     zipfile.BadZipFile,
@@ -34,59 +36,76 @@ MAX_MEMBER = 200_000_000
 """Bytes of one image, unpacked; more is a bomb or a mistake."""
 
 
+class Packed(NamedTuple):
+    name: str
+    size: int
+    unpack: Callable[[], bytes]
+
+
+class Image(NamedTuple):
+    place: int
+    """Among all files of the archive: a name may stand there twice."""
+    name: str
+    number: int
+    """How many of the same name lie before it."""
+
+
 class Archive(Input[Items]):
     def __init__(self, kind: str, filesystem: fs.FileSystem, path: str, shown: str) -> None:
         self.kind, self._filesystem, self._path, self._shown = kind, filesystem, path, shown
 
-    def names(self) -> list[str]:
-        """The images in it, in the order in which they lie there."""
+    def images(self) -> list[Image]:
+        """In the order in which they lie there."""
         try:
-            with self._open() as stream:
-                if self.kind == "zip":
-                    with zipfile.ZipFile(stream) as archive:
-                        names = [member.filename for member in archive.infolist() if not member.is_dir()]
-                else:
-                    with tarfile.open(fileobj=stream) as archive:
-                        names = [member.name for member in archive if member.isfile()]
-                        _check_end(archive)
+            with self._open() as files:
+                return list(_images(file.name for file in files))
         except BROKEN as error:
             raise DataError(f"{self._shown} cannot be read as a {self.kind} file: {error}.") from error
-        return [name for name in names if _is_image(name)]
 
     def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
-        """Members have no number of their own that a person could look up, so each one's source is its name."""
-        with self._open() as stream, self._members(stream) as unpack:
+        with self._open() as files:
             start = 0
             for part, size in zip(stretch.parts, stretch.sizes, strict=True):
-                names = stretch.what[start : start + size]
+                images: list[Image] = stretch.what[start : start + size][only]
                 start += size
                 if part in wanted:
-                    sources = [f"{self._shown}!{name}" for name in names[only]]
-                    yield decoded(part, sources, np.zeros(len(sources), np.int64), map(unpack, names[only]))
+                    sources = [f"{self._shown}!{image.name}" for image in images]
+                    numbers = np.array([image.number for image in images], np.int64)
+                    yield decoded(part, sources, numbers, (_unpacked(files[image.place]) for image in images))
 
     def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
-        return f"{self._shown}!{stretch.what[stretch.before(part) + index]}", 0
+        image: Image = stretch.what[stretch.before(part) + index]
+        return f"{self._shown}!{image.name}", image.number
 
     @contextmanager
-    def _open(self) -> Iterator[IO[bytes]]:
+    def _open(self) -> Iterator[list[Packed]]:
         with self._filesystem.open_input_file(self._path) as file:
-            yield io.BufferedReader(file, 1 << 20)
+            stream = io.BufferedReader(file, 1 << 20)
+            if self.kind == "zip":
+                with zipfile.ZipFile(stream) as archive:
+                    yield list(_in_zip(archive))
+            else:
+                with tarfile.open(fileobj=stream) as tar:
+                    yield list(_in_tar(tar))
 
-    @contextmanager
-    def _members(self, stream: IO[bytes]) -> Iterator[Any]:
-        if self.kind == "zip":
-            with zipfile.ZipFile(stream) as archive:
-                yield lambda name: _unpacked(archive.getinfo(name).file_size, lambda: archive.read(name))
-        else:
-            with tarfile.open(fileobj=stream) as tar:
-                members = {member.name: member for member in tar if member.isfile()}
 
-                def unpack(name: str) -> bytes:
-                    content = tar.extractfile(members[name])
-                    assert content is not None  # it is a regular file
-                    return content.read()
+def _in_zip(archive: zipfile.ZipFile) -> Iterator[Packed]:
+    for member in archive.infolist():
+        if not member.is_dir():
+            yield Packed(member.filename, member.file_size, partial(archive.read, member))
 
-                yield lambda name: _unpacked(members[name].size, lambda: unpack(name))
+
+def _in_tar(archive: tarfile.TarFile) -> Iterator[Packed]:
+    for member in archive:
+        if member.isfile():
+            yield Packed(member.name, member.size, partial(_from_tar, archive, member))
+    _check_end(archive)
+
+
+def _from_tar(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    content = archive.extractfile(member)
+    assert content is not None  # it is a regular file
+    return content.read()
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
@@ -97,28 +116,32 @@ def _check_end(archive: tarfile.TarFile) -> None:
         raise tarfile.ReadError(f"there is no header of a member at byte {archive.offset:,}")
 
 
-def _unpacked(size: int, unpack: Any) -> bytes | str:
-    if size > MAX_MEMBER:
-        return f"it has {size:,} bytes, more than the limit of {MAX_MEMBER:,}"
+def _unpacked(file: Packed) -> bytes | str:
+    if file.size > MAX_MEMBER:
+        return f"it has {file.size:,} bytes, more than the limit of {MAX_MEMBER:,}"
     try:
-        return unpack()
+        return file.unpack()
     except Exception as error:  # noqa: BLE001 - zlib.error, lzma.LZMAError and others have no class in common
         return f"it cannot be unpacked: {error}"
 
 
-def _is_image(name: str) -> bool:
-    return any(name.lower().endswith(suffix) for suffix in SUFFIXES) and not name.rpartition("/")[2].startswith(".")
+def _images(names: Iterable[str]) -> Iterator[Image]:
+    before = Counter[str]()
+    for place, name in enumerate(names):
+        if name.lower().endswith(tuple(SUFFIXES)) and not is_hidden(name):
+            yield Image(place, name, before[name])
+            before[name] += 1
 
 
 def find_archive(kind: str, where: Where, file: File) -> Found:
     archive = Archive(kind, where.filesystem, where.path, where.shown)
-    names = archive.names()
+    images = archive.images()
     if kind == "zip":
         stretches = [
-            Stretch(number, (size,), names[number * FILES_IN_PART :][:size])
-            for number, size in enumerate(cut(len(names), FILES_IN_PART))
+            Stretch(number, (size,), images[number * FILES_IN_PART :][:size])
+            for number, size in enumerate(cut(len(images), FILES_IN_PART))
         ]
     else:
         # A tar file has no index, and a compressed one no middle: one task reads it from end to end.
-        stretches = [Stretch(0, cut(len(names), FILES_IN_PART), names)] if names else []
+        stretches = [Stretch(0, cut(len(images), FILES_IN_PART), images)] if images else []
     return Found(archive, stretches, fingerprint(kind, [file], FILES_IN_PART))

@@ -13,6 +13,14 @@ from pipelines.labeling.inputs.tables import find_tables
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 KINDS = "images (png, jpeg, tiff, bmp, webp), parquet, IDX, zip or tar"
 
+EMPTY = {
+    "images": "it has no images",
+    "parquet": "its parquet has no rows",
+    "idx": "it says 0 images",
+    "zip": "there are no images (png, jpeg, tiff, bmp, webp) in the zip file",
+    "tar": "there are no images (png, jpeg, tiff, bmp, webp) in the tar file",
+}
+
 
 def find_input(place: str, column: str | None = None) -> Found:
     where = parse(place)
@@ -22,7 +30,7 @@ def find_input(place: str, column: str | None = None) -> Found:
         raise UsageError(f"--column {column} is for parquet; {where.shown} holds {kind}.")
     found = _find(kind, where, files, column)
     if not found.count:
-        raise UsageError(f"{where.shown} holds nothing to label: its {kind} is empty.")
+        raise UsageError(f"{where.shown} holds nothing to label: {EMPTY[kind]}.")
     return found
 
 

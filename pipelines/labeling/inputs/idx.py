@@ -34,6 +34,8 @@ class Idx(Input[Items]):
                 f"{self._shown} is no IDX file of images: it begins with {content[:4].hex(' ') or 'nothing'}."
             )
         count, height, width = (int.from_bytes(content[start : start + 4], "big") for start in (4, 8, 12))
+        if count and not height * width:
+            raise DataError(f"{self._shown} says {count:,} images of {height} x {width}, which have no pixels.")
         return count, height, width
 
     def check(self, length: int) -> None:

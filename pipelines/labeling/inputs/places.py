@@ -63,12 +63,13 @@ def parse(place: str) -> Where:
 
 
 def list_files(where: Where) -> list[File]:
-    """The file itself, all below the folder, or all that match the pattern; sorted by path."""
+    """The file itself, or all below the folder, or that match the pattern, and are not hidden; sorted by path."""
     try:
-        if MAGIC & set(where.path):
-            return _matching(where)
         [info] = where.filesystem.get_file_info([where.path])
         if info.type == fs.FileType.NotFound:
+            # Only now, since the signs of a pattern may stand in a name, too.
+            if MAGIC & set(where.path):
+                return _matching(where)
             raise UsageError(f"There is no {where.shown}; check the path.")
         if info.type == fs.FileType.Directory:
             return _below(where, where.path)
@@ -78,8 +79,14 @@ def list_files(where: Where) -> list[File]:
 
 
 def _below(where: Where, folder: str) -> list[File]:
+    """What is hidden is left out, as a shell does: drafts, thumbnails, and what macOS puts beside a file."""
     found = where.filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
-    return sorted((_to_file(info) for info in found if info.type != fs.FileType.Directory), key=lambda file: file.path)
+    files = (_to_file(info) for info in found if info.type != fs.FileType.Directory)
+    return sorted((file for file in files if not is_hidden(file.path[len(folder) :])), key=lambda file: file.path)
+
+
+def is_hidden(path: str) -> bool:
+    return any(name.startswith(".") and name not in (".", "..") for name in path.split("/"))
 
 
 def _matching(where: Where) -> list[File]:

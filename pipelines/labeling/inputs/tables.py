@@ -19,6 +19,7 @@ from pipelines.labeling.inputs.places import File, Where, fingerprint
 
 USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
 RAW = SIDE * SIDE
+Footer = tuple[pq.FileMetaData, pa.Schema]
 
 
 class Tables(Input[Items]):
@@ -116,28 +117,38 @@ def _from_bytes(part: int, source: str, numbers: NDArray[np.int64], values: list
 
 def tensor_shape(kind: pa.DataType) -> tuple[int, ...] | None:
     """Of one image, where the column holds pixels; None where it holds bytes of files."""
-    if isinstance(kind, pa.BaseExtensionType) and len(getattr(kind, "shape", ())) in (2, 3):
-        return tuple(kind.shape)
+    if isinstance(kind, pa.BaseExtensionType):
+        shape = tuple(getattr(kind, "shape", ()))
+        grey, colour = len(shape) == 2, len(shape) == 3 and shape[2] in (1, 3)
+        return shape if (grey or colour) and all(shape) else None
     if pa.types.is_fixed_size_list(kind) and pa.types.is_integer(kind.value_type):
         side = math.isqrt(kind.list_size)
-        return (side, side) if side * side == kind.list_size else None
+        return (side, side) if side and side * side == kind.list_size else None
     return None
 
 
 def _holds_images(kind: pa.DataType) -> bool:
     if tensor_shape(kind) is not None or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return True
+    if pa.types.is_fixed_size_binary(kind):
+        return kind.byte_width == RAW
     return pa.types.is_struct(kind) and any(field.name == "bytes" and _holds_images(field.type) for field in kind)
 
 
-def choose_column(schema: pa.Schema, named: str | None, shown: str) -> str:
-    there = ", ".join(f"{field.name} ({field.type})" for field in schema)
-    if named is not None:
-        if named not in schema.names:
-            raise UsageError(f"{shown} has no column {named!r}; it has {there}.")
-        if not _holds_images(schema.field(named).type):
-            raise UsageError(f"The column {named!r} of {shown} holds no images; it is {schema.field(named).type}.")
-        return named
+def check_column(schema: pa.Schema, name: str, shown: str) -> None:
+    if name not in schema.names:
+        raise UsageError(f"{shown} has no column {name!r}; it has {_columns_of(schema)}.")
+    kind = schema.field(name).type
+    # What has no value in the whole file has no type either; such rows are errors, and other files may have images.
+    if not _holds_images(kind) and not pa.types.is_null(kind):
+        raise UsageError(f"The column {name!r} of {shown} holds no images; it is {kind}.")
+
+
+def _columns_of(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+
+
+def choose_column(schema: pa.Schema, shown: str) -> str:
     fitting = [field.name for field in schema if _holds_images(field.type)]
     if len(fitting) == 1:
         return fitting[0]
@@ -148,25 +159,35 @@ def choose_column(schema: pa.Schema, named: str | None, shown: str) -> str:
         raise UsageError(
             f"{shown} has several columns that may hold images; name one with --column: {', '.join(fitting)}."
         )
-    raise UsageError(f"{shown} has no column of images (tensors, 784 bytes, or encoded files); it has {there}.")
+    raise UsageError(
+        f"{shown} has no column of images (tensors, 784 bytes, or encoded files); it has {_columns_of(schema)}."
+    )
 
 
 def find_tables(where: Where, files: list[File], column: str | None) -> Found:
     tables = [file for file in files if file.suffix == ".parquet"]
+    footers = {file: _footer(where, file) for file in tables}
+    chosen = column or _choose(where, footers)
     stretches: list[Stretch] = []
-    chosen, part = "", 0
-    for file in tables:
-        metadata, schema = _footer(where, file)
-        chosen = choose_column(schema, column or chosen or None, where.prefix + file.path)
+    part = 0
+    for file, (metadata, schema) in footers.items():
+        check_column(schema, chosen, where.prefix + file.path)
         for stretch in _stretches(file.path, metadata, part):
             stretches.append(stretch)
             part = stretch.parts.stop
-    remarks = (f"images from the column {chosen!r}",) if chosen else ()
+    remarks = (f"images from the column {chosen!r}",)
     found = Tables(where.filesystem, where.prefix, chosen)
     return Found(found, stretches, fingerprint("parquet", tables, chosen, ROWS_IN_PART), remarks)
 
 
-def _footer(where: Where, file: File) -> tuple[pq.FileMetaData, pa.Schema]:
+def _choose(where: Where, footers: dict[File, Footer]) -> str:
+    """By the first file that has images; by the very first where none has."""
+    with_images = (file for file, (_, schema) in footers.items() if any(_holds_images(field.type) for field in schema))
+    file = next(with_images, next(iter(footers)))
+    return choose_column(footers[file][1], where.prefix + file.path)
+
+
+def _footer(where: Where, file: File) -> Footer:
     try:
         with where.filesystem.open_input_file(file.path) as stream:
             opened = pq.ParquetFile(stream)

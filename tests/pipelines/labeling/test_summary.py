@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.labeling.digits.summary import DigitTally
@@ -42,6 +43,14 @@ def test_every_confidence_is_in_one_bin() -> None:
     counts = tally(tables(), DigitTally()).as_dict()["confidence"]["counts"]
     assert (len(counts), sum(counts)) == (BINS, 5)
     assert (counts[0], counts[8], counts[-1]) == (1, 2, 2)
+
+
+def test_a_confidence_above_1_by_a_hair_is_counted_too() -> None:
+    above = float(np.nextafter(np.float32(1), np.float32(2)))
+    counts = tally([pa.Table.from_pylist([row("a", "3", above, "ok", None)], SCHEMA)], DigitTally()).as_dict()[
+        "confidence"
+    ]["counts"]
+    assert (counts[-1], sum(counts)) == (1, 1)
 
 
 def test_every_reason_has_the_first_that_has_it_as_its_example() -> None:

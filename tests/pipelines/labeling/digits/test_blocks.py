@@ -51,6 +51,10 @@ def test_a_slice_of_a_block_is_read_from_where_it_begins() -> None:
         assert_same(given, back)
 
 
+def test_a_block_of_nothing_has_no_parts() -> None:
+    assert list(from_block(to_block(CASES[0]).slice(0, 0))) == []
+
+
 def test_images_that_do_not_lie_together_are_sent_as_they_are() -> None:
     given = items(0, 4, "a")
     turned = Items(0, "a", given.numbers, given.images.transpose(0, 2, 1))

@@ -13,13 +13,26 @@ import pytest
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError
 from pipelines.labeling.inputs import archives, find_input
-from tests.inputs import flip, members, names, pixels, read, reasons, shape_of, sources, tar_of, touch_later, zip_of
+from tests.inputs import (
+    Files,
+    flip,
+    members,
+    names,
+    pixels,
+    read,
+    reasons,
+    shape_of,
+    sources,
+    tar_of,
+    touch_later,
+    zip_of,
+)
 from tests.stores import refusal
 
 EVERY = pytest.mark.parametrize(
     ("file", "write"), [("a.zip", zip_of), ("a.tar", tar_of), ("a.tar.gz", tar_of), ("a.tar.xz", tar_of)]
 )
-Write = Callable[[Path, dict[str, bytes]], Path]
+Write = Callable[[Path, Files], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +117,20 @@ def test_a_member_that_is_too_large_is_not_unpacked(
     monkeypatch.setattr(archives, "MAX_MEMBER", 2_000)
     found = find_input(str(write(tmp_path / file, files | {"00005.png": bytes(3_000)})))
     assert reasons(found)[4] == "it has 3,000 bytes, more than the limit of 2,000"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@EVERY
+def test_members_of_one_name_are_items_of_their_own(
+    file: str, write: Write, files: dict[str, bytes], digits: Split, tmp_path: Path
+) -> None:
+    path = write(tmp_path / file, [(name.replace("00007", "00003"), content) for name, content in files.items()])
+    found = find_input(str(path))
+    assert found.count == 10
+    assert sources(found)[2] == (f"{path}!00003.png", 0)
+    assert sources(found)[6] == (f"{path}!00003.png", 1)
+    assert names(found) == sources(found)
+    assert np.array_equal(pixels(found), digits.images[9::-1])
 
 
 @EVERY

@@ -136,6 +136,10 @@ def test_what_holds_nothing_is_refused(place: str, digits: Split, tmp_path: Path
         path = zip_of(tmp_path / "a.zip", {"a.txt": b"x"})
     else:
         path = write(tmp_path, digits.images[:0])
-    assert refusal(UsageError, lambda: find_input(str(path))) == (
-        f"{path} holds nothing to label: its {kind} is empty."
-    )
+    told = {
+        "parquet": "its parquet has no rows",
+        "idx": "it says 0 images",
+        "zip": "there are no images (png, jpeg, tiff, bmp, webp) in the zip file",
+        "tar": "there are no images (png, jpeg, tiff, bmp, webp) in the tar file",
+    }
+    assert refusal(UsageError, lambda: find_input(str(path))) == f"{path} holds nothing to label: {told[kind]}."

@@ -89,6 +89,14 @@ def test_what_is_no_idx_of_images_is_refused(tmp_path: Path, content: bytes, beg
     )
 
 
+@pytest.mark.parametrize(("height", "width"), [(0, 28), (28, 0), (0, 0)])
+def test_images_without_pixels_are_refused(tmp_path: Path, height: int, width: int) -> None:
+    (tmp_path / "flat-idx3").write_bytes(idx_bytes(np.zeros((3, height, width), np.uint8)))
+    assert refusal(DataError, lambda: find_input(str(tmp_path / "flat-idx3"))) == (
+        f"{tmp_path}/flat-idx3 says 3 images of {height} x {width}, which have no pixels."
+    )
+
+
 def test_the_fingerprint_changes_with_the_files_time_and_not_otherwise(path: Path) -> None:
     first = find_input(str(path)).fingerprint
     assert find_input(str(path)).fingerprint == first

@@ -49,6 +49,28 @@ def test_patterns_are_understood_as_a_shell_does(pattern: str, found: list[str],
     assert listed(f"{folder}/{pattern}", folder) == found
 
 
+def test_what_is_hidden_is_left_out_wherever_it_lies(folder: Path) -> None:
+    folder_of(folder, dict.fromkeys((".a.png", ".thumbs/1.png", "b/._1.png", "b/.c/2.png"), b"x"))
+    assert listed(str(folder), folder) == sorted(FILES)
+    assert listed(f"{folder}/**", folder) == sorted(FILES)
+    assert listed(f"{folder}/b/**/*.png", folder) == ["b/1.png", "b/10.png", "b/c/2.png", "b/c/d/3.png"]
+
+
+def test_a_hidden_place_that_is_named_is_read(folder: Path) -> None:
+    inner = folder_of(folder / ".kept", {"1.png": b"x", ".2.png": b"x"})
+    assert listed(str(inner), inner) == ["1.png"]
+    assert listed(f"{inner}/*.png", inner) == ["1.png"]
+    assert listed(str(inner / ".2.png"), inner) == [".2.png"]
+
+
+@pytest.mark.parametrize("name", ["scan[1]", "what?", "a*b", "[0-9]"])
+def test_a_name_that_looks_like_a_pattern_is_a_name_where_there_is_such_a_file(name: str, tmp_path: Path) -> None:
+    inner = folder_of(tmp_path / name, {"1.png": b"x", f"{name}.png": b"x"})
+    folder_of(tmp_path / "aXb", {"other.png": b"x"})
+    assert listed(str(inner), inner) == sorted(["1.png", f"{name}.png"])
+    assert listed(f"{inner}/{name}.png", inner) == [f"{name}.png"]
+
+
 def test_a_pattern_may_stand_in_a_file_uri(folder: Path) -> None:
     assert listed(f"file://{folder}/**/b/*.png", folder) == ["b/1.png", "b/10.png", "e/b/4.png"]
 

@@ -52,7 +52,11 @@ def structs(images: np.ndarray) -> pa.Array:
     return pa.array([{"bytes": png(image), "path": "x.png"} for image in images])
 
 
-WAYS = [tensors, pixel_lists, raw, encoded, structs]
+def fixed(images: np.ndarray) -> pa.Array:
+    return raw(images).cast(pa.binary(784))
+
+
+WAYS = [tensors, pixel_lists, raw, fixed, encoded, structs]
 EVERY = pytest.mark.parametrize("way", WAYS)
 Way = Callable[[np.ndarray], pa.Array]
 
@@ -219,6 +223,36 @@ def test_a_column_that_is_not_there_or_holds_no_images_is_refused(images: np.nda
     assert refusal(UsageError, lambda: find_input(str(path), "label")) == (
         f"The column 'label' of {path} holds no images; it is int64."
     )
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 2), (3, 28, 28), (0, 28), (28, 0, 3)])
+def test_tensors_that_are_no_images_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    kind = pa.fixed_shape_tensor(pa.uint8(), shape)
+    pixels = pa.array([[7] * int(np.prod(shape))] * 2, kind.storage_type)
+    path = table_of(tmp_path / "a.parquet", image=pa.ExtensionArray.from_storage(kind, pixels))
+    assert refusal(UsageError, lambda: find_input(str(path), "image")) == (
+        f"The column 'image' of {path} holds no images; it is {kind}."
+    )
+    assert "has no column of images" in refusal(UsageError, lambda: find_input(str(path)))
+
+
+@pytest.mark.parametrize("size", [16, 783])
+def test_bytes_of_another_fixed_length_than_an_images_are_refused(size: int, tmp_path: Path) -> None:
+    path = table_of(tmp_path / "a.parquet", image=pa.array([bytes(size)], pa.binary(size)))
+    assert "has no column of images" in refusal(UsageError, lambda: find_input(str(path)))
+
+
+@pytest.mark.parametrize("name", ["a", "m", "z"])
+def test_a_file_whose_column_has_no_value_at_all_is_rows_with_a_reason(
+    name: str, images: np.ndarray, tmp_path: Path
+) -> None:
+    for file in "am":
+        table_of(tmp_path / f"{file}.parquet", image=raw(images[:2]))
+    table_of(tmp_path / f"{name}.parquet", image=pa.nulls(3))
+    found = find_input(str(tmp_path))
+    empty = [row for row, (source, _) in enumerate(sources(found)) if source.endswith(f"{name}.parquet")]
+    assert [row for row, reason in enumerate(reasons(found)) if reason == "it is null"] == empty
+    assert len(empty) == 3
 
 
 def test_a_file_without_a_column_of_images_is_refused(tmp_path: Path) -> None:
