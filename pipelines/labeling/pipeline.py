@@ -14,19 +14,19 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 from ray.util.annotations import RayDeprecationWarning
 
 from pipelines.labeling.blocks import from_block, to_block
 from pipelines.labeling.inputs import Input, Items, Stretch
 from pipelines.labeling.labeler import Labeler, Reading, deadline
-from pipelines.labeling.room import TASK_CPUS, Room
+from pipelines.labeling.room import Room
 from pipelines.labeling.rows import ERROR, REVIEW, write_part
 from pipelines.labeling.run_folder import RunFolder
 from pipelines.labeling.whole import write_whole
 
 RESTARTS = 3
-"""Of an actor, and of a task whose process died; then the parts in question are looked at alone."""
+"""Of a task whose process died; then the parts in question are looked at alone."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,10 @@ def run_pipeline(
         partial(read_stretches, source=source, folder=folder),
         batch_size=None,
         batch_format="pyarrow",
-        num_cpus=TASK_CPUS,
+        # Counted by their number and not by CPUs: when a node dies, or the pool grows, actors could take every CPU
+        # there is, and wait for ever for tasks that have none left to feed them.
+        compute=TaskPoolStrategy(size=room.tasks),
+        num_cpus=0,
         ray_remote_args_fn=lambda: {"max_retries": RESTARTS},
     )
     pool = ActorPoolStrategy(
@@ -109,7 +112,9 @@ def run_pipeline(
         compute=pool,
         num_cpus=room.cpus,
         num_gpus=room.gpus or None,
-        ray_remote_args_fn=lambda: {"max_restarts": RESTARTS, "max_task_retries": RESTARTS},
+        # One that dies is not started again in the midst of the run: what it had been given would wait for it, and for
+        # ever where its node died and no other has room. The run goes on with a pool that fits into what is left.
+        ray_remote_args_fn=lambda: {"max_restarts": 0, "max_task_retries": 0},
     )
     for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         yield from (PartDone(**row) for row in cast(pa.Table, batch).to_pylist())

@@ -32,6 +32,11 @@ class Room:
     remark: str | None = None
     """What was wished and did not fit."""
 
+    @property
+    def tasks(self) -> int:
+        """How many read at a time."""
+        return self.max_actors * round(SHARED_CPUS / TASK_CPUS)
+
 
 def free_nodes() -> list[Node]:
     """What is free now on each node, in CPUs and GPUs."""

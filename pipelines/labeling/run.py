@@ -17,7 +17,7 @@ from pipelines.errors import InkrayError
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
 from pipelines.labeling.labeler import Reading
-from pipelines.labeling.pipeline import PartDone, run_pipeline
+from pipelines.labeling.pipeline import RESTARTS, PartDone, run_pipeline
 from pipelines.labeling.report import report
 from pipelines.labeling.room import Room
 from pipelines.labeling.rows import read_parts
@@ -47,7 +47,7 @@ class Work:
 
 def label(work: Work, watch: Watch) -> int:
     """Label every part that is not done; how many items that were."""
-    labelled = 0
+    labelled = in_vain = 0
     while True:
         pending = [stretch for stretch in work.found.stretches if set(stretch.parts) - work.folder.done()]
         if not pending:
@@ -62,7 +62,8 @@ def label(work: Work, watch: Watch) -> int:
                 raise _told(error, work) from error
             alone = list(_label_alone(work, watch))
             labelled += sum(done.items for done in alone)
-            if not alone and work.folder.done() == before:
+            in_vain = in_vain + 1 if not alone and work.folder.done() == before else 0
+            if in_vain > RESTARTS:
                 raise _told(error, work) from error
 
 
@@ -70,7 +71,7 @@ def _label_alone(work: Work, watch: Watch) -> Iterator[PartDone]:
     suspects = work.folder.left_under_way()
     isolation = Isolation(work.found.input, work.folder, work.reading, work.room, work.seconds)
     if suspects:
-        watch.line(f"processes died, again and again, in {len(suspects)} parts: looking at those alone")
+        watch.line(f"processes died in {len(suspects)} parts: looking at those alone")
     try:
         for stretch in work.found.stretches:
             for part in sorted(suspects & set(stretch.parts)):
