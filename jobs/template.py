@@ -134,7 +134,7 @@ def check(options: Check) -> str:
     straight = register(page, template)
     _save(options.out, draw_template(straight.image, template))
     return (
-        f"{options.out}: {_count("field", len(template.fields))} of {template.name} on the scan, which lies within "
+        f"{options.out}: {_count('field', len(template.fields))} of {template.name} on the scan, which lies within "
         f"{straight.residual_mm:.2f} mm and was turned by {straight.turned} degrees"
     )
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 from ray.util.annotations import RayDeprecationWarning
 
 from pipelines.labeling.inputs import Input, Stretch
@@ -25,7 +25,7 @@ from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import RunFolder
 
 RESTARTS = 3
-"""Of an actor, and of a task whose process died; then the parts in question are looked at alone."""
+"""Of a task whose process died; then the parts in question are looked at alone."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,10 @@ def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartD
         partial(read_stretches, orders=orders),
         batch_size=None,
         batch_format="pyarrow",
-        num_cpus=orders.room.task_cpus,
+        # Counted by their number and not by CPUs: when a node dies, or the pool grows, actors could take every CPU
+        # there is, and wait for ever for tasks that have none left to feed them.
+        compute=TaskPoolStrategy(size=orders.room.tasks),
+        num_cpus=0,
         ray_remote_args_fn=lambda: {"max_retries": RESTARTS},
     )
     pool = ActorPoolStrategy(
@@ -119,7 +122,9 @@ def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartD
         compute=pool,
         num_cpus=orders.room.cpus,
         num_gpus=orders.room.gpus or None,
-        ray_remote_args_fn=lambda: {"max_restarts": RESTARTS, "max_task_retries": RESTARTS},
+        # One that dies is not started again in the midst of the run: what it had been given would wait for it, and for
+        # ever where its node died and no other has room. The run goes on with a pool that fits into what is left.
+        ray_remote_args_fn=lambda: {"max_restarts": 0, "max_task_retries": 0},
     )
     for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         yield from (PartDone(**row) for row in cast(pa.Table, batch).to_pylist())

@@ -8,6 +8,8 @@ import ray
 
 from pipelines.errors import ClusterError, UsageError
 
+TASK_CPUS = 0.25
+"""What a task that reads takes. Decoding takes a whole core at times, but mostly it is the actors that compute."""
 SHARED_CPUS = 0.5
 """What each actor leaves of its threads' CPUs to the tasks that feed it."""
 
@@ -16,10 +18,10 @@ SHARED_CPUS = 0.5
 class Needs:
     """What a kind of work takes where nothing else is wished."""
 
-    task_cpus: float = 0.25
-    """Of a task that reads. Decoding takes a whole core at times, but mostly it is the actors that compute."""
     most_threads: int = 4
     """More threads of one engine gain less than another actor."""
+    tasks_compute: bool = False
+    """Whether most of the work is in the tasks that read, so that every core is to have one."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,13 @@ class Room:
     max_actors: int
     remark: str | None = None
     """What was wished and did not fit."""
-    task_cpus: float = Needs.task_cpus
+    cores: int | None = None
+    """How many have a task each, where most of the work is in the tasks."""
+
+    @property
+    def tasks(self) -> int:
+        """How many read at a time."""
+        return self.cores or self.max_actors * round(SHARED_CPUS / TASK_CPUS)
 
 
 def free_nodes() -> list[Node]:
@@ -59,28 +67,27 @@ def make_room(
     widest = int(max((node.cpus for node in nodes), default=0))
     threads = threads or min(max(1, widest), needs.most_threads)
     cpus = threads - SHARED_CPUS
-    # Tasks that want much take less rather than find no room at all.
-    task = max(Needs.task_cpus, min(needs.task_cpus, widest - cpus))
-    fitting = sum(_fitting(node, cpus, gpus, task) for node in nodes)
+    fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
     if not fitting:
-        raise ClusterError(_no_room(nodes, threads, cpus + task, gpus))
+        raise ClusterError(_no_room(nodes, threads, cpus, gpus))
     most = min(max_actors or fitting, fitting)
     remark = None
     if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
         wished = max(max_actors or 0, min_actors or 0)
         remark = f"{wished} actors of {threads} threads do not fit into what is free; taking {fitting}"
-    return Room(threads, cpus, gpus, min(min_actors or 1, most), most, remark, task)
+    cores = max(1, sum(int(node.cpus) for node in nodes)) if needs.tasks_compute else None
+    return Room(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores)
 
 
-def _fitting(node: Node, cpus: float, gpus: float, task_cpus: float) -> int:
+def _fitting(node: Node, cpus: float, gpus: float) -> int:
     # Each actor needs a task beside it that feeds it, or it would wait for ever.
-    by_cpus = int(node.cpus // (cpus + task_cpus))
+    by_cpus = int(node.cpus // (cpus + TASK_CPUS))
     return min(by_cpus, int(node.gpus / gpus + 1e-9)) if gpus else by_cpus
 
 
 def _no_room(nodes: list[Node], threads: int, cpus: float, gpus: float) -> str:
     there = "; ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes) or "nothing"
     return (
-        f"One actor needs {cpus:g} CPUs ({threads} threads) and {gpus:g} GPUs on one node, its reader "
+        f"One actor needs {cpus + TASK_CPUS:g} CPUs ({threads} threads) and {gpus:g} GPUs on one node, its reader "
         f"included, and free are, node by node: {there}. Take fewer --threads, or wait until others are done."
     )

@@ -16,7 +16,7 @@ from ray.exceptions import RayActorError, WorkerCrashedError
 from pipelines.errors import InkrayError
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
-from pipelines.labeling.pipeline import Orders, PartDone, run_pipeline
+from pipelines.labeling.pipeline import RESTARTS, Orders, PartDone, run_pipeline
 
 DIED = (RayActorError, WorkerCrashedError)
 
@@ -37,7 +37,8 @@ class Work:
 
 def label(work: Work, watch: Watch) -> int:
     """Label every part that is not done; how many items that were."""
-    labelled, folder = 0, work.orders.folder
+    labelled = in_vain = 0
+    folder = work.orders.folder
     while True:
         before = folder.done()
         pending = [stretch for stretch in work.found.stretches if set(stretch.parts) - before]
@@ -52,7 +53,8 @@ def label(work: Work, watch: Watch) -> int:
                 raise _told(error, work) from error
             alone = list(_label_alone(work, watch))
             labelled += sum(done.items for done in alone)
-            if not alone and folder.done() == before:
+            in_vain = in_vain + 1 if not alone and folder.done() == before else 0
+            if in_vain > RESTARTS:
                 raise _told(error, work) from error
 
 
@@ -60,7 +62,7 @@ def _label_alone(work: Work, watch: Watch) -> Iterator[PartDone]:
     suspects = work.orders.folder.left_under_way()
     isolation = Isolation(work.orders)
     if suspects:
-        watch.line(f"processes died, again and again, in {len(suspects)} parts: looking at those alone")
+        watch.line(f"processes died in {len(suspects)} parts: looking at those alone")
     try:
         for stretch in work.found.stretches:
             for part in sorted(suspects & set(stretch.parts)):

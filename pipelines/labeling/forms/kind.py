@@ -31,8 +31,7 @@ class Forms(Kind[PreparedPart]):
     name, items, number = "forms", "pages", "page"
     results = "rows, wide.csv and report.html"
     schema = FORM_SCHEMA
-    # Most of the work is in the pages, and little in the engine.
-    needs = Needs(task_cpus=0.75, most_threads=1)
+    needs = Needs(most_threads=1, tasks_compute=True)
 
     def __init__(self, templates: Sequence[Template], wanted: Wanted) -> None:
         self._templates, self._wanted = tuple(templates), wanted
