@@ -40,7 +40,7 @@ def mark_of(straight: Straight, field: Field) -> tuple[bool, float]:
 
 def _touching(written: Written, ink: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """All of the blobs that touch the box or its lines, as a circle around it does."""
-    blobs = np.unique(written.labels[ink & _grown(inside, 2 * WALL)])
+    blobs = np.unique(written.labels[ink & _grown(inside, AWAY + WALL)])
     return np.isin(written.labels, blobs)
 
 

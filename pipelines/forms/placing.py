@@ -19,7 +19,7 @@ from pipelines.forms.template import Box
 REACH = round(1.8 * DOTS_PER_MM)
 """How far from its place the field as a whole is looked for."""
 TURNS = np.radians((0.0, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5, -2.0, 2.0))
-CERTAIN = 0.7
+CERTAIN = 0.8
 """Ink lies along this share of one long edge, or of all short ones, or the field has no printed lines."""
 LONG = 15 * DOTS_PER_MM
 """No stroke of a digit is that long."""
@@ -60,8 +60,9 @@ def _settle(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
 
 def _shift(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
     """Along what share of the edges there is ink if they move where most is, and by how much they must move for it."""
-    across, best_across, one = _along(ink.T, [edge for edge in edges if not edge.flat], bands=3)
-    down, best_down, other = _along(ink, [edge for edge in edges if edge.flat], bands=1)
+    down, best_down, one = _along(ink, [edge for edge in edges if edge.flat], bands=1)
+    upright = [edge.moved(0, down) for edge in edges if not edge.flat]
+    across, best_across, other = _along(ink.T, upright, bands=3)
     return (best_across + best_down) / 2, (across, down) if max(one, other) >= CERTAIN else None
 
 

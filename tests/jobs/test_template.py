@@ -1,0 +1,92 @@
+"""The job as a person runs it: what it writes, its exit code, what it says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jobs import template as job
+from jobs._cli import run
+from pipelines.forms.synthesis.designs import invoice
+from pipelines.forms.template_file import load_template
+
+Template = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def template(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Template:
+    """Run the job and give its exit code, and what it said on stdout and on stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["template.py", *map(str, arguments)])
+        try:
+            run(job.Templates, job.main)
+        except SystemExit as ended:
+            said = capsys.readouterr()
+            return int(ended.code or 0), said.out, said.err
+        said = capsys.readouterr()
+        return 0, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Path:
+    path = tmp_path / "blank.png"
+    cv2.imwrite(str(path), invoice().blank_page(150))
+    return path
+
+
+def test_a_draft_is_a_template_with_its_pictures_and_lies_on_a_scan(
+    template: Template, blank: Path, tmp_path: Path
+) -> None:
+    form, overlay = tmp_path / "invoice.yaml", tmp_path / "overlay.png"
+    code, said, _ = template("draft", blank, "--out", form)
+    assert code == 0
+    assert "6 combs, 1 box, 2 squares to tick, on 215.9 x 279.4 mm" in said
+    drafted = load_template(form)
+    assert (drafted.name, len(drafted.fields), drafted.register.reference) == ("invoice", 9, tmp_path / "invoice.png")
+    assert (tmp_path / "invoice.found.png").is_file()
+    code, said, _ = template("check", form, blank, "--out", overlay)
+    assert (code, overlay.is_file()) == (0, True)
+    assert "9 fields of invoice on the scan" in said
+
+
+def test_a_template_that_was_edited_is_not_written_over(template: Template, blank: Path, tmp_path: Path) -> None:
+    form = tmp_path / "invoice.yaml"
+    form.write_text("mine")
+    assert template("draft", blank, "--out", form)[0] == 2
+    assert form.read_text() == "mine"
+    assert template("draft", blank, "--out", form, "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (("--out", "form.txt"), 2, "must end in .yaml"),
+        (("--out", "f.yaml", "--name", "a b"), 2, "'a b' is no name for a template"),
+        (("--out", "f.yaml", "--page", 0), 2, "--page is 0; pages count from 1"),
+        (("--out", "f.yaml", "--page", 2), 1, "there is no such page; the file has 1"),
+        (("--out", "f.yaml", "--dpi", 7), 2, "--dpi is 7; it must be from 50 to 1200"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    template: Template, blank: Path, options: tuple[object, ...], code: int, told: str
+) -> None:
+    ended, _, said = template("draft", blank, *options)
+    assert ended == code
+    assert told in said
+
+
+def test_a_missing_page_and_a_page_without_fields_are_told(template: Template, tmp_path: Path) -> None:
+    code, _, said = template("draft", tmp_path / "none.png", "--out", tmp_path / "f.yaml")
+    assert (code, "none.png cannot be read: No such file" in said) == (2, True)
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((1100, 850), 255, np.uint8))
+    code, _, said = template("draft", tmp_path / "white.png", "--out", tmp_path / "f.yaml")
+    assert (code, "no comb, box or square was found" in said) == (1, True)
+    assert not (tmp_path / "f.yaml").exists()
