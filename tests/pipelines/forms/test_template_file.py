@@ -211,6 +211,7 @@ def test_a_fault_is_told_with_file_line_field_and_what_is_known(refusal: Refusal
         (comb() + "page: 3\npages: 2", "line 8: page 3 is more than the 2 pages."),
         (comb() + "register: {by: corners}", "line 8: register by corners needs 'corners', which is missing."),
         (comb() + "register: {by: reference, reference: gone.png}", "line 8: there is no picture"),
+        (comb() + "register:\n\n  code: x", "line 8: 'by' is missing; it is reference or corners or qr or none."),
         (comb() + "register: {by: qr}", "register by qr needs 'code', which is missing."),
         (comb() + "register: {by: corners, corners: [[1, 1, 9], [9, 9, 9], [300, 9, 9]]}", "does not lie on the page"),
         (comb().replace("A4", "A5"), "line 2: size 'A5' is not A4, Letter, or width and height in mm"),
