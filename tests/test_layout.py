@@ -53,6 +53,7 @@ WITHOUT_RAY = (
     *("engines.fake", "engines.tensorrt", "engines.tensorrt_build", "recognizer", "conversion.convert"),
     *("forms.reading", "forms.overlay", "forms.scoring", "forms.drafting", "forms.synthesis.forms"),
     *("forms.template_file", "forms.values"),
+    *("forms.strings", "forms.finding", "forms.string_synthesis"),
 )
 
 

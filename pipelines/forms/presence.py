@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pipelines.forms.evidence import fields_found
+from pipelines.forms.evidence import framed_fields
 from pipelines.forms.landmarks import LEVELS, landmarks
 from pipelines.forms.straight import DOTS_PER_MM, Straight, shrink
 from pipelines.forms.template import Template
@@ -17,9 +17,7 @@ def vanished(straight: Straight) -> frozenset[str]:
     framed = _framed(straight.template)
     if not framed:
         return frozenset()
-    seen = fields_found(shrink(straight.image, FINE / DOTS_PER_MM), straight.template, FINE)
-    there = {field.name for field, found in zip(straight.template.fields, seen, strict=True) if found}
-    return framed - there
+    return framed - framed_fields(shrink(straight.image, FINE / DOTS_PER_MM), straight.template, FINE)
 
 
 @lru_cache(maxsize=64)
@@ -27,5 +25,4 @@ def _framed(template: Template) -> frozenset[str]:
     """Of the blank page; of a form of which none is known nothing can be said."""
     if template.register.reference is None:
         return frozenset()
-    seen = fields_found(landmarks(template).levels[-1], template, FINE)
-    return frozenset(field.name for field, found in zip(template.fields, seen, strict=True) if found)
+    return framed_fields(landmarks(template).levels[-1], template, FINE)

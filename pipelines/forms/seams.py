@@ -11,9 +11,11 @@ BEND = 6
 """How far a path may leave its column, in pixels of a strip."""
 SIDESTEP = 0.15
 """What a step aside costs, in pixels of ink."""
-DEAREST = 18.0
+DEAREST = 22.0
 """A path that crosses more ink than this cuts through a digit."""
 MOVES = np.array([0, -1, 1], np.int8)
+NOTCH, SHALLOWEST = 10, 5
+"""Within how many columns a notch must close, and by how many pixels."""
 APART = 5
 """Paths nearer to one another than this are one."""
 
@@ -32,20 +34,35 @@ def find_seams(ink: NDArray[np.uint8]) -> list[Seam]:
         return []
     costs, steps = _cheapest(ink)
     best = costs.min(1)
-    chosen = _valleys(best)
+    chosen = _chosen(best, _notches(ink))
     return [Seam(_path(steps, costs, column), float(best[column])) for column in chosen]
 
 
-def _valleys(best: NDArray[np.float64]) -> list[int]:
-    """The cheapest columns first, each keeping its neighbours away."""
+def _chosen(best: NDArray[np.float64], notches: list[int]) -> list[int]:
+    """The notches first and then the valleys, from the cheapest on, each keeping its neighbours away."""
     free = best <= DEAREST
     free[:APART], free[-APART:] = False, False
+    order = np.argsort(best, kind="stable").tolist()
+    valleys = [column for column in order if _is_valley(best, column)]
     chosen = []
-    for column in np.argsort(best, kind="stable").tolist():
-        if free[column] and _is_valley(best, column):
+    for column in [*sorted(notches, key=lambda column: best[column]), *valleys]:
+        if free[column]:
             chosen.append(column)
             free[max(0, column - APART) : column + APART + 1] = False
     return sorted(chosen)
+
+
+def _notches(ink: NDArray[np.uint8]) -> list[int]:
+    """Where paper reaches deepest from above and below: there two round shapes touch, by however much ink."""
+    inked = ink > 127
+    depth = np.where(inked.any(0), inked.argmax(0) + inked[::-1].argmax(0), 2 * len(ink))
+    found = []
+    for column in range(APART, len(depth) - APART):
+        left, right = depth[max(0, column - NOTCH) : column], depth[column + 1 : column + NOTCH + 1]
+        deepest = depth[column] >= right[:APART].max() and depth[column] > left[-APART:].max()
+        if deepest and depth[column] - max(left.min(), right.min()) >= SHALLOWEST:
+            found.append(column)
+    return found
 
 
 def _is_valley(best: NDArray[np.float64], column: int) -> bool:

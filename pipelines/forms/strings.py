@@ -25,7 +25,9 @@ MOST_PIECES = 60
 """A strip of more is no run of digits but a drawing, or noise."""
 ALTERNATIVES = 5
 SURENESS = (1.0, 0.0)
-"""Slope and start of the line from the model's log odds to the odds that drawn strings bear out; by `--fit`."""
+"""Slope and start of the line from the model's log odds to the odds that drawn strings bear out; `--fit` prints it.
+
+The weights are fitted by likelihood, so that the odds are nearly right as they are; the line is not fitted yet."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from pipelines.corpora import Corpus
+from jobs.benches.string_fitting import fit_weights, make_lattices
+from jobs.benches.strings import labelled_strings, score_of
+from pipelines.corpora import Corpus, load_corpus
 from pipelines.corpora.parquet import write_parquet
+from pipelines.errors import DataError
+from pipelines.forms.string_synthesis import draw_strings
+from pipelines.forms.strings import StringReading
 from tests.digits import drawn
 
 
@@ -43,3 +50,31 @@ def test_training_is_measured_against_both_rivals(repo: Path, corpus: str, tmp_p
 def test_reading_is_measured_for_every_source(repo: Path, corpus: str, tmp_path: Path) -> None:
     printed = bench(repo, tmp_path, "read", "--corpus", corpus)
     assert all(f"inkray, {source}" in printed for source in ("idx", "png folder", "parquet"))
+
+
+def test_strings_are_scored_by_exact_answers_and_by_what_can_be_accepted() -> None:
+    confidences = [0.9, 0.8, 0.7, 0.6]
+    readings = [StringReading(value, sure, (), ()) for value, sure in zip("1234", confidences, strict=True)]
+    score = score_of(readings, ["1", "2", "3", "9"])
+    assert (score.strings, score.exact, score.accepted, score.at) == (4, 0.75, 0.75, 0.7)
+    assert score_of(readings, ["9", "9", "9", "9"]).accepted == 0
+
+
+def test_a_folder_of_strings_is_read_with_its_answers(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("L", (60, 30), 220).save(tmp_path / "images" / "a.png")
+    (tmp_path / "labels.csv").write_text("file,digits\na.png,0042\n")
+    (string,) = labelled_strings(tmp_path)
+    assert (string.digits, string.image.shape) == ("0042", (30, 60))
+    (tmp_path / "labels.csv").write_text("file,digits\nb.png,1\n")
+    with pytest.raises(DataError, match=r"b\.png"):
+        list(labelled_strings(tmp_path))
+
+
+def test_the_weights_of_strings_are_fitted_to_what_makes_the_truth_likely() -> None:
+    sources = [load_corpus("builtin").train]
+    strings = list(draw_strings(8, 5, sources, (2, 3)))
+    assert [one.digits for one in strings] == [one.digits for one in draw_strings(8, 5, sources, (2, 3))]
+    lattices = make_lattices(strings, lambda pictures: np.full((len(pictures), 11), 1 / 11), [*"0123456789", "none"])
+    _, likelihood = fit_weights(lattices)
+    assert np.log(1e-3) < likelihood < 0
