@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ def main(options: Demo) -> None:
     read_in_bulk(what, console)
     rows = [row for part in read_parts(labels / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
     console.print(_table(rows, answers))
-    console.print(_told(score(rows, answers)), highlight=False, soft_wrap=True)
+    for line in (*_wrong(rows, answers), _told(score(rows, answers))):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(f"to look at: {labels / 'report.html'} and {labels / 'overlay'}", highlight=False, soft_wrap=True)
 
 
@@ -110,21 +112,35 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def _table(rows: list[dict[str, Any]], answers: Answers) -> Table:
-    """A line a scan; what is wrong stands beside what was written."""
+    """A line a scan; what a person is to look at has a question mark."""
     fields = list(dict.fromkeys(row["field"] for row in rows if row["field"] and row["value"] is not None))
-    table = Table("scan", *fields, box=None)
-    for source, written in answers.items():
+    table = Table("scan", box=None)
+    for field in fields:
+        table.add_column(field, no_wrap=True)
+    for source in answers:
         read = {row["field"]: row for row in rows if row["source"] == source}
-        table.add_row(Path(source).stem, *(_shown(read.get(field), written.get(field)) for field in fields))
+        table.add_row(_number(source), *(_shown(read.get(field)) for field in fields))
     return table
 
 
-def _shown(row: dict[str, Any] | None, written: str | None) -> str:
-    if row is None:
-        return "[red]unread[/]"
-    value = row["value"] if row["value"] is not None else "-"
-    wrong = "" if value == written else f" [dim]not[/] {written or 'blank'}"
-    return f"[{COLOURS[row['status']]}]{value or '·'}[/]{wrong}"
+def _shown(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "[red]-[/]"
+    return f"[{COLOURS[row['status']]}]{row['value'] or '·'}{'' if row['status'] == OK else '?'}[/]"
+
+
+def _wrong(rows: list[dict[str, Any]], answers: Answers) -> Iterator[str]:
+    for row in rows:
+        written = answers[row["source"]].get(row["field"])
+        if written is not None and row["value"] != written:
+            yield (
+                f"{_number(row['source'])}: {row['field']} was read as {row['value'] or 'blank'} ({row['status']}), "
+                f"and {written or 'nothing'} is written"
+            )
+
+
+def _number(source: str) -> str:
+    return Path(source).stem.rpartition("-")[2]
 
 
 def _told(found: Score) -> str:

@@ -91,7 +91,8 @@ def _draw(draw: ImageDraw.ImageDraw, reading: FieldReading) -> None:
         draw.rectangle(_corners(cell.box), outline=colour, width=1)
     left, top, right, bottom = _corners(reading.field.box)
     draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=colour, width=2)
-    _write(draw, _words(reading), (left - 3, top - 3, right + 3, bottom + 3), colour)
+    if reading.field.kind != "text_image":
+        _write(draw, _words(reading), (left - 3, top - 3, right + 3, bottom + 3), colour)
 
 
 def _words(reading: FieldReading) -> str:
