@@ -18,7 +18,7 @@ FINE = 4
 """Bits of a pixel in OpenCV's drawing."""
 HAIR = 0.25
 SHARP = 300
-"""The fewest dots per inch at which shapes are drawn; smaller pages are scaled down from that."""
+"""Dots per inch at which shapes are drawn; other pages are scaled from that."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,13 @@ Shape = Text | Line | Block
 
 def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) -> NDArray[np.uint8]:
     """The shapes in black on a white page."""
-    if dpi < SHARP:
-        # Fonts are hinted: drawn small they would be spaced otherwise than drawn large.
+    if dpi != SHARP:
+        # Fonts are hinted: drawn at another size they would be spaced otherwise.
         sharp = draw_shapes(shapes, width, height, SHARP)
-        small = (round(width * dpi / 25.4), round(height * dpi / 25.4))
-        return np.asarray(cv2.resize(sharp, small, interpolation=cv2.INTER_AREA), np.uint8)
+        wanted = (round(width * dpi / 25.4), round(height * dpi / 25.4))
+        return np.asarray(
+            cv2.resize(sharp, wanted, interpolation=cv2.INTER_AREA if dpi < SHARP else cv2.INTER_CUBIC), np.uint8
+        )
     scale = dpi / 25.4
     page = np.full((round(height * scale), round(width * scale)), 255, np.uint8)
     for shape in shapes:

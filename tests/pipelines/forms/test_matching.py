@@ -21,7 +21,7 @@ def test_every_hard_scan_is_told_to_be_the_form_it_is_and_laid_straight() -> Non
 def test_a_form_that_is_not_among_the_templates_is_unknown() -> None:
     for name in ("invoice", "survey"):
         others = [one for one in templates().values() if one.name != name]
-        with pytest.raises(NotRegistered, match="^unknown form: the page does not fit any of 'credit-note', "):
+        with pytest.raises(NotRegistered, match=r"^unknown form: the page does not fit any of 'credit-note', "):
             straighten(scanned(moved(blank(name), degrees=2)[0]), others)
 
 
