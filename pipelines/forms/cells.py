@@ -1,4 +1,4 @@
-"""What is written in the cells of a field: each cell's ink alone, without the printed lines and without its neighbours'."""
+"""What is written in a field's cells: each one's ink alone, without the printed lines and its neighbours' ink."""
 
 from __future__ import annotations
 

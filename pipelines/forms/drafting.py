@@ -38,9 +38,8 @@ def draft(page: Grey, name: str, width: float, height: float) -> Template:
 
 def _scaled(page: Grey, width: float, height: float) -> Grey:
     size = (round(width * DOTS_PER_MM), round(height * DOTS_PER_MM))
-    return as_bytes(
-        cv2.resize(page, size, interpolation=cv2.INTER_AREA if size[0] < page.shape[1] else cv2.INTER_LINEAR)
-    )
+    way = cv2.INTER_AREA if size[0] < page.shape[1] else cv2.INTER_LINEAR
+    return as_bytes(cv2.resize(page, size, interpolation=way))
 
 
 def _corners(squares: Sequence[Rectangle], width: float, height: float) -> tuple[Corner, ...]:
@@ -56,7 +55,7 @@ def _corners(squares: Sequence[Rectangle], width: float, height: float) -> tuple
 
 def draw_template(page: Grey, template: Template) -> NDArray[np.uint8]:
     """The page at DOTS_PER_MM in colour [H, W, 3] (blue first) with every field and corner mark boxed and named."""
-    picture = cv2.cvtColor(_scaled(page, template.width, template.height), cv2.COLOR_GRAY2BGR)
+    picture = as_bytes(cv2.cvtColor(_scaled(page, template.width, template.height), cv2.COLOR_GRAY2BGR))
     for field in template.fields:
         colour = COLOURS[field.kind]
         for box in boxes_of(field):
@@ -66,7 +65,7 @@ def draw_template(page: Grey, template: Template) -> NDArray[np.uint8]:
     for corner in template.register.corners:
         side = corner.side
         _draw(picture, Box(corner.x - side / 2, corner.y - side / 2, side, side), GREY, 3)
-    return np.asarray(picture, np.uint8)
+    return picture
 
 
 def _draw(picture: NDArray[np.uint8], box: Box, colour: tuple[int, int, int], thickness: int) -> None:

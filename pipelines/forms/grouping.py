@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def _is_cell(one: Rectangle) -> bool:
 
 def _closed(row: Row) -> Found | None:
     if len(row) > 1:
-        gap = float(np.median([_gap(one, other)[0] for one, other in zip(row, row[1:], strict=False)]))
+        gap = float(np.median([_gap(one, other)[0] for one, other in pairwise(row)]))
         return _comb(row, gap if gap <= JOINED else LINE, joined=gap <= JOINED)
     return _lone(row[0])
 

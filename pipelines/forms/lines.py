@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def _meets(group: list[Side], side: Side) -> bool:
     return abs(group[0][0] - side[0]) <= JOINED and side[1] <= max(one[2] for one in group) + JOINED
 
 
-def runs(strips: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+def runs(strips: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
     """In strips [N, across, along]: the run of ink through the middle row, or next to it, at each place along.
 
     Its first row, its last, and whether there is one.
@@ -89,4 +90,4 @@ def runs(strips: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp],
     size = strips.shape[1]
     first = np.where(paper_above.any(1), size - paper_above[:, ::-1].argmax(1), 0)
     last = np.where(paper_below.any(1), paper_below.argmax(1), size) - 1
-    return first, last, near.any(1)
+    return first, last, np.asarray(near.any(1))

@@ -17,21 +17,17 @@ def page_size(width: int, height: int, dpi: float | None = None) -> tuple[float,
     if dpi is None:
         return _by_shape(width, height)
     size = (width / dpi * MM_PER_INCH, height / dpi * MM_PER_INCH)
-    near = [
-        paper
-        for paper in _papers()
-        if all(abs(one - other) <= ROUNDING for one, other in zip(size, paper, strict=True))
-    ]
-    return near[0] if near else (round(size[0], 2), round(size[1], 2))
+    for paper in _papers():
+        if max(abs(size[0] - paper[0]), abs(size[1] - paper[1])) <= ROUNDING:
+            return paper
+    return round(size[0], 2), round(size[1], 2)
 
 
 def _by_shape(width: int, height: int) -> tuple[float, float]:
     shape = width / height
     paper = min(_papers(), key=lambda size: abs(shape * size[1] / size[0] - 1))
     if abs(shape * paper[1] / paper[0] - 1) > SAME_SHAPE:
-        raise UsageError(
-            f"A page of {width} x {height} pixels has neither the shape of A4 nor of Letter; say its --dpi."
-        )
+        raise UsageError(f"A page of {width} x {height} pixels has the shape of neither A4 nor Letter; say its --dpi.")
     return paper
 
 

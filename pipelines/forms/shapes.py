@@ -43,7 +43,7 @@ def rectangles(ink: Grey) -> list[Rectangle]:
     """Rectangles of blank paper with printed lines around them, solid, dashed or dotted."""
     upright = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((GAP, 1), np.uint8))
     flat = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, GAP), np.uint8))
-    paper = 1 - (upright | flat)
+    paper = 1 - np.maximum(upright, flat)
     _, labels, sizes, _ = cv2.connectedComponentsWithStats(paper, connectivity=4)
     least = SMALLEST * DOTS_PER_MM
     found = []

@@ -66,13 +66,10 @@ def test_a_rounded_box_is_a_box() -> None:
     for x, y, start in ((left, top, 180), (right, top, 270), (right, bottom, 0), (left, bottom, 90)):
         centre = (x + arc if x == left else x - arc, y + arc if y == top else y - arc)
         cv2.ellipse(drawing.canvas, centre, (arc, arc), 0, start, start + 90, 60, 8, cv2.LINE_AA)
-    for one, other in (
-        ((20, 11.5), (20, 18.5)),
-        ((60, 11.5), (60, 18.5)),
-        ((21.5, 10), (58.5, 10)),
-        ((21.5, 20), (58.5, 20)),
-    ):
-        drawing.stroke(one, other)
+    for x in (20, 60):
+        drawing.stroke((x, 11.5), (x, 18.5))
+    for y in (10, 20):
+        drawing.stroke((21.5, y), (58.5, y))
     assert [field.name for field in drafted(drawing).fields] == ["box1"]
 
 
