@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST)
 
-demo: $(VENV)/base  ## Install, train a small reader on built-in digits, show what it reads
+demo: $(VENV)/base  ## Install, fill in forms by a drawing pen, read them, and compare
 	@$(BIN)/python jobs/demo.py
 
 setup: $(VENV)/test  ## Make .venv with everything that development needs

@@ -11,6 +11,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, configure, subcom
 from jobs._cli import run
 from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
+from jobs.benches.forms import FormsBench
 from jobs.benches.reading import ReadBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
@@ -28,6 +29,7 @@ class Bench:
         Annotated[TrainBench, subcommand("train")]
         | Annotated[EngineBench, subcommand("engine")]
         | Annotated[BatchBench, subcommand("batch")]
+        | Annotated[FormsBench, subcommand("forms")]
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[StringBench, subcommand("strings")]
     )

@@ -1,63 +1,153 @@
 #!/usr/bin/env python
-"""What inkray does, in a minute and without data: train on built-in digits, then show what was read."""
+"""What inkray does, in a minute and without data: filled forms in, a table out, and how much of it is right."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.columns import Columns
+import cv2
 from rich.console import Console
-from rich.text import Text
+from rich.table import Table
 
-from jobs import train
 from jobs._cli import run
-from pipelines import pictures, places
-from pipelines.corpora.builtin import load_builtin
-from pipelines.recognizer import Recognizer
+from jobs._label_options import LabelForms
+from jobs.label import read_in_bulk
+from pipelines import places
+from pipelines.errors import UsageError
+from pipelines.forms.drafting import draft
+from pipelines.forms.scoring import Score, score
+from pipelines.forms.synthesis.designs import Design, invoice
+from pipelines.forms.synthesis.forms import synthesise
+from pipelines.forms.template import Box, Template
+from pipelines.forms.template_file import write_template
+from pipelines.labeling.forms.rows import FORM_SCHEMA
+from pipelines.labeling.rows import ERROR, OK, REVIEW, read_parts
 
-MODEL = "demo"
+COLOURS = {OK: "green", REVIEW: "yellow", ERROR: "red"}
+SAME = 0.5
+"""Boxes that share so much of their area are the same field."""
+
+Answers = dict[str, dict[str, str]]
+"""What is written on each scan, by file and field."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Train a small reader on built-in digits and show what it reads.
+    """Fill in forms by a drawing pen, scan them, draft the form's template from its blank page, read the scans with
+    the model that comes with the code, and compare with what was written.
 
     python jobs/demo.py
     """
 
-    epochs: int = 4
-    """Epochs of the training; one takes a few seconds."""
-    show: int = 12
-    """How many test digits are shown on the terminal."""
+    scans: int = 24
+    """How many forms are filled in."""
+    seed: int = 0
+    """Another seed gives other hands and numbers."""
 
 
 def main(options: Demo) -> None:
-    console = Console()
-    console.rule("training a reader on 12,000 built-in digits", align="left")
-    train.main(train.Train(corpus="builtin", network="ink", epochs=options.epochs, model=MODEL))
-    digits = load_builtin().test
-    assert digits is not None
-    with Recognizer(MODEL) as recognizer:
-        reading = recognizer.read(digits.images)
-    captions = [f"{label}, {sure * 100:.1f} %" for label, sure in zip(reading.labels, reading.confidences, strict=True)]
-    console.rule(f"{recognizer.model} reads digits it has never seen", align="left")
-    shown = range(min(options.show, len(captions)))
-    console.print(Columns([_drawing(digits.images[k], captions[k]) for k in shown], padding=(1, 2)))
-    picture = places.home() / "demo.png"
-    pictures.gallery(digits.images[:64], captions[:64], f"{recognizer.model} on built-in test digits", picture)
-    console.print(f"64 of them as a picture: {picture}", highlight=False, soft_wrap=True)
-    console.print("Next: python jobs/train.py --help, python jobs/evaluate.py --help, README.md", highlight=False)
+    if options.scans < 1:
+        raise UsageError(f"--scans is {options.scans}; it must be at least 1.")
+    console, folder, design = Console(), places.home() / "demo", invoice()
+    # Only what this has made before lies there.
+    shutil.rmtree(folder, ignore_errors=True)
+    console.rule(f"{options.scans} forms are filled in and scanned, and the blank one is drafted", align="left")
+    answers = write_scans(folder / "scans", design, options.scans, options.seed)
+    template = write_draft(folder, design)
+    console.print(
+        f"{len(answers)} scans in {folder / 'scans'}, the template {template}", highlight=False, soft_wrap=True
+    )
+    console.rule("the scans are read", align="left")
+    labels = folder / "labels"
+    what = LabelForms(input=str(folder / "scans"), output=labels, template=(template,), overlays="all")
+    read_in_bulk(what, console)
+    rows = [row for part in read_parts(labels / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
+    console.print(_table(rows, answers))
+    for line in (*_wrong(rows, answers), _told(score(rows, answers))):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"to look at: {labels / 'report.html'} and {labels / 'overlay'}", highlight=False, soft_wrap=True)
 
 
-def _drawing(image: NDArray[np.uint8], caption: str) -> Text:
-    """A digit in shades of ink: two rows of pixels in one of characters, which are twice as high as wide."""
-    middle = image[3:25, 4:24].astype(int)
-    pixels = (middle[::2] + middle[1::2]) // 2
-    shades = " ░▒▓█"
-    rows = ["".join(shades[min(4, value // 51)] for value in row) for row in pixels]
-    return Text("\n".join([*rows, caption.center(len(rows[0]))]), no_wrap=True)
+def write_scans(folder: Path, design: Design, count: int, seed: int) -> Answers:
+    folder.mkdir(parents=True)
+    answers = {}
+    for scan in synthesise(count, seed, "usual", (design,)):
+        path = folder / f"{scan.name}.png"
+        path.write_bytes(cv2.imencode(".png", scan.image)[1].tobytes())
+        answers[str(path)] = scan.answers
+    return answers
+
+
+def write_draft(folder: Path, design: Design) -> Path:
+    """What is found on the blank page, with the names and rules that a person would write to it."""
+    blank, known = design.blank_page(200), design.template
+    picture, path = folder / f"{known.name}.png", folder / f"{known.name}.yaml"
+    picture.write_bytes(cv2.imencode(".png", blank)[1].tobytes())
+    drafted = draft(blank, known.name, known.width, known.height)
+    named = name_fields(replace(drafted, register=replace(drafted.register, reference=picture)), known)
+    write_template(named, path)
+    return path
+
+
+def name_fields(drafted: Template, known: Template) -> Template:
+    """The drafted fields that lie where known ones do, under their names and with what may stand in them."""
+    fields = []
+    for field in known.fields:
+        found = max(drafted.fields, key=lambda one: overlap(one.box, field.box))
+        if overlap(found.box, field.box) >= SAME:
+            fields.append(replace(field, box=found.box, cells=found.cells, cell_boxes=found.cell_boxes))
+    return replace(drafted, fields=tuple(fields), rules=known.rules)
+
+
+def overlap(one: Box, other: Box) -> float:
+    """The area that both have, as a share of what they cover together."""
+    across = max(0.0, min(one.right, other.right) - max(one.left, other.left))
+    down = max(0.0, min(one.bottom, other.bottom) - max(one.top, other.top))
+    both = across * down
+    return both / (one.width * one.height + other.width * other.height - both)
+
+
+def _table(rows: list[dict[str, Any]], answers: Answers) -> Table:
+    """A line a scan; what a person is to look at has a question mark."""
+    fields = list(dict.fromkeys(row["field"] for row in rows if row["field"] and row["value"] is not None))
+    table = Table("scan", box=None)
+    for field in fields:
+        table.add_column(field, no_wrap=True)
+    for source in answers:
+        read = {row["field"]: row for row in rows if row["source"] == source}
+        table.add_row(_number(source), *(_shown(read.get(field)) for field in fields))
+    return table
+
+
+def _shown(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "[red]-[/]"
+    return f"[{COLOURS[row['status']]}]{row['value'] or '·'}{'' if row['status'] == OK else '?'}[/]"
+
+
+def _wrong(rows: list[dict[str, Any]], answers: Answers) -> Iterator[str]:
+    for row in rows:
+        written = answers[row["source"]].get(row["field"])
+        if written is not None and row["value"] != written:
+            yield (
+                f"{_number(row['source'])}: {row['field']} was read as {row['value'] or 'blank'} ({row['status']}), "
+                f"and {written or 'nothing'} is written"
+            )
+
+
+def _number(source: str) -> str:
+    return Path(source).stem.rpartition("-")[2]
+
+
+def _told(found: Score) -> str:
+    return (
+        f"{found.right:,} of {found.fields:,} fields are as they were written; "
+        f"{found.ok:,} were said to be ok, and {found.ok_right:,} of those are right"
+    )
 
 
 if __name__ == "__main__":

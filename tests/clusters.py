@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +28,22 @@ class RayCluster:
 @pytest.fixture(scope="module")
 def ray_cluster(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
     """A cluster of the module's own, on free ports, whose jobs run in the repo root."""
-    home = tmp_path_factory.mktemp("home")
+    with new_cluster(tmp_path_factory.mktemp("home"), repo, CPUS) as cluster:
+        yield cluster
+
+
+@contextmanager
+def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
     with pytest.MonkeyPatch.context() as patch:
         # Jobs inherit the environment their cluster was started with.
         patch.setenv("INKRAY_HOME", str(home))
-        options = local.Up(port=0, dashboard_port=0, num_cpus=CPUS, num_gpus=0)
+        options = local.Up(port=0, dashboard_port=0, num_cpus=cpus, num_gpus=0)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = cluster.head_env() | cluster.client_env()
     for name in ("INKRAY_CLUSTER", "TMPDIR"):
         env.pop(name)
     try:
-        yield RayCluster(cluster.address, cluster.dashboard_url, env)
+        yield RayCluster(cluster.address, cluster.dashboard_url, env, cpus)
     finally:
         local.down(home / "cluster")
     assert mentioning(cluster.temp_dir) == {}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from cluster._processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Split
@@ -16,6 +17,7 @@ from pipelines.corpora.parquet import write_parquet
 from pipelines.labeling.rows import read_parts
 from pipelines.model_store import ModelStore
 from tests.models import convert, publish, taught
+from tests.processes import _title
 
 
 def digits() -> Split:
@@ -52,6 +54,15 @@ def once(table: pa.Table, count: int) -> None:
     keys = pc.binary_join_element_wise(table["source"], table["item"].cast(pa.string()), "#")
     assert len(table) == count
     assert len(pc.unique(keys)) == count
+
+
+def parts(output: Path) -> int:
+    """How many are done."""
+    return len(list((output / "rows").glob("part-*.parquet")))
+
+
+def actors(processes: list[Process]) -> list[Process]:
+    return [process for process in processes if _title(process.pid).startswith("ray::MapWorker")]
 
 
 @pytest.fixture(scope="module")

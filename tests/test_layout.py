@@ -32,7 +32,8 @@ WITHOUT_RAY = """
     training.learner training.checkpoint images engines engines.onnx_runtime engines.openvino engines.pytorch
     engines.fake engines.tensorrt engines.tensorrt_build recognizer conversion.convert forms.template_file
     forms.values forms.pages forms.matching forms.synthesis.forms forms.cells forms.marks forms.drafting
-    forms.strings forms.finding forms.string_synthesis
+    forms.strings forms.finding forms.string_synthesis forms.reading
+    forms.overlay forms.scoring
 """
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pipelines.forms.straight import Grey
-from pipelines.forms.template import Box, Template
+from pipelines.forms.template import Box, Field, Template
 
 REACH = 1.0
 """How far from its place a line may lie, in mm."""
@@ -29,13 +29,25 @@ def find_edges(straight: Grey, template: Template, dots: float) -> Edges:
     smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
     found, offsets = [], []
     for field in template.fields:
-        seen = [_offset(smooth, box, dots) for box in field.cell_boxes or (field.box,)]
-        there = [offset for offset in seen if offset is not None]
-        found.append(len(there) > len(seen) / 2)
-        offsets += there
+        is_there, of_field = _edges_of(smooth, field, dots)
+        found.append(is_there)
+        offsets += of_field
     if not offsets:
         return Edges(0.0, np.inf)
     return Edges(float(np.mean(found)), float(np.median(offsets)))
+
+
+def framed_fields(straight: Grey, template: Template, dots: float) -> frozenset[str]:
+    """The names of the fields whose edges are there."""
+    smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
+    return frozenset(field.name for field in template.fields if _edges_of(smooth, field, dots)[0])
+
+
+def _edges_of(smooth: Grey, field: Field, dots: float) -> tuple[bool, list[float]]:
+    """Whether most of a field's boxes have lines, and how far these are from their places."""
+    seen = [_offset(smooth, box, dots) for box in field.cell_boxes or (field.box,)]
+    there = [offset for offset in seen if offset is not None]
+    return len(there) > len(seen) / 2, there
 
 
 def _offset(straight: Grey, box: Box, dots: float) -> float | None:

@@ -9,11 +9,19 @@ import ray
 from pipelines.errors import ClusterError, UsageError
 
 TASK_CPUS = 0.25
-"""A task reads; decoding takes a whole core at times, but what computes most of the time are the actors."""
+"""What a task that reads takes. Decoding takes a whole core at times, but mostly it is the actors that compute."""
 SHARED_CPUS = 0.5
 """What each actor leaves of its threads' CPUs to the tasks that feed it."""
-MOST_THREADS = 4
-"""More threads of one engine gain less than another actor."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a kind of work takes where nothing else is wished."""
+
+    most_threads: int = 4
+    """More threads of one engine gain less than another actor."""
+    tasks_compute: bool = False
+    """Whether most of the work is in the tasks that read, so that every core is to have one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,13 @@ class Room:
     max_actors: int
     remark: str | None = None
     """What was wished and did not fit."""
+    cores: int | None = None
+    """How many have a task each, where most of the work is in the tasks."""
+
+    @property
+    def tasks(self) -> int:
+        """How many read at a time."""
+        return self.cores or self.max_actors * round(SHARED_CPUS / TASK_CPUS)
 
 
 def free_nodes() -> list[Node]:
@@ -40,12 +55,17 @@ def free_nodes() -> list[Node]:
 
 
 def make_room(
-    nodes: list[Node], threads: int | None, gpus: float, min_actors: int | None, max_actors: int | None
+    nodes: list[Node],
+    threads: int | None,
+    gpus: float,
+    min_actors: int | None,
+    max_actors: int | None,
+    needs: Needs = Needs(),
 ) -> Room:
     if (min_actors or 1) > (max_actors or min_actors or 1):
         raise UsageError(f"--min-actors {min_actors} is more than --max-actors {max_actors}.")
     widest = int(max((node.cpus for node in nodes), default=0))
-    threads = threads or min(max(1, widest), MOST_THREADS)
+    threads = threads or min(max(1, widest), needs.most_threads)
     cpus = threads - SHARED_CPUS
     fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
     if not fitting:
@@ -55,7 +75,8 @@ def make_room(
     if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
         wished = max(max_actors or 0, min_actors or 0)
         remark = f"{wished} actors of {threads} threads do not fit into what is free; taking {fitting}"
-    return Room(threads, cpus, gpus, min(min_actors or 1, most), most, remark)
+    cores = max(1, sum(int(node.cpus) for node in nodes)) if needs.tasks_compute else None
+    return Room(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores)
 
 
 def _fitting(node: Node, cpus: float, gpus: float) -> int:

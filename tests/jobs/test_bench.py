@@ -14,10 +14,19 @@ from PIL import Image
 
 from jobs.benches.string_fitting import fit_weights, make_lattices
 from jobs.benches.strings import labelled_strings, score_of
-from pipelines.corpora import load_corpus
+from pipelines.corpora import Corpus, load_corpus
+from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError
 from pipelines.forms.string_synthesis import draw_strings
 from pipelines.forms.strings import StringReading
+from tests.digits import drawn
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> str:
+    """Small, since what is measured of it is no one's concern here."""
+    write_parquet(Corpus("digits", drawn(1024), None), tmp_path / "digits.parquet")
+    return f"parquet:{tmp_path / 'digits.parquet'}"
 
 
 def bench(repo: Path, home: Path, *words: str) -> str:
@@ -28,18 +37,18 @@ def bench(repo: Path, home: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_training_is_measured_against_both_rivals(repo: Path, tmp_path: Path) -> None:
+def test_training_is_measured_against_both_rivals(repo: Path, corpus: str, tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     rounds = ("--networks", "mlp3", "--epochs", "2", "--rounds", "1", "--json", str(numbers))
-    printed = bench(repo, tmp_path, "train", *rounds)
+    printed = bench(repo, tmp_path, "train", "--corpus", corpus, *rounds)
     assert "of by hand" in printed and "of usual" in printed
     rows = json.loads(numbers.read_text())
     assert len(rows) == 5
     assert all(speed > 0 for row in rows for speed in row["images_per_second"])
 
 
-def test_reading_is_measured_for_every_source(repo: Path, tmp_path: Path) -> None:
-    printed = bench(repo, tmp_path, "read")
+def test_reading_is_measured_for_every_source(repo: Path, corpus: str, tmp_path: Path) -> None:
+    printed = bench(repo, tmp_path, "read", "--corpus", corpus)
     assert all(f"inkray, {source}" in printed for source in ("idx", "png folder", "parquet"))
 
 

@@ -8,12 +8,45 @@ import subprocess
 import sys
 from pathlib import Path
 
+from jobs.demo import name_fields, overlap
+from pipelines.forms.template import Box, Field, Register, Template
 
-def test_the_demo_trains_and_shows_what_it_reads(repo: Path, tmp_path: Path) -> None:
+
+def test_the_demo_fills_drafts_reads_and_compares(repo: Path, tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "INKRAY_STORE")}
-    command = [sys.executable, "jobs/demo.py", "--epochs", "2", "--show", "6"]
+    command = [sys.executable, "jobs/demo.py", "--scans", "3"]
     done = subprocess.run(command, cwd=repo, env=env | {"INKRAY_HOME": str(tmp_path)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"demo:1 test accuracy \d+\.\d\d %", done.stdout)
-    assert len(re.findall(r"\b\d, \d+\.\d %", done.stdout)) == 6
-    assert (tmp_path / "demo.png").stat().st_size > 10_000
+    told = re.search(r"(\d+) of (\d+) fields are as .* written; (\d+) were said to be ok, and (\d+) of", done.stdout)
+    assert told, done.stdout
+    right, fields, ok, ok_right = map(int, told.groups())
+    assert fields == 24 and right >= 22 and ok == ok_right >= 12
+    labels = tmp_path / "demo" / "labels"
+    assert (labels / "report.html").stat().st_size > 3_000
+    assert len(list((labels / "overlay").glob("*.jpg"))) == 3
+    assert (labels / "wide.csv").read_text().startswith("source,page,template,status,reason,account,date,goods,")
+
+
+def box_at(left: float, width: float = 10) -> Box:
+    return Box(left, 0, width, 10)
+
+
+def test_a_drafted_field_gets_the_name_and_rules_of_what_lies_there() -> None:
+    drafted = Template(
+        *("form", 100, 100, Register("none")),
+        (Field("comb1", "digits", box_at(0.4), cells=3), Field("box1", "number", box_at(60))),
+    )
+    known = Template(
+        *("form", 100, 100, Register("none")),
+        (Field("account", "digits", box_at(0), cells=4, checksum="luhn"), Field("lost", "number", box_at(30))),
+        ("account == lost",),
+    )
+    named = name_fields(drafted, known)
+    assert named.fields == (Field("account", "digits", box_at(0.4), cells=3, checksum="luhn"),)
+    assert named.rules == ("account == lost",)
+
+
+def test_boxes_overlap_by_what_they_share() -> None:
+    assert overlap(box_at(0), box_at(0)) == 1
+    assert overlap(box_at(0), box_at(5)) == 1 / 3
+    assert overlap(box_at(0), box_at(10)) == 0

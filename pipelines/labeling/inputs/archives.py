@@ -50,7 +50,7 @@ class Image(NamedTuple):
     """How many of the same name lie before it."""
 
 
-class Archive(Input):
+class Archive(Input[Items]):
     def __init__(self, kind: str, filesystem: fs.FileSystem, path: str, shown: str) -> None:
         self.kind, self._filesystem, self._path, self._shown = kind, filesystem, path, shown
 

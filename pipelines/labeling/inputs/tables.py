@@ -22,7 +22,7 @@ RAW = SIDE * SIDE
 Footer = tuple[pq.FileMetaData, pa.Schema]
 
 
-class Tables(Input):
+class Tables(Input[Items]):
     kind = "parquet"
 
     def __init__(self, filesystem: fs.FileSystem, prefix: str, column: str) -> None:

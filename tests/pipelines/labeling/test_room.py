@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ClusterError, UsageError
-from pipelines.labeling.room import Node, Room, make_room
+from pipelines.labeling.room import Needs, Node, Room, make_room
 from tests.stores import refusal
 
 
@@ -77,3 +77,9 @@ def test_a_minimum_above_the_maximum_is_refused() -> None:
     assert refusal(UsageError, lambda: room([Node(64, 0)], low=3, high=2)) == (
         "--min-actors 3 is more than --max-actors 2."
     )
+
+
+def test_where_the_tasks_compute_every_core_has_one() -> None:
+    made = make_room([Node(8, 0), Node(3, 0)], None, 0, None, None, Needs(most_threads=1, tasks_compute=True))
+    assert (made.threads, made.cpus, made.tasks) == (1, 0.5, 11)
+    assert room([Node(8, 0)]).tasks == 4

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.summary import BINS, tally
 
@@ -28,7 +29,7 @@ def tables() -> list[pa.Table]:
 
 
 def test_the_counts_are_those_of_the_rows_and_add_up() -> None:
-    found = tally(tables())
+    found = tally(tables(), DigitTally())
     told = found.as_dict()
     assert told["items"] == sum(told["status"].values()) == 7
     assert told["status"] == {"error": 2, "ok": 2, "review": 3}
@@ -39,25 +40,27 @@ def test_the_counts_are_those_of_the_rows_and_add_up() -> None:
 
 
 def test_every_confidence_is_in_one_bin() -> None:
-    counts = tally(tables()).as_dict()["confidence"]["counts"]
+    counts = tally(tables(), DigitTally()).as_dict()["confidence"]["counts"]
     assert (len(counts), sum(counts)) == (BINS, 5)
     assert (counts[0], counts[8], counts[-1]) == (1, 2, 2)
 
 
 def test_a_confidence_above_1_by_a_hair_is_counted_too() -> None:
     above = float(np.nextafter(np.float32(1), np.float32(2)))
-    counts = tally([pa.Table.from_pylist([row("a", "3", above, "ok", None)], SCHEMA)]).as_dict()["confidence"]["counts"]
+    counts = tally([pa.Table.from_pylist([row("a", "3", above, "ok", None)], SCHEMA)], DigitTally()).as_dict()[
+        "confidence"
+    ]["counts"]
     assert (counts[-1], sum(counts)) == (1, 1)
 
 
 def test_every_reason_has_the_first_that_has_it_as_its_example() -> None:
-    assert tally(tables()).examples == {"unsure": "b", "cut": "c", "no digit": "e"}
+    assert tally(tables(), DigitTally()).examples == {"unsure": "b", "cut": "c", "no digit": "e"}
 
 
 def test_the_order_of_the_parts_changes_no_count() -> None:
-    assert tally(reversed(tables())).as_dict() == tally(tables()).as_dict()
+    assert tally(reversed(tables()), DigitTally()).as_dict() == tally(tables(), DigitTally()).as_dict()
 
 
 def test_no_parts_are_no_items() -> None:
-    assert tally([]).as_dict()["items"] == 0
-    assert tally([]).errors == 0
+    assert tally([], DigitTally()).as_dict()["items"] == 0
+    assert tally([], DigitTally()).errors == 0

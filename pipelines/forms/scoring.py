@@ -1,0 +1,31 @@
+"""How well forms were read, where it is known what is written on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.forms.readings import OK
+
+
+@dataclass(frozen=True)
+class Score:
+    fields: int
+    """That have a known answer, read or not."""
+    right: int
+    ok: int
+    """That were said to need no second look."""
+    ok_right: int
+
+
+def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, str]]) -> Score:
+    """Rows of a result against what is written, by source and field."""
+    known = [(row, answers[row["source"]][row["field"]]) for row in rows if _is_known(row, answers)]
+    right = [row["value"] == written for row, written in known]
+    ok = [is_right for (row, _), is_right in zip(known, right, strict=True) if row["status"] == OK]
+    return Score(sum(map(len, answers.values())), sum(right), len(ok), sum(ok))
+
+
+def _is_known(row: Mapping[str, Any], answers: Mapping[str, Mapping[str, str]]) -> bool:
+    return row["field"] in answers.get(row["source"], {})

@@ -1,0 +1,153 @@
+"""Reading forms on a cluster: rows for every page, once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.forms.synthesis.designs import meter
+from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
+from pipelines.forms.template_file import write_template
+from pipelines.labeling.forms.rows import FORM_SCHEMA
+from pipelines.labeling.rows import read_parts
+from tests.clusters import RayCluster
+from tests.processes import Home, Job, new_home, until
+from tests.refusals import Refused
+
+PAGES = 6
+
+
+@pytest.fixture(scope="module")
+def home(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("home"), ray_cluster) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("templates")
+    [card] = [one for one in write_blank_pages(folder) if one.name == "meter"]
+    write_template(card, folder / "meter.yaml")
+    return folder / "meter.yaml"
+
+
+@pytest.fixture(scope="module")
+def filled() -> list[Scan]:
+    return list(synthesise(PAGES, 3, "easy", (meter(),)))
+
+
+@pytest.fixture(scope="module")
+def scans(filled: list[Scan], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six filled cards, the first of them twice, a blank page, and a file that is no scan."""
+    folder = tmp_path_factory.mktemp("scans")
+    for scan in filled:
+        cv2.imwrite(str(folder / f"{scan.name}.png"), scan.image)
+    cv2.imwrite(str(folder / "again.png"), filled[0].image)
+    cv2.imwrite(str(folder / "white.png"), np.full((1600, 1200), 255, np.uint8))
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing else")
+    (folder / "notes.txt").write_text("no scan")
+    return folder
+
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def start(home: Home, repo: Path, template: Path) -> Start:
+    def begin(*words: object) -> Job:
+        told = ("--template", template, "--engine", "onnxruntime", *words)
+        return home.start(repo / "jobs" / "label.py", "forms", *told)
+
+    return begin
+
+
+def parts(output: Path) -> int:
+    return len(list((output / "rows").glob("part-*.parquet")))
+
+
+def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
+    start: Start, scans: Path, filled: list[Scan], template: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    with start(scans, output, "--crops") as job:
+        until(lambda: parts(output) >= 2, "two parts are done")
+        job.process.kill()
+        job.process.wait()
+    assert not (output / "summary.json").exists()
+    with start(scans, output, "--crops") as again:
+        assert again.ended() == 3, again.out + again.err
+    assert "going on after " in again.out
+    assert "1 files are no scans by their names and are left out" in again.out
+    rows = [row for part in read_parts(output / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
+    assert set(Counter((row["source"], row["page"], row["field"]) for row in rows).values()) == {1}
+    names = {Path(row["source"]).name for row in rows}
+    assert names == {path.name for path in scans.iterdir()} - {"notes.txt"}
+    check_rows(rows, filled)
+    check_files(output)
+
+
+def check_rows(rows: list[dict[str, object]], filled: list[Scan]) -> None:
+    of_page: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        of_page.setdefault(Path(str(row["source"])).name, []).append(row)
+    for name, words in (("white.png", "blank"), ("broken.pdf", "PDF is damaged")):
+        [row] = of_page[name]
+        assert (row["status"], row["field"], row["template"]) == ("error", None, None)
+        assert words in str(row["reason"])
+    for scan in filled:
+        for row in of_page[f"{scan.name}.png"]:
+            if row["status"] == "ok" and row["field"] in scan.answers:
+                assert row["value"] == scan.answers[str(row["field"])]
+    # Sorted by name, the copy comes before its original.
+    reasons = {str(row["reason"]) for row in of_page[f"{filled[0].name}.png"] if row["status"] == "review"}
+    assert any(reason.startswith("this page is the same as ") and "again.png" in reason for reason in reasons)
+    assert "ok" not in {row["status"] for row in of_page[f"{filled[0].name}.png"]}
+
+
+def check_files(output: Path) -> None:
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["items"] == PAGES + 3 and summary["pages_unread"] == 2
+    with (output / "wide.csv").open(newline="") as file:
+        assert len(list(csv.reader(file))) == 1 + PAGES + 3
+    assert "white.png" in (output / "report.html").read_text()
+    assert list((output / "overlay").glob("*-p1.jpg"))
+    assert len(list((output / "crops").glob("*/contract.jpg"))) == PAGES + 1
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "said"),
+    [
+        ("scan", (), "error: Which form? Name its template with --template FORM.yaml; jobs/template.py drafts one.\n"),
+        ("scan", ("--template", "no.yaml"), "error: "),
+        ("scan", ("--template", "{template}", "--dpi", 20), "error: --dpi is 20; it must be from 75 to 600.\n"),
+        ("nothing", ("--template", "{template}"), "error: There is no {source}; check the path.\n"),
+        ("empty", ("--template", "{template}"), "error: {source} holds no files; expected scans ("),
+        (
+            "texts",
+            ("--template", "{template}"),
+            "error: {source} holds no scans among its 1 files (a.txt...); expected",
+        ),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_2(
+    make: str, words: tuple[object, ...], said: str, not_labelled: Refused, template: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    if make != "nothing":
+        source.mkdir()
+    if make == "scan":
+        cv2.imwrite(str(source / "a.png"), np.full((30, 20), 255, np.uint8))
+    if make == "texts":
+        (source / "a.txt").write_text("no scan")
+    told = [str(word).format(template=template) for word in words]
+    code, words_said = not_labelled("forms", source, tmp_path / "out", *told)
+    assert (code, words_said.count("\n")) == (2, 1), words_said
+    assert words_said.startswith(said.format(source=source))
+    assert not (tmp_path / "out").exists()

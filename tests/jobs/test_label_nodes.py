@@ -1,0 +1,96 @@
+"""Labelling on three nodes, of which two die: the pool spreads over them, and the rows are those of a quiet run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.model_store import ModelStore
+from tests.clusters import RayCluster, new_cluster
+from tests.labels import actors, models, once, parts, rows, tables
+from tests.nodes import Node, joined
+from tests.processes import Home, Job, cluster_processes, new_home, until
+
+__all__ = ["models"]
+
+PARTS, SIZE = 60, 1500
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A head and two that joined it, of one CPU each."""
+
+    cluster: RayCluster
+    workers: list[Node]
+
+    def actors(self, job: Job) -> list[int]:
+        """How many run on each node, the head's first, while the job is not over."""
+        assert job.process.poll() is None, job.out + job.err
+        each = [cluster_processes(self.cluster), *(node.processes() for node in self.workers)]
+        return [len(actors(processes)) for processes in each]
+
+
+@pytest.fixture(scope="module")
+def nodes(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    with ExitStack() as held:
+        # A node is taken for dead after seconds, and not after the half minute that a real network may need.
+        patch = held.enter_context(pytest.MonkeyPatch.context())
+        for name, value in (("period_ms", "1000"), ("timeout_ms", "2000"), ("failure_threshold", "3")):
+            patch.setenv(f"RAY_health_check_{name}", value)
+        cluster = held.enter_context(new_cluster(tmp_path_factory.mktemp("cluster"), repo, 1))
+        yield Nodes(cluster, [held.enter_context(joined(cluster, 1)) for _ in range(2)])
+
+
+@pytest.fixture(scope="module")
+def home(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("home"), nodes.cluster) as home:
+        yield home
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tables(tmp_path_factory.mktemp("digits") / "in", [SIZE] * PARTS)
+
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def start(home: Home, repo: Path, models: ModelStore, source: Path) -> Start:
+    def begin(output: Path, *words: object) -> Job:
+        told = ("--model", "small", "--store", models, "--threads", 1, "--engine", "onnxruntime", *words)
+        return home.start(repo / "jobs" / "label.py", "digits", source, output, *told)
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """A run that nobody disturbs; its pool grows from one actor on one node over the others."""
+    output = tmp_path_factory.mktemp("quiet") / "out"
+    with start(output, "--min-actors", 1, "--max-actors", 3) as job:
+        job.says("1 to 3 readers of 1 threads")
+        until(lambda: sum(map(bool, nodes.actors(job))) > 1, "more than one node has an actor")
+        assert job.ended() == 0, job.out + job.err
+    return rows(output)
+
+
+def test_the_pool_grows_over_the_nodes(quiet: pa.Table) -> None:
+    once(quiet, PARTS * SIZE)
+
+
+def test_nodes_that_die_cost_no_row(start: Start, nodes: Nodes, quiet: pa.Table, tmp_path: Path) -> None:
+    """One after the other, until the head is alone and the actors could take its only CPU."""
+    output = tmp_path / "out"
+    with start(output, "--min-actors", 3) as job:
+        for place, node in enumerate(nodes.workers, start=1):
+            before = parts(output)
+            until(lambda: parts(output) > before and nodes.actors(job)[place] > 0, "the node is at work")  # noqa: B023
+            node.kill()
+        assert job.ended() == 0, job.out + job.err
+    assert rows(output).equals(quiet)

@@ -1,0 +1,131 @@
+"""A run of forms without Ray: what tasks and actors do, one after the other."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.errors import UsageError
+from pipelines.forms.synthesis.designs import meter
+from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
+from pipelines.forms.template import Template
+from pipelines.labeling.forms.kind import Forms, fingerprint
+from pipelines.labeling.forms.labeler import Wanted
+from pipelines.labeling.forms.pages import MOST_IN_PART, PARTS, find_pages
+from pipelines.labeling.forms.rows import FORM_SCHEMA
+from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.kind import Reading
+from pipelines.labeling.run_folder import RunFolder, open_run
+from tests.inputs import folder_of
+from tests.page_results import CARD, two_paged
+
+READING = Reading("builtin", None, "onnxruntime", "fp32", 1, 0.9)
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return next(one for one in write_blank_pages(tmp_path_factory.mktemp("blank")) if one.name == "meter")
+
+
+@pytest.fixture(scope="module")
+def filled() -> Scan:
+    [scan] = synthesise(1, 4, "easy", (meter(),))
+    return scan
+
+
+def png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def labelled(kind: Forms, found: Found, folder: RunFolder) -> list[dict[str, Any]]:
+    """All rows, with every part sent as it would be."""
+    labeler = kind.labeler(READING)
+    for stretch in found.stretches:
+        for part in found.input.read(stretch, stretch.parts):
+            [sent] = kind.from_block(kind.to_block(part))
+            done = labeler.label(sent)
+            folder.write(sent.part, done.rows, done.files)
+    kind.settle(folder)
+    return [row for rows in folder.parts() for row in rows.to_pylist()]
+
+
+def test_a_folder_of_scans_becomes_rows_a_wide_table_overlays_crops_and_a_report(
+    filled: Scan, card: Template, tmp_path: Path
+) -> None:
+    scan = png(filled.image)
+    white = png(np.full((900, 600), 255, np.uint8))
+    scans = folder_of(tmp_path / "in", {"a.png": scan, "b.png": white, "c.png": scan, "d.pdf": b"%PDF-1.4 no"})
+    kind, found = Forms([card], Wanted("review", crops=True)), find_pages(str(scans), [card], 200)
+    with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
+        rows = labelled(kind, found, folder)
+        tallied = kind.tally(folder)
+        report = kind.report(folder, tallied.as_dict() | {"input": "in"}, tallied)
+    assert (tallied.items, tallied.unread, tallied.fields) == (4, 2, 2 * len(card.fields))
+    first = {row["field"]: row for row in rows if row["source"].endswith("a.png")}
+    assert {name: first[name]["value"] for name in ("contract", "meter1")} == {
+        name: filled.answers[name] for name in ("contract", "meter1")
+    }
+    assert {row["status"] for row in rows if row["source"].endswith("c.png")} == {"review"}
+    reasons = {Path(row["source"]).name: row["reason"] for row in rows if row["field"] is None}
+    assert reasons["b.png"] == "the page is blank" and reasons["d.pdf"].startswith("the PDF is damaged")
+    with (tmp_path / "out" / "wide.csv").open(newline="") as file:
+        assert [Path(line["source"]).name for line in csv.DictReader(file)] == ["a.png", "b.png", "c.png", "d.pdf"]
+    assert "this page is the same as" in report and "the page is blank" in report
+    crop = cv2.imread(str(next((tmp_path / "out" / "crops").glob("*a-p1/contract.jpg"))))
+    assert crop.shape[1] > crop.shape[0] > 50
+
+
+@pytest.mark.parametrize(("overlays", "expected"), [("all", 1), ("none", 0)])
+def test_overlays_are_of_the_pages_that_were_asked_for(
+    overlays: Any, expected: int, filled: Scan, card: Template, tmp_path: Path
+) -> None:
+    scans = folder_of(tmp_path / "in", {"a.png": png(filled.image)})
+    with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
+        labelled(Forms([card], Wanted(overlays)), find_pages(str(scans), [card], 200), folder)
+    pages = list((tmp_path / "out").glob("overlay/*.jpg"))
+    assert len(pages) == expected
+    for page in pages:
+        assert cv2.imread(str(page)).shape == (1485, 1050, 3)
+
+
+def test_every_page_of_every_file_is_an_item_and_named(tmp_path: Path) -> None:
+    many = tmp_path / "in" / "b.tif"
+    folder_of(tmp_path / "in", {"a.png": b"", "c.txt": b"", "d.PDF": b"%PDF-1.4 no"})
+    cv2.imwritemulti(str(many), [np.full((20, 30), 255, np.uint8)] * 3)
+    found = find_pages(str(tmp_path / "in"), [CARD], 200)
+    names = [found.input.name(one, part, index) for one in found.stretches for part in one.parts for index in range(1)]
+    assert [(Path(name).name, page) for name, page in names] == [
+        *(("a.png", 1), ("b.tif", 1), ("b.tif", 2), ("b.tif", 3), ("d.PDF", 1))
+    ]
+    assert found.count == 5 and found.remarks == ("1 files are no scans by their names and are left out",)
+
+
+def test_only_some_items_of_a_part_are_read_as_if_alone(tmp_path: Path) -> None:
+    scans = folder_of(tmp_path / "in", {f"{at:03d}.png": b"no" for at in range(2 * PARTS)})
+    found = find_pages(str(scans), [CARD], 200)
+    [part] = found.input.read(found.stretches[3], [3], slice(1, 2))
+    assert [(Path(page.source).name, page.page) for page in part.pages] == [("007.png", 1)]
+
+
+def test_parts_are_small_and_always_the_same(tmp_path: Path) -> None:
+    scans = folder_of(tmp_path / "in", {f"{at:04d}.png": b"no" for at in range(MOST_IN_PART * PARTS + 25)})
+    one, again = (find_pages(str(scans), [CARD], 200) for _ in range(2))
+    assert [stretch.sizes for stretch in one.stretches] == [(MOST_IN_PART,)] * (PARTS + 1) + [(5,)]
+    assert one.fingerprint == again.fingerprint
+    assert one.fingerprint != find_pages(str(scans), [CARD], 300).fingerprint
+
+
+def test_a_place_without_scans_is_refused(tmp_path: Path) -> None:
+    folder_of(tmp_path / "in", {"a.txt": b""})
+    with pytest.raises(UsageError, match=r"holds no scans among its 1 files \(a\.txt\.\.\.\)"):
+        find_pages(str(tmp_path / "in"), [CARD], 200)
+
+
+def test_another_template_is_another_run(card: Template) -> None:
+    assert fingerprint([card]) == fingerprint([card])
+    assert len({fingerprint(some) for some in ([card], [CARD], [card, CARD], [two_paged(1)], [two_paged(2)])}) == 5
