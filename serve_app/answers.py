@@ -1,4 +1,4 @@
-"""What was read, as JSON; the few bytes of a digit are written by hand, since a general encoder is slower than reading."""
+"""What was read, as JSON; that of a digit is written by hand, since a general encoder takes longer than reading."""
 
 from __future__ import annotations
 

@@ -30,7 +30,6 @@ SWITCH_INTERVAL_S = 0.0005
 """The engine's thread must not wait the usual 5 ms for the event loop to let it go on."""
 
 
-@serve.deployment(name=NAME)
 @serve.ingress()
 class Door:
     def __init__(self, settings: Settings) -> None:
@@ -44,16 +43,20 @@ class Door:
 
 
 def application(settings: Settings) -> Application:
-    return Door.options(
-        num_replicas=settings.replicas,
-        max_ongoing_requests=settings.requests + settings.live + SPARE,
-        max_queued_requests=SPARE,
-        # A new version's replicas come beside the old ones, not in their place.
-        max_surge_percent=100,
-        ray_actor_options={"num_cpus": settings.cpus},
-        health_check_period_s=5,
-        graceful_shutdown_timeout_s=settings.seconds + 10,
-    ).bind(settings)
+    return (
+        serve.deployment(Door, name=NAME)
+        .options(
+            num_replicas=settings.replicas,
+            max_ongoing_requests=settings.requests + settings.live + SPARE,
+            max_queued_requests=SPARE,
+            # A new version's replicas come beside the old ones, not in their place.
+            max_surge_percent=100,
+            ray_actor_options={"num_cpus": settings.cpus},
+            health_check_period_s=5,
+            graceful_shutdown_timeout_s=settings.seconds + 10,
+        )
+        .bind(settings)
+    )
 
 
 def _told() -> None:

@@ -32,8 +32,8 @@ async def pictures(request: Request, most: int) -> tuple[list[Picture], dict[str
     if kind.startswith(RAW):
         return [Picture(None, await request.body())], {}
     raise WrongType(
-        f"Content-Type is {kind or 'not given'}; send a picture as image/png or the like, many as {FORM}, or {JSON} with "
-        'base64 in "images".'
+        f"Content-Type is {kind or 'not given'}; send a picture as image/png or the like, many as {FORM}, "
+        f'or {JSON} with base64 in "images".'
     )
 
 

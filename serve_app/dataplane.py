@@ -114,9 +114,8 @@ class DataPlane:
         if not rows:
             raise WrongBody("The request holds no picture; send at least one.")
         if rows > self.settings.rows:
-            raise TooLarge(
-                f"The request holds {rows} digits; send {self.settings.rows} at most, and the rest in another."
-            )
+            most = self.settings.rows
+            raise TooLarge(f"The request holds {rows} digits; send {most} at most, and the rest in another.")
 
     def _count(self, model: str, recognizer: object, batch: Batch) -> None:
         self.meters.batch(model, batch)

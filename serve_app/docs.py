@@ -12,9 +12,13 @@ CURL = {
     "application/yaml": "-H 'Content-Type: application/yaml' --data-binary @template.yaml",
 }
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
-code, pre { font: 14px/1.4 ui-monospace, monospace } pre { overflow-x: auto; padding: .6rem; background: #8882; border-radius: 6px }
-h2 { margin-top: 2.5rem } summary { cursor: pointer; padding: .3rem 0 } .method { display: inline-block; width: 4.5rem; font-weight: 600 }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+:root { color-scheme: light dark }
+code, pre { font: 14px/1.4 ui-monospace, monospace }
+pre { overflow-x: auto; padding: .6rem; background: #8882; border-radius: 6px }
+h2 { margin-top: 2.5rem }
+summary { cursor: pointer; padding: .3rem 0 }
+.method { display: inline-block; width: 4.5rem; font-weight: 600 }
 """
 
 

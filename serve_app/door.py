@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve_app.access import OPEN, Guard
 from serve_app.dataplane import DataPlane, Wish
 from serve_app.errors import Overloaded, Refusal, TooSlow, WrongBody, refusal
-from serve_app.limits import check_length, limited, whole_body
+from serve_app.limits import check_encoding, check_length, limited, whole_body
 
 REQUEST: ContextVar[str] = ContextVar("request", default="-")
 """The id of the request that is being answered."""
@@ -72,7 +72,7 @@ class Door:
             await self._refuse(answer, refusal(error))
         finally:
             self._running -= 1
-            route = getattr(scope.get("route"), "path", scope["path"] if answer.quick else "other")
+            route = QUICK_PATH if answer.quick else getattr(scope.get("route"), "path", "other")
             self._meters.request(route, answer.status, time.perf_counter() - started)
             REQUEST.reset(token)
 
@@ -80,6 +80,7 @@ class Door:
         self._guard.check(scope["path"], headers)
         if self._running > self._settings.requests and scope["path"] not in OPEN:
             raise Overloaded(f"{self._running - 1} requests are under way already; ask again in a second.")
+        check_encoding(headers)
         check_length(headers, self._settings.body_bytes)
         receive = limited(receive, self._settings.body_bytes)
         if scope["method"] == "POST" and scope["path"] == QUICK_PATH and _is_picture(headers):

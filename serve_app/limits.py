@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.types import Message, Receive
 
-from serve_app.errors import TooLarge, WrongBody
+from serve_app.errors import TooLarge, WrongBody, WrongType
 
 
 def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
@@ -17,6 +17,12 @@ def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
         raise WrongBody(f"Content-Length is {told.decode('latin-1')!r}; it must be a number.")
     if len(told) > 18 or int(told) > limit:
         raise _too_large(limit)
+
+
+def check_encoding(headers: Mapping[bytes, bytes]) -> None:
+    """A few bytes that unfold into many are not taken; pictures are compressed already."""
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise WrongType("Content-Encoding is not taken here; send the body as it is.")
 
 
 def limited(receive: Receive, limit: int) -> Receive:

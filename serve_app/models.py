@@ -1,4 +1,4 @@
-"""The models behind the door, each with its batcher; a new version is loaded beside the old and then takes its place."""
+"""The models behind the door, each with its batcher; a new version is loaded beside the old, then takes its place."""
 
 from __future__ import annotations
 

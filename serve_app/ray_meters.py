@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 from ray.serve.metrics import Counter, Histogram
 
@@ -11,7 +12,7 @@ from serve_app.meters import BUCKETS, TAGS
 
 class RaySink:
     def __init__(self) -> None:
-        self._sums = {name: Counter(name, tag_keys=tags) for name, tags in TAGS.items()}
+        self._sums = {name: Counter(name, tag_keys=cast(Any, tags)) for name, tags in TAGS.items()}
         self._histograms = {
             name: Histogram(name, boundaries=list(bounds), tag_keys=("model",)) for name, bounds in BUCKETS.items()
         }

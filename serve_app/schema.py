@@ -6,8 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-SEVEN = "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAcklEQVR4nGNgGEKAWUxMlBOXJFfqlf8f"
-
 
 class ErrorEntry(BaseModel):
     kind: str = Field(examples=["data"])
@@ -20,6 +18,12 @@ class ErrorBody(ErrorEntry):
 
 class Error(BaseModel):
     error: ErrorBody
+
+
+class ProtocolError(BaseModel):
+    """As the Open Inference Protocol says it."""
+
+    error: str
 
 
 class Digit(BaseModel):

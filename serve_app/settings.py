@@ -1,4 +1,4 @@
-"""What an operator can set, each by the environment variable INKRAY_SERVE_ and its name, such as INKRAY_SERVE_MODELS."""
+"""What an operator can set, each by an environment variable: INKRAY_SERVE_ and its name, as INKRAY_SERVE_MODELS."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ PREFIX = "INKRAY_SERVE_"
 KEYS, KEYS_FILE = "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE"
 FROM_ENVIRONMENT = ("key_digests",)
 SHORTEST_KEY = 8
+COUNTS = ("replicas", "batch_rows", "queue_rows", "requests", "live", "body_bytes", "pixels", "rows", "pages")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Settings:
     live_seconds: float = 3600.0
     """That a live session may last."""
     key_digests: tuple[str, ...] = ()
-    """SHA-256 of each API key (INKRAY_API_KEYS by commas, and the lines of INKRAY_API_KEYS_FILE); none: no key asked."""
+    """SHA-256 of each API key, from INKRAY_API_KEYS by commas and the lines of INKRAY_API_KEYS_FILE; none: no key."""
     per_minute: float = 0.0
     """Requests that each key may send in a minute; 0 for any number."""
     cors: tuple[str, ...] = ()
@@ -62,17 +63,7 @@ class Settings:
     """Between two looks at whether an alias stands for another version now; 0 never looks."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "replicas",
-            "batch_rows",
-            "queue_rows",
-            "requests",
-            "live",
-            "body_bytes",
-            "pixels",
-            "rows",
-            "pages",
-        ):
+        for name in COUNTS:
             if getattr(self, name) < 1:
                 raise UsageError(f"{PREFIX}{name.upper()} is {getattr(self, name)}; it must be at least 1.")
         for name in ("cpus", "seconds", "live_seconds"):
@@ -86,13 +77,13 @@ class Settings:
         """What can never be full, or never be taken, is a mistake of who set it."""
         if self.batch_rows > self.requests:
             raise UsageError(
-                f"{PREFIX}BATCH_ROWS is {self.batch_rows}, but {PREFIX}REQUESTS lets only {self.requests} requests in at "
-                "once, so that a batch of single digits would never fill; raise one or lower the other."
+                f"{PREFIX}BATCH_ROWS is {self.batch_rows}, but {PREFIX}REQUESTS lets in only {self.requests} requests "
+                "at once, so that a batch of single digits would never fill; raise one or lower the other."
             )
         if self.queue_rows < max(self.rows, self.batch_rows):
             raise UsageError(
-                f"{PREFIX}QUEUE_ROWS is {self.queue_rows}; it must hold a whole request ({PREFIX}ROWS is {self.rows}) and "
-                f"a whole batch ({PREFIX}BATCH_ROWS is {self.batch_rows})."
+                f"{PREFIX}QUEUE_ROWS is {self.queue_rows}; it must hold a whole request ({PREFIX}ROWS is {self.rows}) "
+                f"and a whole batch ({PREFIX}BATCH_ROWS is {self.batch_rows})."
             )
 
     @property
@@ -142,7 +133,5 @@ def _key_digests(environment: Mapping[str, str]) -> tuple[str, ...]:
     if (environment.get(KEYS) is not None or file) and not keys:
         raise UsageError(f"{KEYS} and {KEYS_FILE} hold no key; unset them to serve without keys.")
     if any(len(key) < SHORTEST_KEY for key in keys):
-        raise UsageError(
-            f"An API key in {KEYS} or {KEYS_FILE} has fewer than {SHORTEST_KEY} characters; take longer ones."
-        )
+        raise UsageError(f"A key in {KEYS} or {KEYS_FILE} has fewer than {SHORTEST_KEY} characters; take a longer one.")
     return tuple(sorted({digest(key) for key in keys}))
