@@ -43,20 +43,18 @@ class Door:
 
 
 def application(settings: Settings) -> Application:
-    return (
-        serve.deployment(Door, name=NAME)
-        .options(
-            num_replicas=settings.replicas,
-            max_ongoing_requests=settings.requests + settings.live + SPARE,
-            max_queued_requests=SPARE,
-            # A new version's replicas come beside the old ones, not in their place.
-            max_surge_percent=100,
-            ray_actor_options={"num_cpus": settings.cpus},
-            health_check_period_s=5,
-            graceful_shutdown_timeout_s=settings.seconds + 10,
-        )
-        .bind(settings)
+    deployment = serve.deployment(
+        name=NAME,
+        num_replicas=settings.replicas,
+        max_ongoing_requests=settings.requests + settings.live + SPARE,
+        max_queued_requests=SPARE,
+        # A new version's replicas come beside the old ones, not in their place.
+        max_surge_percent=100,
+        ray_actor_options={"num_cpus": settings.cpus},
+        health_check_period_s=5,
+        graceful_shutdown_timeout_s=settings.seconds + 10,
     )
+    return deployment(Door).bind(settings)
 
 
 def _told() -> None:

@@ -71,6 +71,13 @@ def json_object(body: bytes) -> dict[str, Any]:
     return told
 
 
+def as_text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WrongBody("The body is not text in UTF-8.") from error
+
+
 def _decoded(text: str, number: int) -> bytes:
     # As a browser's canvas gives it.
     if text.startswith("data:"):

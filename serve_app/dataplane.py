@@ -20,6 +20,7 @@ from serve_app.errors import TooLarge, WrongBody, refusal
 from serve_app.meters import Meters
 from serve_app.models import Open, Served, Shelf
 from serve_app.settings import Settings
+from serve_app.templates import TemplateFolder
 
 DECODERS = 2
 """Threads that open pictures: they must not take the cores from the engine."""
@@ -45,6 +46,7 @@ class DataPlane:
         self.settings = settings
         self.meters = meters or Meters()
         self.shelf = Shelf(settings, self._count, open_model)
+        self.templates = TemplateFolder(settings.template_folder)
         self.ready = False
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
         self._tasks: list[asyncio.Task[None]] = []

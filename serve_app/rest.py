@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from serve_app import schema
-from serve_app.bodies import pictures
+from serve_app.bodies import as_text, pictures
 from serve_app.dataplane import DataPlane, Wish
 from serve_app.errors import NotReady
 
@@ -37,6 +38,9 @@ PICTURES = {
 }
 
 
+TEMPLATE = {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+
+
 def taking(body: dict[str, Any]) -> dict[str, Any]:
     """A route that takes this body and gives what its function writes."""
     return {"openapi_extra": {"requestBody": body}, "responses": schema.ERRORS}
@@ -62,6 +66,27 @@ def router(plane: DataPlane) -> APIRouter:
         switched = await plane.shelf.reload(name)
         served = plane.shelf[name]
         return {"model": served.about(served is plane.shelf.default), "switched": switched}
+
+    @routes.get("/v1/templates", response_model=schema.Templates, tags=["templates"], responses=schema.ERRORS)
+    async def templates() -> dict[str, list[str]]:
+        """The names of the form templates."""
+        return {"templates": plane.templates.names()}
+
+    @routes.get("/v1/templates/{name}", response_class=PlainTextResponse, tags=["templates"], responses=schema.ERRORS)
+    async def template(name: str) -> str:
+        """A template as it was written, in YAML."""
+        return plane.templates.text(name)
+
+    @routes.put("/v1/templates/{name}", response_model=schema.Stored, tags=["templates"], **taking(TEMPLATE))
+    async def put_template(request: Request, name: str) -> dict[str, Any]:
+        """Keep a template under this name; whatever is wrong with it is named by its line."""
+        text = as_text(await request.body())
+        return {"template": name, "new": await plane.in_pool(plane.templates.put, name, text)}
+
+    @routes.delete("/v1/templates/{name}", status_code=204, tags=["templates"], responses=schema.ERRORS)
+    async def delete_template(name: str) -> None:
+        """Forget a template."""
+        plane.templates.delete(name)
 
     @routes.get("/healthz", response_model=schema.Health, tags=["health"])
     async def healthz() -> dict[str, str]:

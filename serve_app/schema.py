@@ -60,6 +60,15 @@ class Reloaded(BaseModel):
     switched: bool
 
 
+class Templates(BaseModel):
+    templates: list[str]
+
+
+class Stored(BaseModel):
+    template: str
+    new: bool
+
+
 class Health(BaseModel):
     status: str
 
