@@ -67,6 +67,8 @@ def parse(text: str) -> Template:
             return load_template(file)
         except UsageError as error:
             raise WrongBody(str(error).replace(f"{scratch}/", "")) from error
+        except (ArithmeticError, ValueError) as error:
+            raise WrongBody(f"This is no template: {error}.") from error
 
 
 def _refuse_files(told: Any) -> None:
