@@ -12,6 +12,7 @@ from jobs._cli import run
 from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
 from jobs.benches.reading import ReadBench
+from jobs.benches.serve import ServeBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
 
@@ -30,6 +31,7 @@ class Bench:
         | Annotated[BatchBench, subcommand("batch")]
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[StringBench, subcommand("strings")]
+        | Annotated[ServeBench, subcommand("serve")]
     )
 
 
