@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pipelines.forms.template_file import load_templates
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, configure, subcommand
 
 from pipelines.engines.opening import OPENERS
 from pipelines.errors import UnknownName, UsageError
+from pipelines.forms.template_file import load_templates
 from pipelines.labeling.digits.kind import Digits
 from pipelines.labeling.forms.kind import Forms
 from pipelines.labeling.forms.labeler import Overlays, Wanted

@@ -13,6 +13,7 @@ from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
 from jobs.benches.forms import FormsBench
 from jobs.benches.reading import ReadBench
+from jobs.benches.serve import ServeBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
 
@@ -32,6 +33,7 @@ class Bench:
         | Annotated[FormsBench, subcommand("forms")]
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[StringBench, subcommand("strings")]
+        | Annotated[ServeBench, subcommand("serve")]
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as with_default
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ NO_NUMBER = "what is written does not look like a number"
 @dataclass(frozen=True)
 class PreparedField(ABC):
     field: Field
-    digits: Digits = field(default_factory=lambda: NO_DIGITS, kw_only=True)
+    digits: Digits = with_default(default_factory=lambda: NO_DIGITS, kw_only=True)
     """What the engine is to read, [N, 28, 28]."""
 
     @property
