@@ -29,8 +29,11 @@ function csvRows() {
 
 function listTemplates(names) {
   const options = names.map((name) => make("option", { value: name, textContent: name }));
-  byId("forms-template").replaceChildren(...options);
-  byId("forms-template").disabled = !names.length;
+  const list = byId("forms-template");
+  const chosen = list.value;
+  list.replaceChildren(...options);
+  if (names.includes(chosen)) list.value = chosen;
+  list.disabled = !names.length;
   const words = "This server has no templates yet. See “PUT /v1/templates” in the API reference for how to give it one.";
   say(byId("forms-notice"), names.length ? "" : words);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ SEVEN = ((0.28, 0.22), (0.42, 0.22), (0.56, 0.215), (0.72, 0.22), (0.66, 0.36), 
 PAPER = 242
 
 
+@cache
 def digit(label: int) -> NDArray[np.uint8]:
     """A drawn digit, dark on paper, 96 x 96."""
     images, labels = draw_digits(200, 11)

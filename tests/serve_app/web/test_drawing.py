@@ -47,7 +47,7 @@ def test_keys_clear_the_paper_and_take_back_a_stroke(page: Page) -> None:
 
 def test_one_question_at_a_time_and_none_about_what_is_gone(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/v1/digits*", held.append)
+    page.route("**/v1/digits*", lambda route: held.append(route))
     draw_seven(page)
     page.wait_for_timeout(300)
     assert len(held) == 1
