@@ -19,6 +19,12 @@ import difflib
 from collections.abc import Iterable
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint to follow a sentence, or nothing where no known name is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 class InkrayError(Exception):
     exit_code = 1
 
@@ -30,9 +36,8 @@ class UsageError(InkrayError):
 class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"There is no {kind} {name!r}; known: {', '.join(known) or 'none'}.{hint}")
+        listed = ", ".join(known) or "none"
+        super().__init__(f"There is no {kind} {name!r}; known: {listed}.{did_you_mean(name, known)}")
 
 
 class DataError(InkrayError):

@@ -12,6 +12,8 @@ from typing import Literal
 FieldKind = Literal["digits", "number", "mark", "text_image"]
 RegisterBy = Literal["reference", "corners", "qr", "none"]
 CHECKSUMS = ("luhn", "mod97", "mod11", "verhoeff", "isbn")
+SIZES = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}
+"""Width and height of the usual papers."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Field:
     cell_boxes: tuple[Box, ...] = ()
     """Where the cells lie one by one, if they are not all of one width or stand apart."""
     length: tuple[int, int] | None = None
-    """The fewest and the most digits of a `number`."""
+    """The fewest and the most digits of the value; by default any number that has room."""
     pattern: str | None = None
     """A regular expression that the whole value matches."""
     min: int | None = None

@@ -1,0 +1,67 @@
+"""The online door on Ray Serve: `serve run serve_app.app:app`, or `serve deploy cluster/serve.yaml`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from serve_app import haproxy
+
+# Before Serve is imported, since Serve reads the environment only once, and before it starts Ray, which hands it on.
+PROXY = haproxy.prepare(os.environ)
+
+from ray import serve  # noqa: E402
+from ray.serve import Application  # noqa: E402
+from starlette.types import ASGIApp  # noqa: E402
+
+from serve_app.asgi import build  # noqa: E402
+from serve_app.dataplane import DataPlane  # noqa: E402
+from serve_app.meters import Meters  # noqa: E402
+from serve_app.ray_meters import RaySink  # noqa: E402
+from serve_app.settings import Settings  # noqa: E402
+
+log = logging.getLogger("ray.serve")
+
+NAME = "Door"
+SPARE = 64
+"""Requests that Serve lets through above the door's own limit, so that the door itself says no, in its own words."""
+SWITCH_INTERVAL_S = 0.0005
+"""The engine's thread must not wait the usual 5 ms for the event loop to let it go on."""
+
+
+@serve.ingress()
+class Door:
+    def __init__(self, settings: Settings) -> None:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        log.info("the door is %s", haproxy.mode(os.environ))
+        self._plane = DataPlane(settings, Meters(RaySink()))
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        # Serve itself puts the request's id into every answer.
+        return build(self._plane, names_requests=False)
+
+
+def application(settings: Settings) -> Application:
+    deployment = serve.deployment(
+        name=NAME,
+        num_replicas=settings.replicas,
+        max_ongoing_requests=settings.requests + settings.live + SPARE,
+        max_queued_requests=SPARE,
+        # A new version's replicas come beside the old ones, not in their place.
+        max_surge_percent=100,
+        ray_actor_options={"num_cpus": settings.cpus},
+        health_check_period_s=5,
+        graceful_shutdown_timeout_s=settings.seconds + 10,
+    )
+    return deployment(Door).bind(settings)
+
+
+def _told() -> None:
+    """In the process that starts the door, not in the replicas, which import this too."""
+    if "RAY_JOB_ID" not in os.environ and "RAY_RAYLET_PID" not in os.environ:
+        print(f"inkray's door: {PROXY}", file=sys.stderr)
+
+
+_told()
+app = application(Settings.from_environment())

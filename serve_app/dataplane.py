@@ -1,0 +1,123 @@
+"""What the door can do, whatever the protocol: bytes of pictures in, readings out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import DataError
+from pipelines.images import SIDE, decode, to_model_input
+from pipelines.images.quick_png import quick_png
+from serve_app import answers
+from serve_app.batching import Batch, Images
+from serve_app.errors import TooLarge, WrongBody, refusal
+from serve_app.meters import Meters
+from serve_app.models import Open, Served, Shelf
+from serve_app.settings import Settings
+from serve_app.templates import TemplateFolder
+
+DECODERS = 2
+"""Threads that open pictures: they must not take the cores from the engine."""
+
+Result = TypeVar("Result")
+
+
+class Picture(NamedTuple):
+    name: str | None
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Wish:
+    """With which model, and whether to show what it saw."""
+
+    model: str | None = None
+    seen: bool = False
+
+
+class DataPlane:
+    def __init__(self, settings: Settings, meters: Meters | None = None, open_model: Open | None = None) -> None:
+        self.settings = settings
+        self.meters = meters or Meters()
+        self.shelf = Shelf(settings, self._count, open_model)
+        self.templates = TemplateFolder(settings.template_folder)
+        self.ready = False
+        self._pool = ThreadPoolExecutor(DECODERS, "decode")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.shelf.fill()
+        if self.settings.watch_seconds:
+            self._tasks.append(asyncio.create_task(self.shelf.watch()))
+        self._tasks.append(asyncio.create_task(self.meters.report()))
+        self.ready = True
+
+    async def stop(self) -> None:
+        self.ready = False
+        for task in self._tasks:
+            task.cancel()
+        await self.shelf.close()
+        self._pool.shutdown(wait=False)
+
+    def served(self, name: str | None) -> Served:
+        return self.shelf[name] if name else self.shelf.default
+
+    async def digit(self, content: bytes, wish: Wish) -> bytes:
+        """One picture of one digit: the way that must be short."""
+        served = self.served(wish.model)
+        served.loaded.batcher.check_room()
+        image = quick_png(content)
+        if image is None or image.shape != (SIDE, SIDE):
+            image = await self.in_pool(self._prepared, content)
+        read, loaded = await served.read(image[None])
+        items = answers.digit_items(read, loaded.recognizer, wish.seen)
+        return answers.digits_body(loaded.recognizer, items)
+
+    async def digits(self, pictures: Sequence[Picture], wish: Wish) -> bytes:
+        """Many pictures; each has its entry, in order, a damaged one with the reason."""
+        self._check_rows(len(pictures))
+        served = self.served(wish.model)
+        served.loaded.batcher.check_room(len(pictures))
+        prepared = await self.in_pool(self._prepare_each, pictures)
+        images = [image for image in prepared if not isinstance(image, DataError)]
+        read, loaded = await served.read(np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8))
+        good = iter(answers.digit_items(read, loaded.recognizer, wish.seen))
+        items = [
+            answers.error_item(refusal(image)) if isinstance(image, DataError) else next(good) for image in prepared
+        ]
+        named = [answers.named(item, picture.name) for item, picture in zip(items, pictures, strict=True)]
+        return answers.digits_body(loaded.recognizer, named)
+
+    async def in_pool(self, work: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    def decoded(self, content: bytes, where: str = "the picture") -> NDArray[np.uint8]:
+        return decode(content, where, self.settings.pixels)
+
+    def _prepared(self, content: bytes, where: str = "the picture") -> Images:
+        return to_model_input([self.decoded(content, where)])[0]
+
+    def _prepare_each(self, pictures: Sequence[Picture]) -> list[Images | DataError]:
+        return [self._try(picture, number) for number, picture in enumerate(pictures)]
+
+    def _try(self, picture: Picture, number: int) -> Images | DataError:
+        try:
+            return self._prepared(picture.content, picture.name or f"picture {number}")
+        except DataError as error:
+            return error
+
+    def _check_rows(self, rows: int) -> None:
+        if not rows:
+            raise WrongBody("The request holds no picture; send at least one.")
+        if rows > self.settings.rows:
+            most = self.settings.rows
+            raise TooLarge(f"The request holds {rows} digits; send {most} at most, and the rest in another.")
+
+    def _count(self, model: str, recognizer: object, batch: Batch) -> None:
+        self.meters.batch(model, batch)

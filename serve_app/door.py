@@ -1,0 +1,183 @@
+"""What every request passes before it comes to a route: its id, the key, the limits, the clock, the headers.
+
+It is plain ASGI, and the one request that must be quick, a picture of one digit, is answered from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Iterable
+from contextvars import ContextVar
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve_app.access import OPEN, Guard
+from serve_app.dataplane import DataPlane, Wish
+from serve_app.errors import Overloaded, Refusal, TooSlow, WrongBody, refusal
+from serve_app.limits import check_encoding, check_length, limited, whole_body
+
+REQUEST: ContextVar[str] = ContextVar("request", default="-")
+"""The id of the request that is being answered."""
+SANE_ID = re.compile(rb"[\w.:-]{1,64}")
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+        b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+    (b"cache-control", b"no-store"),
+)
+JSON_TYPE = (b"content-type", b"application/json")
+QUICK_PATH = "/v1/digits"
+TRUE = ("1", "true", "yes")
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Door:
+    def __init__(self, plane: DataPlane, inner: ASGIApp, names_requests: bool = True) -> None:
+        """`names_requests` is False where a server around it puts the request's id into the answer already."""
+        self._plane, self._inner, self._names_requests = plane, inner, names_requests
+        self._settings, self._meters = plane.settings, plane.meters
+        self._guard = Guard(plane.settings)
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        answer = _Answer(send, _request_id(headers), scope["path"], self._names_requests)
+        token, started = REQUEST.set(answer.request), time.perf_counter()
+        self._running += 1
+        try:
+            async with asyncio.timeout(self._settings.seconds):
+                await self._admit(scope, headers, receive, answer)
+        except TimeoutError:
+            await self._refuse(answer, refusal(TooSlow(f"No answer within {self._settings.seconds:g} s.")))
+        except Exception as error:  # noqa: BLE001 - the caller must have an answer, whatever it was
+            await self._refuse(answer, refusal(error))
+        finally:
+            self._running -= 1
+            route = QUICK_PATH if answer.quick else getattr(scope.get("route"), "path", "other")
+            self._meters.request(route, answer.status, time.perf_counter() - started)
+            REQUEST.reset(token)
+
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, answer: _Answer) -> None:
+        self._guard.check(scope["path"], headers)
+        if self._running > self._settings.requests and scope["path"] not in OPEN:
+            raise Overloaded(f"{self._running - 1} requests are under way already; ask again in a second.")
+        check_encoding(headers)
+        check_length(headers, self._settings.body_bytes)
+        receive = limited(receive, self._settings.body_bytes)
+        if scope["method"] == "POST" and scope["path"] == QUICK_PATH and _is_picture(headers):
+            answer.quick = True
+            wish = _wish(scope["query_string"])
+            await answer.whole(200, await self._plane.digit(await whole_body(receive), wish))
+        else:
+            await self._inner(scope, receive, answer.send)
+
+    async def _refuse(self, answer: _Answer, refused: Refusal) -> None:
+        self._meters.error(refused.kind)
+        # What has begun to be answered cannot be refused any more; it is only cut short.
+        if not answer.status:
+            await answer.whole(refused.status, refused.body(answer.request, answer.path), refused.headers)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        token = REQUEST.set(_request_id(headers))
+        try:
+            self._guard.check(scope["path"], headers)
+        except Exception as error:  # noqa: BLE001 - as above
+            await _turn_away(scope, send, refusal(error))
+        else:
+            await self._inner(scope, receive, send)
+        finally:
+            REQUEST.reset(token)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """The models come with the door and go with it."""
+        await receive()
+        try:
+            await self._plane.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._plane.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class _Answer:
+    """The answer to one request, with the headers that every answer has."""
+
+    def __init__(self, send: Send, request: str, path: str, named: bool) -> None:
+        self._send, self.request, self.path = send, request, path
+        self._always = (*SECURITY, (b"x-request-id", request.encode())) if named else SECURITY
+        self.status = 0
+        self.quick = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            there = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in there}
+            message["headers"] = there + [pair for pair in self._always if pair[0] not in names]
+        await self._send(message)
+
+    async def whole(self, status: int, body: bytes, headers: Headers = ()) -> None:
+        self.status = status
+        length = (b"content-length", b"%d" % len(body))
+        started = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [JSON_TYPE, length, *self._always, *headers],
+        }
+        await self._send(started)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's own, or the proxy's, so that one id is found in all their logs; else a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if SANE_ID.fullmatch(given) else os.urandom(8).hex()
+
+
+def _is_picture(headers: dict[bytes, bytes]) -> bool:
+    kind = headers.get(b"content-type", b"")
+    return kind.startswith((b"image/", b"application/octet-stream"))
+
+
+def _wish(query: bytes) -> Wish:
+    if not query:
+        return Wish()
+    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    seen = given.get("seen", "0").lower()
+    if seen not in (*TRUE, "0", "false", "no"):
+        raise WrongBody(f"seen is {seen!r}; it must be 1 or 0.")
+    return Wish(given.get("model") or None, seen in TRUE)
+
+
+async def _turn_away(scope: Scope, send: Send, refused: Refusal) -> None:
+    """Before the WebSocket is one: as an HTTP answer where the server can send it."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": refused.kind})
+        return
+    body = refused.body(REQUEST.get(), scope["path"])
+    headers = [JSON_TYPE, *SECURITY, *refused.headers, (b"x-request-id", REQUEST.get().encode())]
+    await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,18 @@
+#!/bin/sh
+# HAProxy as Ray starts it, but with its metrics, statistics and admin socket for this machine and user alone, and ended
+# when Ray's process is: one left over would hold the ports, and route to nobody.
+before=
+for word in "$@"; do
+    if [ "$before" = -f ]; then
+        chmod 700 "$(dirname "$word")"
+        sed -i \
+            -e 's/^\( *bind \):/\1127.0.0.1:/' \
+            -e '/^listen stats/,$ s/^\( *bind \)\*:/\1127.0.0.1:/' \
+            -e '/^ *stats socket/ s/mode 666/mode 600/' "$word"
+    fi
+    before=$word
+done
+if command -v setpriv >/dev/null; then
+    exec setpriv --pdeathsig TERM "$INKRAY_HAPROXY" "$@"
+fi
+exec "$INKRAY_HAPROXY" "$@"

@@ -1,0 +1,173 @@
+"""The models behind the door, each with its batcher; a new version is loaded beside the old, then takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import InkrayError, UnknownName, UsageError
+from pipelines.images import to_model_input
+from pipelines.model_folder import BUILTIN
+from pipelines.model_store import ModelStore
+from pipelines.recognizer import Recognizer
+from serve_app.batching import Batch, Batcher, Images, Read
+from serve_app.errors import NotThere
+from serve_app.settings import Settings
+
+log = logging.getLogger("ray.serve")
+
+Open = Callable[[str], Recognizer]
+Tell = Callable[[str, Recognizer, Batch], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One version of a model, ready to read."""
+
+    recognizer: Recognizer
+    batcher: Batcher
+
+    @property
+    def reference(self) -> str:
+        return self.recognizer.model
+
+    @property
+    def version(self) -> str:
+        return self.reference.partition(":")[2]
+
+    async def close(self) -> None:
+        await self.batcher.close()
+        await asyncio.to_thread(self.recognizer.close)
+
+
+class Served:
+    """A model by the name it is asked for; which version reads may change between two requests."""
+
+    def __init__(self, name: str, wanted: str, loaded: Loaded) -> None:
+        self.name, self.wanted, self.loaded = name, wanted, loaded
+        self.switching = asyncio.Lock()
+        self.refused: str | None = None
+        """The version that could not be loaded, which is not tried again by itself."""
+
+    async def read(self, images: Images) -> tuple[Read, Loaded]:
+        """What the images say, and the version that read them."""
+        loaded = self.loaded
+        return await loaded.batcher.read(images), loaded
+
+    def check_version(self, version: str) -> None:
+        if version != self.loaded.version:
+            raise NotThere(f"{self.name} is served in version {self.loaded.version}, not {version}.")
+
+    def about(self, default: bool) -> dict[str, Any]:
+        recognizer = self.loaded.recognizer
+        return {
+            "name": self.name,
+            "version": self.loaded.version,
+            "engine": engine_of(recognizer),
+            "classes": recognizer.classes,
+            "default": default,
+        }
+
+
+def engine_of(recognizer: Recognizer) -> str:
+    return f"{recognizer.engine.name} {recognizer.engine.precision}"
+
+
+class Shelf(Mapping[str, Served]):
+    def __init__(self, settings: Settings, tell: Tell, open_model: Open | None = None) -> None:
+        self._settings, self._tell = settings, tell
+        self._open = open_model or self._recognizer
+        self._served: dict[str, Served] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def fill(self) -> None:
+        for wanted in self._settings.models:
+            name = wanted.partition(":")[0]
+            if name in self._served:
+                raise UsageError(f"INKRAY_SERVE_MODELS names {name} twice; a door serves one version of it.")
+            self._served[name] = Served(name, wanted, await self._load(wanted))
+            log.info("serving %s", self._served[name].loaded.recognizer)
+
+    def __getitem__(self, name: str) -> Served:
+        if name not in self._served:
+            raise UnknownName("model", name, self._served)
+        return self._served[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._served)
+
+    def __len__(self) -> int:
+        return len(self._served)
+
+    @property
+    def default(self) -> Served:
+        return next(iter(self._served.values()))
+
+    def about(self) -> list[dict[str, Any]]:
+        return [served.about(served is self.default) for served in self._served.values()]
+
+    async def reload(self, name: str) -> bool:
+        """Switch to the version that the model's reference means now, if it is another; whether it was.
+
+        Until the new one has read its first batch, and where it cannot, the old one reads.
+        """
+        served = self[name]
+        async with served.switching:
+            reference = await asyncio.to_thread(self._resolve, served.wanted)
+            if reference == served.loaded.reference:
+                return False
+            try:
+                new = await self._load(reference)
+            except InkrayError:
+                served.refused = reference
+                raise
+            old, served.loaded = served.loaded, new
+            served.refused = None
+            log.info("%s: %s takes the place of %s", name, new.recognizer, old.reference)
+            self._later(old.close())
+            return True
+
+    async def watch(self) -> None:
+        """Look for ever whether a reference means another version now, and switch to it."""
+        while True:
+            await asyncio.sleep(self._settings.watch_seconds)
+            for served in list(self._served.values()):
+                try:
+                    reference = await asyncio.to_thread(self._resolve, served.wanted)
+                    if reference not in (served.loaded.reference, served.refused):
+                        await self.reload(served.name)
+                except (InkrayError, OSError) as error:
+                    log.warning("%s stays at %s: %s", served.name, served.loaded.reference, error)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._closing, *(served.loaded.close() for served in self._served.values()))
+
+    def _later(self, closing: Any) -> None:
+        task = asyncio.ensure_future(closing)
+        self._closing.add(task)  # a task that nobody holds may be collected before it is done
+        task.add_done_callback(self._closing.discard)
+
+    async def _load(self, reference: str) -> Loaded:
+        recognizer = await asyncio.to_thread(self._open, reference)
+
+        def read(images: Images) -> Read:
+            seen = to_model_input(images)
+            return Read(recognizer.read_prepared(seen), seen)
+
+        def tell(batch: Batch) -> None:
+            self._tell(recognizer.model.partition(":")[0], recognizer, batch)
+
+        return Loaded(recognizer, Batcher(read, self._settings.batch_rows, self._settings.queue_rows, tell))
+
+    def _recognizer(self, reference: str) -> Recognizer:
+        settings = self._settings
+        return Recognizer(reference, settings.engine, settings.precision, settings.threads or None, settings.store)
+
+    def _resolve(self, wanted: str) -> str:
+        if wanted.partition(":")[0] == BUILTIN:
+            return self._served[BUILTIN].loaded.reference
+        store = ModelStore(self._settings.store) if self._settings.store else ModelStore.default()
+        return store.resolve(wanted).reference

@@ -1,0 +1,103 @@
+"""REST v1: routes of a few lines over the data plane."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from serve_app import schema
+from serve_app.bodies import as_text, pictures
+from serve_app.dataplane import DataPlane, Wish
+from serve_app.errors import NotReady
+
+JSON = "application/json"
+A_FILE = {"schema": {"type": "string", "format": "binary"}}
+PICTURES = {
+    "required": True,
+    "content": {
+        "image/png": A_FILE,
+        "image/jpeg": A_FILE,
+        "application/octet-stream": A_FILE,
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                "required": ["files"],
+            }
+        },
+        JSON: {
+            "schema": {
+                "type": "object",
+                "properties": {"images": {"type": "array", "items": {"type": "string", "format": "byte"}}},
+                "required": ["images"],
+            },
+        },
+    },
+}
+
+
+TEMPLATE = {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+
+
+def taking(body: dict[str, Any]) -> dict[str, Any]:
+    """A route that takes this body and gives what its function writes."""
+    return {"openapi_extra": {"requestBody": body}, "responses": schema.ERRORS}
+
+
+def router(plane: DataPlane) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/v1/digits", response_model=schema.Digits, tags=["read"], **taking(PICTURES))
+    async def digits(request: Request, model: str | None = None, seen: bool = False) -> Response:
+        """Read one digit in each picture: label, confidence, a probability for every class."""
+        files, _ = await pictures(request, plane.settings.rows)
+        return Response(await plane.digits(files, Wish(model, seen)), media_type=JSON)
+
+    @routes.get("/v1/models", response_model=schema.Models, tags=["models"], responses=schema.ERRORS)
+    async def models() -> dict[str, Any]:
+        """The models that read here; the first is asked where none is named."""
+        return {"models": plane.shelf.about()}
+
+    @routes.post("/v1/models/{name}/reload", response_model=schema.Reloaded, tags=["models"], responses=schema.ERRORS)
+    async def reload(name: str) -> dict[str, Any]:
+        """Switch to the version that the model's alias stands for now. Every replica also looks by itself."""
+        switched = await plane.shelf.reload(name)
+        served = plane.shelf[name]
+        return {"model": served.about(served is plane.shelf.default), "switched": switched}
+
+    @routes.get("/v1/templates", response_model=schema.Templates, tags=["templates"], responses=schema.ERRORS)
+    async def templates() -> dict[str, list[str]]:
+        """The names of the form templates."""
+        return {"templates": plane.templates.names()}
+
+    @routes.get("/v1/templates/{name}", response_class=PlainTextResponse, tags=["templates"], responses=schema.ERRORS)
+    async def template(name: str) -> str:
+        """A template as it was written, in YAML."""
+        return plane.templates.text(name)
+
+    @routes.put("/v1/templates/{name}", response_model=schema.Stored, tags=["templates"], **taking(TEMPLATE))
+    async def put_template(request: Request, name: str) -> dict[str, Any]:
+        """Keep a template under this name; whatever is wrong with it is named by its line."""
+        text = as_text(await request.body())
+        return {"template": name, "new": await plane.in_pool(plane.templates.put, name, text)}
+
+    @routes.delete("/v1/templates/{name}", status_code=204, tags=["templates"], responses=schema.ERRORS)
+    async def delete_template(name: str) -> None:
+        """Forget a template."""
+        plane.templates.delete(name)
+
+    @routes.get("/healthz", response_model=schema.Health, tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process answers."""
+        return {"status": "ok"}
+
+    @routes.get("/readyz", response_model=schema.Health, tags=["health"], responses={503: schema.ERRORS[503]})
+    async def readyz() -> dict[str, str]:
+        """Whether every model is loaded."""
+        if not plane.ready:
+            raise NotReady("The models are being loaded.")
+        return {"status": "ready"}
+
+    return routes

@@ -1,0 +1,89 @@
+"""The shapes of answers and bodies, for the OpenAPI description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorEntry(BaseModel):
+    kind: str = Field(examples=["data"])
+    message: str
+
+
+class ErrorBody(ErrorEntry):
+    request: str
+
+
+class Error(BaseModel):
+    error: ErrorBody
+
+
+class ProtocolError(BaseModel):
+    """As the Open Inference Protocol says it."""
+
+    error: str
+
+
+class Digit(BaseModel):
+    """A reading, or an error in its place."""
+
+    name: str | None = None
+    label: str | None = Field(None, examples=["7"])
+    confidence: float | None = Field(None, examples=[0.998])
+    probabilities: dict[str, float] | None = None
+    seen: str | None = Field(None, description="Base64 of a PNG: the 28x28 that the model saw.")
+    error: ErrorEntry | None = None
+
+
+class Digits(BaseModel):
+    model: str = Field(examples=["ink:3"])
+    engine: str = Field(examples=["openvino bf16"])
+    items: list[Digit]
+
+
+class Model(BaseModel):
+    name: str
+    version: str
+    engine: str
+    classes: list[str]
+    default: bool
+
+
+class Models(BaseModel):
+    models: list[Model]
+
+
+class Reloaded(BaseModel):
+    model: Model
+    switched: bool
+
+
+class Templates(BaseModel):
+    templates: list[str]
+
+
+class Stored(BaseModel):
+    template: str
+    new: bool
+
+
+class Health(BaseModel):
+    status: str
+
+
+_TOLD = {
+    400: "the request makes no sense",
+    401: "no API key, or an unknown one",
+    404: "no such thing",
+    409: "the model store cannot give the version",
+    413: "too large",
+    415: "this kind of body is not taken",
+    422: "the picture or document is not what it claims to be",
+    429: "too often",
+    503: "no room now; Retry-After says when to ask again",
+}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Error, "description": told} for status, told in _TOLD.items()
+}

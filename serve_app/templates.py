@@ -1,0 +1,83 @@
+"""The folder of form templates: one YAML file each, whose name cannot lead out of the folder."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import UsageError
+from pipelines.forms.lined_yaml import read_lined
+from pipelines.forms.template import Template
+from pipelines.forms.template_file import AS_WRITTEN, load_template
+from serve_app.errors import NotThere, WrongBody
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ENDING = ".yaml"
+
+
+class TemplateFolder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        return sorted(file.stem for file in self._folder.glob(f"*{ENDING}") if NAME.fullmatch(file.stem))
+
+    def text(self, name: str) -> str:
+        return self._existing(name).read_text()
+
+    def load(self, name: str) -> Template:
+        return load_template(self._existing(name))
+
+    def put(self, name: str, text: str) -> bool:
+        """Write a template if it is one; whether it is new."""
+        path = self._path(name)
+        parse(text)
+        new = not path.exists()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", delete=False) as scratch:
+            scratch.write(text)
+        Path(scratch.name).replace(path)
+        return new
+
+    def delete(self, name: str) -> None:
+        self._existing(name).unlink(missing_ok=True)
+
+    def _existing(self, name: str) -> Path:
+        path = self._path(name)
+        if not path.is_file():
+            raise NotThere(f"There is no template {name!r}; known: {', '.join(self.names()) or 'none'}.")
+        return path
+
+    def _path(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise WrongBody(f"The template name {name[:80]!r} will not do: take letters, digits, '-' and '_'.")
+        return self._folder / f"{name}{ENDING}"
+
+
+def parse(text: str) -> Template:
+    """A template that a caller sent, which may name no file of this machine."""
+    with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
+        file = Path(scratch, "template.yaml")
+        file.write_text(text)
+        try:
+            # By the same reader that loads it, so that no two of them understand it differently.
+            _refuse_files(read_lined(file, AS_WRITTEN).value)
+            return load_template(file)
+        except UsageError as error:
+            raise WrongBody(str(error).replace(f"{scratch}/", "")) from error
+
+
+def _refuse_files(told: Any) -> None:
+    if not isinstance(told, dict):
+        return
+    register, fields = told.get("register"), told.get("fields")
+    named = [register.get("reference")] if isinstance(register, dict) else []
+    named += [one.get("allowed") for one in fields if isinstance(one, dict)] if isinstance(fields, list) else []
+    for file in named:
+        if isinstance(file, str):
+            raise WrongBody(
+                f"The template names the file {file[:80]!r}, and one that is sent may name none: write `allowed` as a "
+                "list, and register by corners or a code."
+            )
