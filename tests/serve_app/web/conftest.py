@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from tests.serve_app.web.doors import RunningDoor
 from tests.serve_app.web.drawings import film
@@ -19,6 +19,8 @@ ARGUMENTS = (
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
 )
 NewPage = Callable[..., Page]
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +52,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
     def opened(url: str, **options: object) -> Page:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda line: "Content Security Policy" in line.text and wrong.append(line.text))
         page.on("request", lambda request: request.url.startswith((url, "blob:")) or wrong.append(request.url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.serve_app.web.conftest import NewPage
 from tests.serve_app.web.doors import RunningDoor
@@ -45,17 +45,35 @@ def test_keys_clear_the_paper_and_take_back_a_stroke(page: Page) -> None:
         assert page.evaluate(INK_SEEN) == 0
 
 
-def test_one_question_at_a_time_and_none_about_what_is_gone(page: Page) -> None:
+def test_it_is_read_while_it_is_drawn_one_question_at_a_time(page: Page) -> None:
+    under_way: set[Request] = set()
+    most = asked = 0
+
+    def begin(request: Request) -> None:
+        nonlocal most, asked
+        if "/v1/digits" in request.url:
+            under_way.add(request)
+            most, asked = max(most, len(under_way)), asked + 1
+
+    page.on("request", begin)
+    page.on("requestfinished", lambda request: under_way.discard(request))
+    draw_seven(page)
+    expect(page.locator("#answer")).to_have_text("7")
+    assert most == 1
+    assert asked > 1
+
+
+def test_the_answer_about_a_drawing_that_is_gone_is_not_shown(page: Page) -> None:
     held: list[Route] = []
     page.route("**/v1/digits*", lambda route: held.append(route))
-    draw_seven(page)
-    page.wait_for_timeout(300)
-    assert len(held) == 1
+    with page.expect_request("**/v1/digits*"):
+        draw_seven(page)
     page.get_by_role("button", name="Clear").first.click()
-    held[0].continue_()
-    page.unroute("**/v1/digits*")
-    page.wait_for_timeout(300)
+    with page.expect_response("**/v1/digits*"):
+        held[0].continue_()
+    page.evaluate("new Promise(requestAnimationFrame)")
     expect(page.locator("#answer")).to_have_text("–")
+    page.unroute("**/v1/digits*")
     draw_seven(page)
     expect(page.locator("#answer")).to_have_text("7")
 
