@@ -12,7 +12,7 @@ export function bars(list) {
     const best = Math.max(0, ...Object.values(probabilities));
     for (const [label, { item, bar, number }] of rows) {
       const share = probabilities[label] ?? 0;
-      bar.style.setProperty("--share", share.toFixed(3));
+      bar.style.setProperty("--share", share.toFixed(2));
       number.textContent = label in probabilities ? percent(share) : "";
       item.toggleAttribute("data-best", share > 0 && share === best);
     }

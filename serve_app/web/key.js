@@ -5,6 +5,7 @@ const dialog = document.getElementById("key-dialog");
 const input = document.getElementById("key-input");
 const words = document.getElementById("key-words");
 const opener = document.getElementById("key-open");
+const forgetter = document.getElementById("key-forget");
 
 let asking = null;
 let declined = false;
@@ -27,6 +28,7 @@ function ask(refused) {
     ? "The server does not take this key. Look for a missing or an extra sign."
     : "Whoever runs it can give you one. It is kept until you close this tab.";
   input.value = refused;
+  forgetter.hidden = !refused;
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
@@ -53,7 +55,7 @@ document.getElementById("key-form").addEventListener("submit", (event) => {
   dialog.close("entered");
 });
 document.getElementById("key-cancel").addEventListener("click", () => dialog.close(""));
-document.getElementById("key-forget").addEventListener("click", forget);
+forgetter.addEventListener("click", forget);
 opener.addEventListener("click", () => {
   asking ??= ask(currentKey()).finally(() => (asking = null));
 });

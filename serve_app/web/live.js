@@ -9,7 +9,9 @@ const PAUSE = 1_000;
 /** Gives the events `reading` (detail: the answer), `broken` (detail: words) and `ready` (the next frame may come). */
 export class Live extends EventTarget {
   #socket = null;
+  #sent = 0;
   #waiting = [];
+  #said = "";
   #timer = 0;
   #closed = false;
 
@@ -17,7 +19,9 @@ export class Live extends EventTarget {
     const place = address("v1/live");
     place.protocol = place.protocol === "https:" ? "wss:" : "ws:";
     const key = currentKey();
+    this.#sent = 0;
     this.#waiting = [];
+    this.#said = "";
     this.#socket = new WebSocket(place, key ? [`inkray.key.${key}`] : []);
     this.#socket.addEventListener("open", () => this.dispatchEvent(new Event("ready")));
     this.#socket.addEventListener("message", ({ data }) => this.#heard(JSON.parse(data)));
@@ -36,22 +40,25 @@ export class Live extends EventTarget {
 
   send(frame) {
     if (!this.isReady) return;
-    this.#waiting.push(performance.now());
+    this.#waiting.push({ number: this.#sent, at: performance.now() });
+    this.#sent += 1;
     this.#socket.send(frame);
   }
 
-  #heard(answer) {
+  #heard({ frame, strings, error }) {
     // The server skips frames when it is behind, so an answer also settles those sent before.
-    const since = this.#waiting.shift();
-    const round = since === undefined ? 0 : performance.now() - since;
-    if (answer.error) this.#tell("broken", answer.error.message);
-    else this.#tell("reading", { ...answer, round });
+    const settled = this.#waiting.filter(({ number }) => number <= (frame ?? Infinity));
+    this.#waiting = this.#waiting.slice(settled.length);
+    const round = settled.length ? performance.now() - settled.at(-1).at : 0;
+    this.#said = error?.message ?? "";
+    if (error) this.#tell("broken", this.#said);
+    else this.#tell("reading", { strings, round });
     this.dispatchEvent(new Event("ready"));
   }
 
   #lost() {
     if (this.#closed) return;
-    this.#tell("broken", "The connection to the server is lost; it is tried again.");
+    this.#tell("broken", this.#said || "The connection to the server is lost; it is tried again.");
     this.#timer = setTimeout(() => this.#again(), PAUSE);
   }
 
