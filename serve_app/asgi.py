@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from pipelines.errors import InkrayError
-from serve_app import rest, v2
+from serve_app import live, rest, v2
 from serve_app.dataplane import DataPlane
 from serve_app.docs import docs_page
 from serve_app.door import REQUEST, Door
@@ -34,6 +34,7 @@ def routes(plane: DataPlane) -> FastAPI:
     app = FastAPI(title="inkray", version="1", docs_url=None, redoc_url=None, description=_ABOUT)
     app.include_router(rest.router(plane))
     app.include_router(v2.router(plane))
+    app.include_router(live.router(plane))
     _add_pages(app)
     _add_errors(app, plane)
     return app

@@ -164,10 +164,12 @@ def _share(read: Read, start: int, end: int) -> Read:
 
 
 def _joined(reads: list[Read]) -> Read:
-    readings = [read.reading for read in reads]
-    whole = Reading(
+    return Read(joined_readings([read.reading for read in reads]), np.concatenate([read.seen for read in reads]))
+
+
+def joined_readings(readings: list[Reading]) -> Reading:
+    return Reading(
         np.concatenate([reading.labels for reading in readings]),
         np.concatenate([reading.confidences for reading in readings]),
         np.concatenate([reading.probabilities for reading in readings]),
     )
-    return Read(whole, np.concatenate([read.seen for read in reads]))

@@ -16,12 +16,15 @@ from pipelines.images import SIDE, decode, to_model_input
 from pipelines.images.quick_png import quick_png
 from serve_app import answers
 from serve_app.batching import Batch, Images
-from serve_app.errors import TooLarge, WrongBody, refusal
+from serve_app.bridge import Bridge
+from serve_app.errors import Overloaded, TooLarge, WrongBody, refusal
 from serve_app.meters import Meters
 from serve_app.models import Open, Served, Shelf
 from serve_app.settings import Settings
 from serve_app.templates import TemplateFolder
 
+LONG_WAITING = 32
+"""Photos and pages that are worked on or wait; what comes above is answered with 503."""
 DECODERS = 2
 """Threads that open pictures: they must not take the cores from the engine."""
 
@@ -49,6 +52,7 @@ class DataPlane:
         self.templates = TemplateFolder(settings.template_folder)
         self.ready = False
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
+        self._long_pool, self._long = ThreadPoolExecutor(DECODERS, "pages"), 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -63,7 +67,8 @@ class DataPlane:
         for task in self._tasks:
             task.cancel()
         await self.shelf.close()
-        self._pool.shutdown(wait=False)
+        for pool in (self._pool, self._long_pool):
+            pool.shutdown(wait=False)
 
     def served(self, name: str | None) -> Served:
         return self.shelf[name] if name else self.shelf.default
@@ -96,6 +101,21 @@ class DataPlane:
 
     async def in_pool(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    async def in_long_pool(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """For whole photos and pages, so that they never hold up a digit."""
+        if self._long >= LONG_WAITING:
+            raise Overloaded(f"{self._long} photos and pages wait already; ask again in a second.")
+        self._long += 1
+        running = asyncio.get_running_loop().run_in_executor(self._long_pool, work, *arguments)
+        running.add_done_callback(lambda done: self._long_done())
+        return await running
+
+    def _long_done(self) -> None:
+        self._long -= 1
+
+    def bridge(self, model: str | None) -> Bridge:
+        return Bridge(self.served(model), self.settings.batch_rows)
 
     def decoded(self, content: bytes, where: str = "the picture") -> NDArray[np.uint8]:
         return decode(content, where, self.settings.pixels)

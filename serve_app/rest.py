@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from serve_app import schema
 from serve_app.bodies import as_text, pictures
 from serve_app.dataplane import DataPlane, Wish
 from serve_app.errors import NotReady
+from serve_app.strings import read_photos
 
 JSON = "application/json"
 A_FILE = {"schema": {"type": "string", "format": "binary"}}
@@ -54,6 +55,12 @@ def router(plane: DataPlane) -> APIRouter:
         """Read one digit in each picture: label, confidence, a probability for every class."""
         files, _ = await pictures(request, plane.settings.rows)
         return Response(await plane.digits(files, Wish(model, seen)), media_type=JSON)
+
+    @routes.post("/v1/strings", response_model=schema.Strings, tags=["read"], **taking(PICTURES))
+    async def strings(request: Request, model: str | None = None) -> Response:
+        """Find and read every run of digits in each photo, with boxes in pixels: left, top, width, height."""
+        files, _ = await pictures(request, plane.settings.pages)
+        return JSONResponse(await read_photos(plane, files, Wish(model)))
 
     @routes.get("/v1/models", response_model=schema.Models, tags=["models"], responses=schema.ERRORS)
     async def models() -> dict[str, Any]:

@@ -43,6 +43,31 @@ class Digits(BaseModel):
     items: list[Digit]
 
 
+class StringDigit(BaseModel):
+    label: str
+    confidence: float
+    box: list[int]
+
+
+class String(BaseModel):
+    value: str = Field(examples=["2026"])
+    confidence: float
+    box: list[int]
+    digits: list[StringDigit]
+
+
+class Photo(BaseModel):
+    name: str | None = None
+    strings: list[String] | None = None
+    error: ErrorEntry | None = None
+
+
+class Strings(BaseModel):
+    model: str
+    engine: str
+    items: list[Photo]
+
+
 class Model(BaseModel):
     name: str
     version: str

@@ -25,7 +25,7 @@ RIM = 0.12
 
 def find_ink(grey: Ink) -> Ink | None:
     """The ink alone, bright on black and stretched to the full range, or None on blank paper."""
-    bright = _smooth(~grey if _is_paper_bright(grey) else grey)
+    bright = _smooth(~grey if is_paper_bright(grey) else grey)
     lifted = as_bytes(cv2.subtract(bright, _paper(bright)))
     threshold, mask = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     inked = lifted[mask > 0]
@@ -50,7 +50,7 @@ def _texture(lifted: Ink) -> float:
     return middle + 4 * 1.4826 * float(np.median(np.abs(lifted - middle)))
 
 
-def _is_paper_bright(grey: Ink) -> bool:
+def is_paper_bright(grey: Ink) -> bool:
     """Paper is what most of the picture's rim is; ink touches it in places at most."""
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     rim = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])

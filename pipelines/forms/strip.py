@@ -1,0 +1,152 @@
+"""The ink of one run of digits, freed from its paper, upright and of one size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.images.ink import is_paper_bright
+from pipelines.images.levels import as_bytes
+
+Picture = NDArray[np.uint8]
+
+DIGIT = 40
+"""How tall a digit is in a strip."""
+WORKING_HEIGHT = 96
+"""Ink is found at this height of the picture, so that a few grey pixels are seen as a stroke."""
+MOST_ENLARGED = 3.0
+INK = 80
+"""What is brighter than this counts as ink."""
+FAINTEST = 8
+"""Levels of contrast below which there is nothing but paper."""
+SHEARS = np.arange(-0.8, 0.85, 0.1)
+
+
+@dataclass(frozen=True)
+class Strip:
+    ink: Picture
+    """Bright on black; digits are about `DIGIT` pixels tall and upright."""
+    to_image: NDArray[np.float64]
+    """[2, 3]: from places in the strip to places in the image."""
+
+    def box_in_image(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
+        """The upright box (left, top, width, height) in the image around this one of the strip."""
+        corners = np.array([[left, top], [right, top], [left, bottom], [right, bottom]], np.float64)
+        placed = corners @ self.to_image[:, :2].T + self.to_image[:, 2]
+        (x, y), (far, low) = np.floor(placed.min(0)).astype(int), np.ceil(placed.max(0)).astype(int)
+        return max(int(x), 0), max(int(y), 0), int(far - x), int(low - y)
+
+
+def find_strip(grey: Picture) -> Strip | None:
+    """None where there is only paper."""
+    factor = min(WORKING_HEIGHT / grey.shape[0], MOST_ENLARGED)
+    ink = _ink(_resized(grey, factor))
+    height = _digit_height(ink)
+    if not height:
+        return None
+    shrink = DIGIT / height
+    small = _resized(ink, shrink)
+    upright, shift = _upright(small)
+    scale = factor * shrink
+    return Strip(upright, _back(scale, *shift))
+
+
+def _resized(image: Picture, factor: float) -> Picture:
+    height, width = image.shape
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return as_bytes(cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
+
+
+def _ink(grey: Picture) -> Picture:
+    """What is darker than the paper around it, from faint at 0 to full at 255, without printed lines and grain."""
+    bright = as_bytes(cv2.GaussianBlur(~grey if is_paper_bright(grey) else grey, (0, 0), 1.3))
+    lifted = _lifted(bright)
+    threshold, mask = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    inked = lifted[mask > 0]
+    if not inked.size or np.median(inked) < FAINTEST or not _stands_out(lifted, threshold):
+        return np.zeros_like(grey)
+    floor, full = 0.75 * threshold, float(np.median(inked))
+    ink = np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+    return _without_grain(_without_lines(ink))
+
+
+def _lifted(bright: Picture) -> Picture:
+    """Above the paper, which is what an element wider than any stroke opens to."""
+    reach = round(0.35 * min(bright.shape)) | 1
+    opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
+    return as_bytes(cv2.subtract(bright, cv2.blur(opened, (reach, reach))))
+
+
+def _stands_out(lifted: Picture, threshold: float) -> bool:
+    """On blank paper the threshold cuts through one hill, and the two sides lie as near as its width."""
+    ink, paper = lifted[lifted > threshold], lifted[lifted <= threshold]
+    return float(ink.mean() - paper.mean()) > 3.0 * float(paper.std()) + 2
+
+
+def _without_lines(ink: Picture) -> Picture:
+    """Without printed lines that run along most of the strip, but with what crosses them."""
+    height, width = ink.shape
+    mask = as_bytes(ink > INK)
+    length = max(round(max(0.5 * width, min(1.3 * height, 0.92 * width))), 3)
+    joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
+    lines = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    if not lines.any():
+        return ink
+    thick = max(3, height // 12)
+    near = cv2.dilate(lines, np.ones((thick, 3), np.uint8))
+    rest = mask & ~(near > 0)
+    # A stroke that ends at the line or crosses it goes on for the line's own width.
+    crossing = cv2.dilate(as_bytes(rest), np.ones((2 * thick + 1, 1), np.uint8)) & as_bytes(near > 0)
+    through = cv2.morphologyEx(crossing & mask, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
+    return as_bytes(ink * ((near == 0) | (through > 0)))
+
+
+def _without_grain(ink: Picture) -> Picture:
+    """Only blobs that are dark somewhere."""
+    count, labels = cv2.connectedComponents(as_bytes(ink > INK // 2))
+    strong = np.bincount(labels[ink >= 220], minlength=count) >= 6
+    strong[0] = False
+    return as_bytes(ink * strong[labels])
+
+
+def _digit_height(ink: Picture) -> float:
+    """Of the blobs, weighted by their ink: marks are many at times, but small."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(as_bytes(ink > INK))
+    heights, areas = stats[1:, cv2.CC_STAT_HEIGHT], stats[1:, cv2.CC_STAT_AREA]
+    if not areas.size:
+        return 0.0
+    order = np.argsort(heights)
+    middle = np.searchsorted(np.cumsum(areas[order]), areas.sum() / 2)
+    return float(heights[order][middle])
+
+
+def _upright(ink: Picture) -> tuple[Picture, tuple[float, float]]:
+    """The slanting hand sheared so that its strokes stand, and the shear with its shift to the right."""
+    height = ink.shape[0]
+    margin = round(0.8 * height)
+    best = max(SHEARS, key=lambda shear: _uprightness(_sheared(ink, float(shear), margin)))
+    upright = _sheared(ink, float(best), margin)
+    columns = np.flatnonzero(upright.any(0))
+    first, last = int(columns[0]), int(columns[-1]) + 1
+    offset = margin - best * height / 2 - first
+    return upright[:, first:last], (float(best), float(offset))
+
+
+def _sheared(ink: Picture, shear: float, margin: int) -> Picture:
+    """What lies in the middle stays, but for the margin."""
+    height, width = ink.shape
+    matrix = np.array([[1, shear, margin - shear * height / 2], [0, 1, 0]])
+    return as_bytes(cv2.warpAffine(ink, matrix, (width + 2 * margin, height)))
+
+
+def _uprightness(ink: Picture) -> float:
+    """Standing strokes gather their ink in few columns."""
+    return float(np.square((ink > INK).sum(0, dtype=np.float64)).sum())
+
+
+def _back(scale: float, shear: float, offset: float) -> NDArray[np.float64]:
+    forward = np.array([[scale, shear * scale, offset], [0, scale, 0], [0, 0, 1]])
+    return np.linalg.inv(forward)[:2]

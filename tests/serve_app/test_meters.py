@@ -1,0 +1,52 @@
+"""What is counted is what happened, under the names that the documentation gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from starlette.testclient import TestClient
+
+from serve_app import meters
+from serve_app.asgi import build
+from serve_app.dataplane import DataPlane
+from serve_app.meters import BUCKETS, TAGS, Meters
+from serve_app.settings import Settings
+from tests.serve_app.doors import PNG, bar, open_fake, png
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.sums: Counter[tuple[str, ...]] = Counter()
+        self.seen: list[tuple[str, float]] = []
+
+    def add(self, name: str, tags: dict[str, str], amount: float) -> None:
+        assert tuple(tags) == TAGS[name]
+        self.sums[name, *tags.values()] += amount
+
+    def observe(self, name: str, tags: dict[str, str], value: float) -> None:
+        assert name in BUCKETS and tags == {"model": "fake"}
+        self.seen.append((name, value))
+
+
+def test_requests_rows_and_errors_are_counted() -> None:
+    kept = Kept()
+    counting = Meters(kept)
+    plane = DataPlane(Settings(models=("fake",), watch_seconds=0), counting, open_fake)
+    with TestClient(build(plane)) as door:
+        for content in (png(bar(9)), png(bar(8)), b"no"):
+            door.post("/v1/digits", content=content, headers=PNG)
+        door.get("/v1/models")
+        door.get("/nowhere")
+        counting.flush(kept)
+    assert kept.sums["inkray_requests", "/v1/digits", "200"] == 2
+    assert kept.sums["inkray_requests", "/v1/digits", "422"] == 1
+    assert kept.sums["inkray_requests", "/v1/models", "200"] == 1
+    assert kept.sums["inkray_requests", "other", "404"] == 1
+    assert kept.sums["inkray_errors", "data"] == 1
+    assert kept.sums["inkray_rows", "fake"] == 2
+    assert abs(kept.sums["inkray_confidence", "fake"] - 1.8) < 1e-5
+    assert {name for name, _ in kept.seen} == set(BUCKETS)
+
+
+def test_every_name_is_documented() -> None:
+    assert all(f"`{name}`" in (meters.__doc__ or "") for name in (*TAGS, *BUCKETS))

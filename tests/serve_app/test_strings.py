@@ -1,0 +1,118 @@
+"""POST /v1/strings and the live door: runs of digits in photos, and the newest frame of many."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from pipelines.engines.base import Images, Probabilities
+from pipelines.engines.fake import by_brightness
+from pipelines.pen import draw_digit
+from serve_app.access import KEY_PROTOCOL
+from serve_app.live import Newest
+from serve_app.settings import digest
+from tests.serve_app.doors import PNG, FakeReader, open_door, png
+
+KEY = "a-key-of-some-length"
+
+
+def photo(text: str) -> np.ndarray[Any, Any]:
+    """The digits of `text` beside each other on bright paper."""
+    drawn = [draw_digit(int(digit), np.random.default_rng(int(digit))) for digit in text]
+    row = np.hstack([cv2.resize(image, (56, 56), interpolation=cv2.INTER_LINEAR) for image in drawn])
+    return 255 - np.pad(row, 40)
+
+
+@pytest.fixture(scope="module")
+def door():
+    with open_door(None, models=("builtin",)) as client:
+        yield client
+
+
+def test_a_run_of_digits_is_found_read_and_boxed(door: TestClient) -> None:
+    picture = photo("2750")
+    told = door.post("/v1/strings", content=png(picture), headers=PNG).json()
+    (string,) = told["items"][0]["strings"]
+    assert string["value"] == "2750"
+    assert [digit["label"] for digit in string["digits"]] == list("2750")
+    lefts = [digit["box"][0] for digit in string["digits"]]
+    assert lefts == sorted(lefts)
+    for left, top, width, height in [string["box"], *(digit["box"] for digit in string["digits"])]:
+        assert 0 <= left < left + width <= picture.shape[1] and 0 <= top < top + height <= picture.shape[0]
+    assert told["model"] == "builtin:1"
+
+
+def test_photos_keep_their_places_and_a_damaged_one_says_why(door: TestClient) -> None:
+    files = [("files", (name, content, "image/png")) for name, content in (("a", png(photo("41"))), ("b", b"no"))]
+    good, bad = door.post("/v1/strings", files=files).json()["items"]
+    assert [string["value"] for string in good["strings"]] == ["41"]
+    assert bad["error"]["message"].startswith("b: ")
+    assert door.post("/v1/strings", content=b"no", headers=PNG).status_code == 422
+
+
+def test_live_frames_are_answered_and_a_bad_one_does_not_end_it(door: TestClient) -> None:
+    with door.websocket_connect("/v1/live") as live:
+        for frame, content in enumerate((png(photo("36")), b"no frame", png(photo("9")))):
+            live.send_bytes(content)
+            told = live.receive_json()
+            assert told["frame"] == frame and told["ms"] >= 0
+            if frame == 1:
+                assert told["error"]["kind"] == "data"
+            else:
+                assert [string["value"] for string in told["strings"]] == [["36"], [], ["9"]][frame]
+
+
+def test_live_takes_frames_only_and_tells_so(door: TestClient) -> None:
+    with door.websocket_connect("/v1/live") as live:
+        live.send_text("hello")
+        assert live.receive_json()["error"]["kind"] == "wrong_body"
+        assert live.receive()["type"] == "websocket.close"
+
+
+def test_a_key_comes_as_the_subprotocol_a_browser_can_send() -> None:
+    offered = f"{KEY_PROTOCOL}{KEY}"
+    with (
+        open_door(key_digests=(digest(KEY),)) as door,
+        door.websocket_connect("/v1/live", subprotocols=[offered]) as live,
+    ):
+        assert live.accepted_subprotocol == offered
+
+
+def test_above_the_sessions_one_is_told_to_come_again() -> None:
+    with open_door(live=1) as door, door.websocket_connect("/v1/live"), door.websocket_connect("/v1/live") as second:
+        assert second.receive_json()["error"]["kind"] == "overloaded"
+        assert second.receive()["code"] == 1013
+
+
+def test_of_frames_that_pile_up_the_newest_is_taken() -> None:
+    async def around() -> tuple[int, bytes]:
+        newest = Newest()
+        for frame in (b"0", b"1", b"2"):
+            newest.put(frame)
+        return await newest.take()
+
+    assert asyncio.run(around()) == (2, b"2")
+
+
+def test_a_slow_reader_skips_frames_and_ends_with_the_last() -> None:
+    free = threading.Event()
+
+    def slow(images: Images, classes: int) -> Probabilities:
+        free.wait()
+        return by_brightness(images, classes)
+
+    frame = png(photo("36"))
+    with open_door(lambda reference: FakeReader(reference, slow)) as door, door.websocket_connect("/v1/live") as live:
+        for _ in range(30):
+            live.send_bytes(frame)
+        free.set()
+        answered = []
+        while not answered or answered[-1] != 29:
+            answered.append(live.receive_json()["frame"])
+        assert len(answered) < 30
