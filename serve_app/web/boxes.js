@@ -15,7 +15,15 @@ function lay(element, [left, top, width, height], [wide, high]) {
   for (const [side, share] of Object.entries(places)) element.style.setProperty(side, `${share * 100}%`);
 }
 
-/** The numbers found in a picture: one box around each, with what it says. */
+/** The numbers found in a picture: a box around the digits of each, with what it says. */
 export function numberBoxes(strings) {
-  return strings.map(({ box, value }) => ({ box, label: value, status: "ok" }));
+  return strings.map(({ box, value, digits }) => ({ box: around(digits) ?? box, label: value, status: "ok" }));
+}
+
+function around(digits = []) {
+  if (!digits.length) return null;
+  const edges = digits.map(({ box: [left, top, width, height] }) => [left, top, left + width, top + height]);
+  const [left, top] = [0, 1].map((side) => Math.min(...edges.map((edge) => edge[side])));
+  const [right, bottom] = [2, 3].map((side) => Math.max(...edges.map((edge) => edge[side])));
+  return [left, top, right - left, bottom - top];
 }

@@ -12,8 +12,8 @@ import pytest
 from pipelines.pen import draw_digits
 from serve_app.client import InkClient, InkError
 from serve_app.settings import digest
-from tests.serve_app.web.doors import RunningDoor, free_port
 from tests.serve_app.web.drawings import digit, png
+from tests.serve_app.web.open_doors import RunningDoor, free_port
 
 KEY = "a-key-for-tests"
 

@@ -6,13 +6,12 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.serve_app.web.doors import RunningDoor
 from tests.serve_app.web.drawings import film
+from tests.serve_app.web.open_doors import RunningDoor
 
 CAMERA_SHOWS = "4071"
-POLICY = "default-src 'self'"
 ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -45,7 +44,7 @@ def door() -> Iterator[RunningDoor]:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Opens the page of a door under the strictest policy, and fails the test for what the page did wrong meanwhile."""
+    """Opens the page of a door, and fails the test for what the page did wrong meanwhile."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
@@ -56,7 +55,6 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda line: "Content Security Policy" in line.text and wrong.append(line.text))
         page.on("request", lambda request: request.url.startswith((url, "blob:")) or wrong.append(request.url))
-        page.route(url, strictly)
         page.goto(url)
         return page
 
@@ -69,8 +67,3 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 @pytest.fixture
 def page(new_page: NewPage, door: RunningDoor) -> Page:
     return new_page(door.url)
-
-
-def strictly(route: Route) -> None:
-    answer = route.fetch()
-    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})

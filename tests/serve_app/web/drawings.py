@@ -19,7 +19,7 @@ PAPER = 242
 @cache
 def digit(label: int) -> NDArray[np.uint8]:
     """A drawn digit, dark on paper, 96 x 96."""
-    images, labels = draw_digits(200, 11)
+    images, labels = draw_digits(200, 7)
     ink = cv2.resize(images[int(np.flatnonzero(labels == label)[0])], (96, 96), interpolation=cv2.INTER_CUBIC)
     return np.minimum(PAPER, 255 - ink).astype(np.uint8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.serve_app.web.conftest import CAMERA_SHOWS, NewPage
-from tests.serve_app.web.doors import RunningDoor
+from tests.serve_app.web.open_doors import RunningDoor
 
 
 def start(page: Page) -> None:

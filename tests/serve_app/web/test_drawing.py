@@ -5,8 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.serve_app.web.conftest import NewPage
-from tests.serve_app.web.doors import RunningDoor
 from tests.serve_app.web.drawings import SEVEN, draw_seven
+from tests.serve_app.web.open_doors import RunningDoor
 
 INK_SEEN = """() => {
     const { data } = document.getElementById("seen").getContext("2d").getImageData(0, 0, 28, 28);

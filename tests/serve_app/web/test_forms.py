@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.serve_app.web.conftest import NewPage
-from tests.serve_app.web.doors import RunningDoor
+from tests.serve_app.web.open_doors import RunningDoor
 
 SHEET = np.full((594, 420), 250, np.uint8)
 PICTURE = base64.b64encode(bytes(cv2.imencode(".jpg", SHEET)[1])).decode()

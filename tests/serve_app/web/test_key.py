@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from serve_app.settings import digest
 from tests.serve_app.web.conftest import NewPage
-from tests.serve_app.web.doors import RunningDoor
 from tests.serve_app.web.drawings import draw_seven
+from tests.serve_app.web.open_doors import RunningDoor
 
 KEY = "a-key-for-tests"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.serve_app.web.conftest import NewPage
-from tests.serve_app.web.doors import RunningDoor
 from tests.serve_app.web.drawings import draw_seven
+from tests.serve_app.web.open_doors import RunningDoor
 
 
 def test_the_page_tells_of_an_outage_and_recovers(new_page: NewPage) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.serve_app.web.conftest import NewPage
-from tests.serve_app.web.doors import RunningDoor
+from tests.serve_app.web.open_doors import RunningDoor
 
 VIEWS = ("draw", "files", "camera", "forms", "code")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

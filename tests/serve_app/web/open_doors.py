@@ -1,4 +1,7 @@
-"""The online door on a port of this machine, without Ray: the same application that a replica holds."""
+"""The online door on a port of this machine, without Ray: the same application that a replica holds.
+
+Its pages come with the strictest policy, whatever the door itself allows, and must work with that.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import time
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.asgi import build
 from serve_app.dataplane import DataPlane
 from serve_app.settings import Settings
+
+POLICY = (b"content-security-policy", b"default-src 'self'")
 
 
 class RunningDoor:
@@ -24,7 +30,7 @@ class RunningDoor:
 
     def open(self) -> RunningDoor:
         config = uvicorn.Config(
-            build(DataPlane(self._settings)),
+            strict(build(DataPlane(self._settings))),
             port=self._port,
             lifespan="on",
             log_level="error",
@@ -41,6 +47,19 @@ class RunningDoor:
         self._server.should_exit = True
         self._thread.join(timeout=20)
         assert not self._thread.is_alive()
+
+
+def strict(app: ASGIApp) -> ASGIApp:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                others = [pair for pair in message["headers"] if pair[0] != POLICY[0]]
+                message = {**message, "headers": [*others, POLICY]}
+            await send(message)
+
+        await app(scope, receive, sent)
+
+    return wrapped
 
 
 def free_port() -> int:
