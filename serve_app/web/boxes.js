@@ -4,9 +4,13 @@ import { make } from "./text.js";
 
 /** Each of `boxes` is {box: [left, top, width, height], label, status}; `whole` is the picture's [width, height]. */
 export function showBoxes(layer, boxes, whole, tag = "span") {
-  const elements = boxes.map(({ label, status }) => make(tag, { className: "box", data: { status, label } }));
-  elements.forEach((element, at) => lay(element, boxes[at].box, whole));
-  layer.replaceChildren(...elements);
+  while (layer.children.length > boxes.length) layer.lastChild.remove();
+  while (layer.children.length < boxes.length) layer.append(make(tag, { className: "box" }));
+  const elements = [...layer.children];
+  boxes.forEach(({ box, label, status }, at) => {
+    Object.assign(elements[at].dataset, { label, status });
+    lay(elements[at], box, whole);
+  });
   return elements;
 }
 
