@@ -12,6 +12,7 @@ from jobs._cli import run
 from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
 from jobs.benches.reading import ReadBench
+from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
 
 
@@ -28,6 +29,7 @@ class Bench:
         | Annotated[EngineBench, subcommand("engine")]
         | Annotated[BatchBench, subcommand("batch")]
         | Annotated[ReadBench, subcommand("read")]
+        | Annotated[StringBench, subcommand("strings")]
     )
 
 

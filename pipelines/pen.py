@@ -39,12 +39,19 @@ def _hand(random: np.random.Generator) -> NDArray[np.float64]:
     return proportions @ np.array([[1, 0], [-slant, 1]]) @ rotation
 
 
+def trace(
+    skeleton: Skeleton, hand: NDArray[np.float64], wobble: float, random: np.random.Generator
+) -> list[NDArray[np.float64]]:
+    """The ways of the pen, around the origin and about 1 high, in a hand given as a 2x2 matrix."""
+    return [
+        _smooth((np.array(stroke) + random.normal(0, wobble, (len(stroke), 2)) - 0.5) @ hand) for stroke in skeleton
+    ]
+
+
 def ink_skeleton(skeleton: Skeleton, random: np.random.Generator) -> NDArray[np.uint8]:
     """One drawing of these strokes in the middle of an empty canvas, at four times the size of the model's input."""
     hand, wobble = _hand(random), random.uniform(0.01, 0.04)
-    curves = [
-        _smooth((np.array(stroke) + random.normal(0, wobble, (len(stroke), 2)) - 0.5) @ hand) for stroke in skeleton
-    ]
+    curves = trace(skeleton, hand, wobble, random)
     extent = np.vstack(curves)
     # The pen's width belongs to the box, so the skeleton is drawn smaller by it.
     width = int(random.integers(6, 15))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from serve_app import schema
 from serve_app.bodies import as_text, pictures
 from serve_app.dataplane import DataPlane, Wish
-from serve_app.errors import NotReady
+from serve_app.errors import NotReady, WrongBody
+from serve_app.forms import FormWish, read_form
 from serve_app.strings import read_photos
 
 JSON = "application/json"
@@ -39,6 +40,21 @@ PICTURES = {
 }
 
 
+DOCUMENT = {
+    "required": True,
+    "content": {
+        "application/pdf": A_FILE,
+        "image/png": A_FILE,
+        "image/jpeg": A_FILE,
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}, "inline": {"type": "string"}},
+                "required": ["file"],
+            }
+        },
+    },
+}
 TEMPLATE = {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 
 
@@ -61,6 +77,24 @@ def router(plane: DataPlane) -> APIRouter:
         """Find and read every run of digits in each photo, with boxes in pixels: left, top, width, height."""
         files, _ = await pictures(request, plane.settings.pages)
         return JSONResponse(await read_photos(plane, files, Wish(model)))
+
+    @routes.post("/v1/forms", response_model=schema.Forms, tags=["read"], **taking(DOCUMENT))
+    async def forms(
+        request: Request,
+        template: Annotated[list[str] | None, Query()] = None,
+        model: str | None = None,
+        picture: bool = False,
+        accept_above: Annotated[float | None, Query(ge=0, le=1)] = None,
+    ) -> Response:
+        """Read the fields of every page of a PDF or scan, by the templates named, or whichever kept one fits.
+
+        A form may bring a template along in its field `inline`, as YAML. Pages count from 1, boxes are millimetres.
+        """
+        files, told = await pictures(request, 1)
+        if len(files) != 1:
+            raise WrongBody(f"The request holds {len(files)} documents; send one.")
+        wish = FormWish(tuple(template or ()), told.get("inline"), model, picture, accept_above)
+        return JSONResponse(await read_form(plane, files[0], wish))
 
     @routes.get("/v1/models", response_model=schema.Models, tags=["models"], responses=schema.ERRORS)
     async def models() -> dict[str, Any]:

@@ -68,6 +68,45 @@ class Strings(BaseModel):
     items: list[Photo]
 
 
+class Alternative(BaseModel):
+    value: str
+    probability: float
+
+
+class Cell(BaseModel):
+    label: str
+    confidence: float
+    box: list[float]
+
+
+class FormField(BaseModel):
+    field: str
+    value: str | None
+    confidence: float
+    status: str = Field(examples=["ok"], description="ok, review or error")
+    reason: str | None
+    box: list[float]
+    cells: list[Cell]
+    alternatives: list[Alternative]
+
+
+class Page(BaseModel):
+    page: int
+    template: str | None
+    status: str
+    reason: str | None
+    width_mm: float | None
+    height_mm: float | None
+    fields: list[FormField]
+    picture: str | None = Field(None, description="Base64 of a JPEG: the page laid straight.")
+
+
+class Forms(BaseModel):
+    model: str
+    engine: str
+    pages: list[Page]
+
+
 class Model(BaseModel):
     name: str
     version: str

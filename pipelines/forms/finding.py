@@ -1,12 +1,124 @@
 """Where in a photo there are runs of handwritten digits, in reading order."""
 
 from __future__ import annotations
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.images.levels import as_bytes
+
+Picture = NDArray[np.uint8]
 PixelBox = tuple[int, int, int, int]
 """Left, top, width, height, in pixels."""
+Boxes = NDArray[np.int64]
+"""[N, 4]: left, top, right, bottom."""
+
+WORKING_SIDE = 480
+"""A photo is searched at this size of its longer side."""
+STROKE = 19
+"""What is wider than this there is no stroke."""
+FAINTEST = 22
+"""Levels by which ink must differ from the paper around it."""
+SMALLEST, LARGEST = 9, 0.7
+"""Pixels of the working size, and share of the picture's height, between which a digit is tall."""
+FULLEST = 0.92
+"""A blob that fills more of its box is no stroke, unless it stands as narrow as a 1."""
+GAP = 1.1
+"""Digits of one run stand no further apart than this, in heights."""
+MOST_BLOBS = 250
+"""More is texture: only the largest are looked at."""
+MARGIN = 0.25
+"""What is added around a run, in heights."""
 
 
-def find_strings(image: NDArray[np.uint8]) -> list[PixelBox]:
-    return [(0, 0, image.shape[1], image.shape[0])]
+def find_strings(image: Picture) -> list[PixelBox]:
+    """Every run of what could be digits, dark on light or light on dark (grey [H, W])."""
+    factor = min(1.0, WORKING_SIDE / max(image.shape))
+    small = as_bytes(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    blobs = _blobs(_strokes(small))
+    if not len(blobs):
+        return []
+    runs = [_around(blobs[group]) for group in _groups(blobs)]
+    tall = [run for run in runs if run[3] - run[1] >= SMALLEST]
+    return [_in_image(run, factor, image.shape) for run in _in_reading_order(tall)]
+
+
+def _strokes(grey: Picture) -> Picture:
+    """The mask of what is thin and differs from both sides; of the two polarities the one that differs more."""
+    smooth = cv2.GaussianBlur(grey, (3, 3), 0)
+    element = np.ones((STROKE, STROKE), np.uint8)
+    dark = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, element))
+    light = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, element))
+    hat = max(dark, light, key=_strength)
+    threshold, _ = cv2.threshold(hat, 0, 255, cv2.THRESH_OTSU)
+    return as_bytes(hat > max(threshold, FAINTEST))
+
+
+def _strength(hat: Picture) -> float:
+    """Of its most marked hundredth."""
+    counts = np.cumsum(np.bincount(hat[::2, ::2].ravel(), minlength=256)[::-1])
+    levels = 255 - np.searchsorted(counts, [counts[-1] // 100, counts[-1] // 30])
+    return float(levels.sum())
+
+
+def _blobs(mask: Picture) -> Boxes:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+    left, top, width, height, area = stats[1:].T.astype(np.int64)
+    fill = area / (width * height)
+    digit = (height >= SMALLEST) & (height <= LARGEST * len(mask)) & (width <= LARGEST * mask.shape[1])
+    stroke = (fill < FULLEST) | (width < 0.4 * height)
+    flat = width > 6 * height
+    chosen = np.flatnonzero(digit & stroke & ~flat)
+    chosen = chosen[np.argsort(-height[chosen], kind="stable")[:MOST_BLOBS]]
+    return np.stack([left, top, left + width, top + height], axis=1)[chosen]
+
+
+def _groups(blobs: Boxes) -> list[NDArray[np.intp]]:
+    """Blobs that stand beside one another on one line, directly or by way of others."""
+    left, top, right, bottom = blobs.T
+    height = bottom - top
+    taller = np.maximum(height[:, None], height)
+    lower = np.minimum(height[:, None], height)
+    gap = np.maximum(left[:, None], left) - np.minimum(right[:, None], right)
+    shared = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    near = (gap <= GAP * taller) & (shared >= 0.5 * lower) & (taller <= 3 * lower)
+    return _connected(near)
+
+
+def _connected(near: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """The lowest index that each can reach names its group."""
+    names = np.arange(len(near))
+    while True:
+        lowest = np.where(near, names, len(near)).min(1)
+        if np.array_equal(lowest, names):
+            return [np.flatnonzero(names == name) for name in np.unique(names)]
+        names = lowest
+
+
+def _around(blobs: Boxes) -> Boxes:
+    return np.concatenate([blobs[:, :2].min(0), blobs[:, 2:].max(0)])
+
+
+def _in_reading_order(runs: list[Boxes]) -> list[Boxes]:
+    """Line by line: a run belongs to the line with which it shares half of its height."""
+    lines: list[list[Boxes]] = []
+    for run in sorted(runs, key=lambda run: int(run[1] + run[3])):
+        line = lines[-1] if lines else []
+        if line and _shared(run, line[0]) >= 0.5:
+            line.append(run)
+        else:
+            lines.append([run])
+    return [run for line in lines for run in sorted(line, key=lambda run: int(run[0]))]
+
+
+def _shared(one: Boxes, other: Boxes) -> float:
+    common = min(one[3], other[3]) - max(one[1], other[1])
+    return float(common / min(one[3] - one[1], other[3] - other[1]))
+
+
+def _in_image(run: Boxes, factor: float, shape: tuple[int, ...]) -> PixelBox:
+    margin = MARGIN * (run[3] - run[1]) + 2
+    left, top = (max(0, int((value - margin) / factor)) for value in run[:2])
+    right, bottom = (int(np.ceil((value + margin) / factor)) for value in run[2:])
+    return left, top, min(right, shape[1]) - left, min(bottom, shape[0]) - top

@@ -39,7 +39,8 @@ def read_lined(path: Path, as_written: Collection[str] = ()) -> LinedData:
         data.value = _Walk(data, as_written).value_of(node, (), False) if node else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise UsageError(f"{path}, line {mark.line + 1 if mark else 1}: this is no YAML: {error.problem}.") from error
+        told = f"this is no YAML: {error.problem}; put quotes around text with signs such as [ ] : # -"
+        raise UsageError(f"{path}, line {mark.line + 1 if mark else 1}: {told}.") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{path} is no YAML: {error}.") from error
     except RecursionError as error:

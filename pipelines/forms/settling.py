@@ -23,6 +23,9 @@ MOST_COMBINATIONS = 4000
 ENOUGH = 1e-4
 """Once what is left weighs so little beside what holds, the rest is not looked at."""
 
+OTHER = Candidate("?", 0.0)
+"""Stands for all that a field may hold beside its candidates; rules have nothing to say of it."""
+
 Values = dict[str, str]
 
 
@@ -96,19 +99,23 @@ def _combinations(candidates: Mapping[str, Sequence[Candidate]]) -> Iterator[tup
 
 
 def _weigh(candidates: Mapping[str, Sequence[Candidate]], rules: Sequence[Rule]) -> _Weighed:
-    left = math.prod(sum(one.probability for one in listed) for listed in candidates.values())
-    unknown, held = max(0.0, 1 - left), 0.0
     weighed = _Weighed(next(_combinations(candidates)))
-    for values, weight in itertools.islice(_combinations(candidates), MOST_COMBINATIONS):
-        holds = all(rule.holds(values) for rule in rules)
+    held, left = 0.0, 1.0
+    whole = {name: [*listed, _other(listed)] for name, listed in candidates.items()}
+    for values, weight in itertools.islice(_combinations(whole), MOST_COMBINATIONS):
+        holds = all(rule.holds(values) for rule in rules if all(values[name] != OTHER.value for name in rule.names))
         _add(weighed, values, weight * (1 if holds else WRONGLY_FILLED))
-        if holds:
+        if holds and OTHER.value not in values.values():
             weighed.holding, held = weighed.holding or (values, weight), held + weight
         left -= weight
         if left < ENOUGH * held:
             break
-    weighed.whole += unknown + max(0.0, left)
+    weighed.whole += max(0.0, left)
     return weighed
+
+
+def _other(candidates: Sequence[Candidate]) -> Candidate:
+    return OTHER._replace(probability=max(0.0, 1 - sum(one.probability for one in candidates)))
 
 
 def _add(weighed: _Weighed, values: Values, weight: float) -> None:
@@ -128,6 +135,7 @@ def _conclude(
     for name, reading in readings.items():
         about = [rule for rule in broken if name in rule.names]
         shares = [Candidate(value, share / weighed.whole) for value, share in weighed.shares[name].items()]
+        shares = [one for one in shares if one.value != OTHER.value]
         notes = [reading.note] if reading.note else []
         if about and kept is raw:
             notes.append(f"{_in_words(about)} does not hold with {_listed(raw, about)}")

@@ -56,7 +56,7 @@ def _waves(rows: Field, columns: Field, random: Random) -> Field:
     across = rows + random.uniform(1, 6) * np.sin(columns / random.uniform(5, 30) + random.uniform(0, 6))
     if random.random() < 0.3:
         across = across + columns * random.uniform(-1, 1)
-    return random.uniform(4, 22) * np.sin(across * 2 * np.pi / random.uniform(3, 8))
+    return random.uniform(3, 18) * np.sin(across * 2 * np.pi / random.uniform(3, 8))
 
 
 def _print_line(image: Field, random: Random) -> None:

@@ -52,7 +52,7 @@ class Hand:
             spread=random.uniform(1, 5),
             dance=random.uniform(0, 5),
             uneven=random.uniform(0.02, 0.16),
-            thin=int(random.integers(60, 190)),
+            thin=int(random.integers(90, 200)),
             slant=random.normal(0.12, 0.22),
             climb=random.normal(0.0, 0.03),
         )

@@ -121,6 +121,15 @@ def cut_string(image: Picture) -> CutString | None:
     return CutString(strip, pieces, tuple(pieces.segments()))
 
 
+def read_cut(
+    cut: CutString, read: NDArray[np.float32], classes: Sequence[str], length: tuple[int, int] | None = None
+) -> StringReading:
+    """A string that was cut before, perhaps in another process, by what was read in each of its pictures."""
+    probabilities = np.zeros((len(cut.segments), len(classes)))
+    probabilities[cut.to_read()] = read
+    return _decode(cut, probabilities, classes, length)
+
+
 def read_segments(
     cuts: Sequence[CutString | None], reader: Reader, classes: int
 ) -> list[NDArray[np.float64]]:

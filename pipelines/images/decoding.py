@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +21,34 @@ PAPER = 255
 PNG_END = b"IEND\xaeB`\x82"
 
 Pixels = NDArray[np.uint8]
+Found = TypeVar("Found")
 
 
-def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """The first picture in the file as grey [H, W] or RGB [H, W, 3], upright, on white where it was transparent."""
+def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS, page: int = 0) -> Pixels:
+    """A picture of the file, the first by default, as grey [H, W] or RGB [H, W, 3], upright, on white."""
     quick = quick_png(content)
     if quick is not None and quick.size <= max_pixels:
         return quick
+
+    def pixels(image: ImageFile.ImageFile) -> Pixels:
+        if page:
+            image.seek(page)
+        check_size(image.size, where, max_pixels)
+        # Pillow is content with a PNG whose pixels are all there, though nothing shows that they are right.
+        if image.format == "PNG" and PNG_END not in content:
+            raise DataError(f"{where}: the image is damaged (its end is missing).")
+        return _to_pixels(image)
+
+    return inspect(content, where, pixels, max_pixels)
+
+
+def inspect(
+    content: bytes, where: object, look: Callable[[ImageFile.ImageFile], Found], max_pixels: int = MAX_PIXELS
+) -> Found:
+    """What `look` finds in the file, opened but not yet decoded; a DataError if it stumbles over the bytes."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _check_size(image, where, max_pixels)
-            # Pillow is content with a PNG whose pixels are all there, though nothing shows that they are right.
-            if image.format == "PNG" and PNG_END not in content:
-                raise DataError(f"{where}: the image is damaged (its end is missing).")
-            return _to_pixels(image)
+            return look(image)
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -49,8 +65,8 @@ def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _check_size(image: ImageFile.ImageFile, where: object, max_pixels: int) -> None:
-    width, height = image.size
+def check_size(size: tuple[int, int], where: object, max_pixels: int = MAX_PIXELS) -> None:
+    width, height = size
     if width * height > max_pixels:
         raise DataError(
             f"{where}: the image has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}; "

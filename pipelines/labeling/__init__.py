@@ -1,1 +1,1 @@
-"""Bulk labelling with Ray Data: a place full of images in, one row for every image out, exactly once."""
+"""Bulk labelling with Ray Data: a place full of images or scans in, rows for every one out, exactly once."""

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import logging
+import os
 import pickle
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-import numpy as np
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 from ray.util.annotations import RayDeprecationWarning
 
-from pipelines.labeling.blocks import from_block, to_block
-from pipelines.labeling.inputs import Input, Items, Stretch
-from pipelines.labeling.labeler import Labeler, Reading, deadline
-from pipelines.labeling.room import TASK_CPUS, Room
-from pipelines.labeling.rows import ERROR, REVIEW, write_part
+from pipelines.labeling.inputs import Input, Stretch
+from pipelines.labeling.kind import Kind, Reading
+from pipelines.labeling.room import Room
+from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import RunFolder
-from pipelines.labeling.whole import write_whole
 
 RESTARTS = 3
 """Of an actor, and of a task whose process died; then the parts in question are looked at alone."""
@@ -37,65 +36,76 @@ class PartDone:
     errors: int
 
 
-def read_stretches(block: pa.Table, source: Input, folder: RunFolder) -> Iterator[pa.Table]:
+@dataclass(frozen=True)
+class Orders:
+    """What every task and actor of a run is told."""
+
+    kind: Kind[Any]
+    source: Input[Any]
+    folder: RunFolder
+    reading: Reading
+    room: Room
+    seconds: float
+    """After which a part that is not labelled is given up."""
+
+
+def read_stretches(block: pa.Table, orders: Orders) -> Iterator[pa.Table]:
     for packed in block["stretch"].to_pylist():
         stretch: Stretch = pickle.loads(packed)
-        wanted = sorted(set(stretch.parts) - folder.done())
-        parts = source.read(stretch, wanted)
+        wanted = sorted(set(stretch.parts) - orders.folder.done())
+        parts = orders.source.read(stretch, wanted)
         for part in wanted:
-            with folder.under_way(part):
-                items = next(parts)
-            yield to_block(items)
+            with orders.folder.under_way(part):
+                read = next(parts)
+            yield orders.kind.to_block(read)
 
 
 class LabelParts:
-    def __init__(self, reading: Reading, folder: RunFolder, seconds: float) -> None:
-        self._labeler, self._folder, self._seconds = Labeler(reading), folder, seconds
+    def __init__(self, orders: Orders) -> None:
+        self._orders, self._labeler = orders, orders.kind.labeler(orders.reading)
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        done = [self._label(items) for items in from_block(block)]
+        done = [self._label(part) for part in self._orders.kind.from_block(block)]
         return pa.Table.from_pylist([part.__dict__ for part in done])
 
-    def _label(self, items: Items) -> PartDone:
-        with self._folder.under_way(items.part), deadline(self._seconds):
-            return write_labelled(self._labeler, items, self._folder)
+    def _label(self, part: Any) -> PartDone:
+        with self._orders.folder.under_way(part.part), deadline(self._orders.seconds):
+            labelled = self._labeler.label(part)
+            self._orders.folder.write(part.part, labelled.rows, labelled.files)
+            return count(part.part, len(part), labelled.rows)
 
 
-def write_labelled(labeler: Labeler, items: Items, folder: RunFolder) -> PartDone:
-    labelled = labeler.label(items)
-    thumbs = {"images": items.images[labelled.least_certain], "rows": labelled.least_certain}
-    save_thumbs(folder, items.part, thumbs)
-    write_part(folder.rows, items.part, labelled.rows, folder.kind)
-    return count(items.part, labelled.rows)
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """What hangs inside a library cannot be stopped but with its process; Ray then starts another."""
+    timer = threading.Timer(seconds, os._exit, [75])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
-def save_thumbs(folder: RunFolder, part: int, thumbs: dict[str, np.ndarray]) -> None:
-    content = io.BytesIO()
-    np.savez(content, images=thumbs["images"], rows=thumbs["rows"])
-    write_whole(folder.uncertain / f"{part:06d}.npz", content.getvalue())
-
-
-def count(part: int, rows: pa.Table) -> PartDone:
+def count(part: int, items: int, rows: pa.Table) -> PartDone:
     status = rows["status"].to_pylist()
-    return PartDone(part, len(status), status.count(REVIEW), status.count(ERROR))
+    return PartDone(part, items, status.count(REVIEW), status.count(ERROR))
 
 
-def run_pipeline(
-    source: Input, stretches: Iterable[Stretch], folder: RunFolder, reading: Reading, room: Room, seconds: float
-) -> Iterator[PartDone]:
+def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartDone]:
     """Each part as it is done, in any order."""
     _be_quiet()
     packed: list[Any] = [{"stretch": pickle.dumps(stretch)} for stretch in stretches]
     read = ray.data.from_items(packed, override_num_blocks=len(packed)).map_batches(
-        partial(read_stretches, source=source, folder=folder),
+        partial(read_stretches, orders=orders),
         batch_size=None,
         batch_format="pyarrow",
-        num_cpus=TASK_CPUS,
+        num_cpus=orders.room.task_cpus,
         ray_remote_args_fn=lambda: {"max_retries": RESTARTS},
     )
     pool = ActorPoolStrategy(
-        min_size=room.min_actors,
-        max_size=room.max_actors,
+        min_size=orders.room.min_actors,
+        max_size=orders.room.max_actors,
         max_tasks_in_flight_per_actor=4,
         # One part is put together or written while the engine is at work on the other.
         max_concurrent_calls_per_actor=2,
@@ -105,10 +115,10 @@ def run_pipeline(
         LabelParts,
         batch_size=None,
         batch_format="pyarrow",
-        fn_constructor_args=(reading, folder, seconds),
+        fn_constructor_args=(orders,),
         compute=pool,
-        num_cpus=room.cpus,
-        num_gpus=room.gpus or None,
+        num_cpus=orders.room.cpus,
+        num_gpus=orders.room.gpus or None,
         ray_remote_args_fn=lambda: {"max_restarts": RESTARTS, "max_task_retries": RESTARTS},
     )
     for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

@@ -9,27 +9,28 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipelines.labeling.pace import pace
 from pipelines.labeling.pipeline import PartDone
 
 EVERY_S = 10.0
 
 
 class Display:
-    def __init__(self, console: Console, items: int, done: int) -> None:
-        self._console, self._items, self._done, self._already = console, items, done, done
+    def __init__(self, console: Console, items: int, done: int, called: str) -> None:
+        self._console, self._items, self._done, self._already, self._called = console, items, done, done, called
         self._errors = 0
         self._started = self._said = time.monotonic()
         self._bar = Progress(
             TextColumn("labelling"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]:,.0f}/s, {task.fields[errors]:,} errors"),
+            TextColumn("{task.fields[speed]}/s, {task.fields[errors]:,} errors"),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=items, completed=done, speed=0.0, errors=0)
+        self._task = self._bar.add_task("", total=items, completed=done, speed=pace(0), errors=0)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -48,11 +49,11 @@ class Display:
         self._errors += done.errors
         now = time.monotonic()
         speed = (self._done - self._already) / max(now - self._started, 1e-6)
-        self._bar.update(self._task, completed=self._done, speed=speed, errors=self._errors)
+        self._bar.update(self._task, completed=self._done, speed=pace(speed), errors=self._errors)
         if not self._console.is_terminal and now - self._said >= EVERY_S:
             self._said = now
             left = (self._items - self._done) / max(speed, 1e-6)
             self.line(
-                f"{self._done:,} of {self._items:,} items, {speed:,.0f} a second, {self._errors:,} errors, "
+                f"{self._done:,} of {self._items:,} {self._called}, {pace(speed)} a second, {self._errors:,} errors, "
                 f"{left:,.0f} s left"
             )

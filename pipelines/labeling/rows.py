@@ -39,47 +39,66 @@ def _to_parquet(rows: pa.Table) -> bytes:
 
 def _to_csv(rows: pa.Table) -> bytes:
     content = io.BytesIO()
-    pc.write_csv(rows, content)
+    pc.write_csv(_told_as_text(rows), content)
     return content.getvalue()
+
+
+def _told_as_text(rows: pa.Table) -> pa.Table:
+    """What is a list or a structure as JSON, since CSV knows none."""
+    for index, column in enumerate(rows.schema):
+        if pa.types.is_nested(column.type):
+            texts = [None if value is None else json.dumps(value) for value in rows[column.name].to_pylist()]
+            rows = rows.set_column(index, column.name, pa.array(texts, pa.string()))
+    return rows
 
 
 def _to_lines(rows: pa.Table) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.to_pylist()).encode()
 
 
-def _from_csv(path: Path) -> pa.Table:
-    types = pc.ConvertOptions(column_types=SCHEMA, strings_can_be_null=True, quoted_strings_can_be_null=False)
-    return pc.read_csv(path, parse_options=pc.ParseOptions(newlines_in_values=True), convert_options=types)
+def _from_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    return pq.read_table(path)
 
 
-def _from_lines(path: Path) -> pa.Table:
-    return pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=SCHEMA))
+def _from_csv(path: Path, schema: pa.Schema) -> pa.Table:
+    nested = [(index, column) for index, column in enumerate(schema) if pa.types.is_nested(column.type)]
+    flat = {column.name: pa.string() if pa.types.is_nested(column.type) else column.type for column in schema}
+    types = pc.ConvertOptions(column_types=flat, strings_can_be_null=True, quoted_strings_can_be_null=False)
+    rows = pc.read_csv(path, parse_options=pc.ParseOptions(newlines_in_values=True), convert_options=types)
+    for index, column in nested:
+        values = [None if text is None else json.loads(text) for text in rows[column.name].to_pylist()]
+        rows = rows.set_column(index, column, pa.array(values, column.type))
+    return rows
 
 
-FORMATS: dict[str, tuple[Callable[[pa.Table], bytes], Callable[[Path], pa.Table]]] = {
-    "parquet": (_to_parquet, pq.read_table),
+def _from_lines(path: Path, schema: pa.Schema) -> pa.Table:
+    return pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
+
+
+FORMATS: dict[str, tuple[Callable[[pa.Table], bytes], Callable[[Path, pa.Schema], pa.Table]]] = {
+    "parquet": (_to_parquet, _from_parquet),
     "csv": (_to_csv, _from_csv),
     "jsonl": (_to_lines, _from_lines),
 }
 
 
-def part_name(part: int, kind: str) -> str:
-    return f"part-{part:06d}.{kind}"
+def part_name(part: int, format: str) -> str:
+    return f"part-{part:06d}.{format}"
 
 
-def write_part(folder: Path, part: int, rows: pa.Table, kind: str) -> None:
-    write_whole(folder / part_name(part, kind), FORMATS[kind][0](rows))
+def write_part(folder: Path, part: int, rows: pa.Table, format: str) -> None:
+    write_whole(folder / part_name(part, format), FORMATS[format][0](rows))
 
 
-def parts_there(folder: Path, kind: str) -> set[int]:
-    return {int(path.stem.removeprefix("part-")) for path in folder.glob(f"part-*.{kind}")}
+def parts_there(folder: Path, format: str) -> set[int]:
+    return {int(path.stem.removeprefix("part-")) for path in folder.glob(f"part-*.{format}")}
 
 
-def read_part(path: Path, kind: str) -> pa.Table:
-    return FORMATS[kind][1](path).cast(SCHEMA)
+def read_part(path: Path, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
+    return FORMATS[format][1](path, schema).cast(schema)
 
 
-def read_parts(folder: Path, kind: str) -> Iterator[pa.Table]:
+def read_parts(folder: Path, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:
     """The rows, a part at a time, in order."""
-    for path in sorted(folder.glob(f"part-*.{kind}")):
-        yield read_part(path, kind)
+    for path in sorted(folder.glob(f"part-*.{format}")):
+        yield read_part(path, format, schema)

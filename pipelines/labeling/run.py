@@ -16,13 +16,7 @@ from ray.exceptions import RayActorError, WorkerCrashedError
 from pipelines.errors import InkrayError
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
-from pipelines.labeling.labeler import Reading
-from pipelines.labeling.pipeline import PartDone, run_pipeline
-from pipelines.labeling.report import report
-from pipelines.labeling.room import Room
-from pipelines.labeling.rows import read_parts
-from pipelines.labeling.run_folder import RunFolder
-from pipelines.labeling.summary import tally
+from pipelines.labeling.pipeline import Orders, PartDone, run_pipeline
 
 DIED = (RayActorError, WorkerCrashedError)
 
@@ -37,24 +31,20 @@ class Watch(Protocol):
 
 @dataclass(frozen=True)
 class Work:
+    orders: Orders
     found: Found
-    folder: RunFolder
-    reading: Reading
-    room: Room
-    seconds: float
-    """After which a part that is not labelled is given up."""
 
 
 def label(work: Work, watch: Watch) -> int:
     """Label every part that is not done; how many items that were."""
-    labelled = 0
+    labelled, folder = 0, work.orders.folder
     while True:
-        pending = [stretch for stretch in work.found.stretches if set(stretch.parts) - work.folder.done()]
+        before = folder.done()
+        pending = [stretch for stretch in work.found.stretches if set(stretch.parts) - before]
         if not pending:
             return labelled
-        before = work.folder.done()
         try:
-            for done in run_pipeline(work.found.input, pending, work.folder, work.reading, work.room, work.seconds):
+            for done in run_pipeline(work.orders, pending):
                 labelled += done.items
                 watch.part(done)
         except Exception as error:
@@ -62,13 +52,13 @@ def label(work: Work, watch: Watch) -> int:
                 raise _told(error, work) from error
             alone = list(_label_alone(work, watch))
             labelled += sum(done.items for done in alone)
-            if not alone and work.folder.done() == before:
+            if not alone and folder.done() == before:
                 raise _told(error, work) from error
 
 
 def _label_alone(work: Work, watch: Watch) -> Iterator[PartDone]:
-    suspects = work.folder.left_under_way()
-    isolation = Isolation(work.found.input, work.folder, work.reading, work.room, work.seconds)
+    suspects = work.orders.folder.left_under_way()
+    isolation = Isolation(work.orders)
     if suspects:
         watch.line(f"processes died, again and again, in {len(suspects)} parts: looking at those alone")
     try:
@@ -102,8 +92,8 @@ def _told(error: BaseException, work: Work) -> InkrayError:
     text = str(error)
     if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
         return InkrayError(
-            f"There is no space left for {work.folder.path}. What was written is kept: make room, and start the same "
-            "run again."
+            f"There is no space left for {work.orders.folder.path}. What was written is kept: make room, and start the "
+            "same run again."
         )
     causes = re.findall(r"^(?:pipelines\.errors\.)?(\w+(?:\.\w+)*(?:Error|Exception): .+)$", text, re.MULTILINE)
     last = causes[-1] if causes else (text.strip().splitlines() or [type(error).__name__])[-1]
@@ -113,12 +103,14 @@ def _told(error: BaseException, work: Work) -> InkrayError:
 
 
 def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:
-    """Check that every item has its row, and write summary and report."""
-    found = tally(read_parts(work.folder.rows, work.folder.kind))
+    """Check that every item has its rows, and write summary and report."""
+    kind, folder = work.orders.kind, work.orders.folder
+    kind.settle(folder)
+    found = kind.tally(folder)
     if found.items != work.found.count:
         raise InkrayError(
-            f"{work.folder.path} has {found.items:,} rows for {work.found.count:,} items: the input changed while it "
-            "was read, or rows were taken away. Start over with --fresh."
+            f"{folder.path} has rows of {found.items:,} items, and there are {work.found.count:,}: the input changed "
+            "while it was read, or rows were taken away. Start over with --fresh."
         )
     seconds = time.time() - started
     summary = {
@@ -127,7 +119,7 @@ def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: floa
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),
         "items_this_time": items_this_time,
-        "images_per_second": round(items_this_time / seconds, 1),
+        f"{kind.items}_per_second": round(items_this_time / seconds, 2),
     }
-    work.folder.finish(summary, report(work.folder, summary, found))
+    folder.finish(summary, kind.report(folder, summary, found))
     return summary

@@ -4,7 +4,8 @@ run.json        what this run labels, with what and how: another run is refused
 rows/           the result, a file for each part of the input
 summary.json    the mark of a finished run, written last
 report.html     the same for people
-.work/          the lock, marks of parts under way, the least certain images of each part
+wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read on them, fields as pictures
+.work/          the lock, marks of parts under way, what the report needs of each part
 """
 
 from __future__ import annotations
@@ -13,36 +14,56 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
+
 from pipelines.errors import InkrayError, UsageError
-from pipelines.labeling.rows import parts_there
+from pipelines.labeling.rows import SCHEMA, part_name, parts_there, read_part, read_parts, write_part
 from pipelines.labeling.whole import write_whole
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
-OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK})
+WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"
+OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK, WIDE, OVERLAY, CROPS})
+KEPT = f"{WORK}/kept"
+"""What the report needs of each part."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
     path: Path
-    kind: str
+    format: str
     """Of the files with rows: parquet, csv or jsonl."""
+    schema: pa.Schema = SCHEMA
 
     @property
     def rows(self) -> Path:
         return self.path / ROWS
 
     @property
-    def uncertain(self) -> Path:
-        return self.path / WORK / "uncertain"
+    def kept(self) -> Path:
+        return self.path / KEPT
 
     def done(self) -> set[int]:
-        return parts_there(self.rows, self.kind)
+        return parts_there(self.rows, self.format)
+
+    def parts(self) -> Iterator[pa.Table]:
+        """The rows, a part at a time, in order."""
+        return read_parts(self.rows, self.format, self.schema)
+
+    def read(self, part: int) -> pa.Table:
+        return read_part(self.rows / part_name(part, self.format), self.format, self.schema)
+
+    def write(self, part: int, rows: pa.Table, files: Mapping[str, bytes]) -> None:
+        """The rows last, for they are what says that the part is done."""
+        for name, content in files.items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path / name, content)
+        write_part(self.rows, part, rows, self.format)
 
     def summary(self) -> dict[str, Any] | None:
         try:
@@ -73,11 +94,13 @@ class RunFolder:
 
 
 @contextmanager
-def open_run(path: Path, kind: str, identity: dict[str, Any], fresh: bool) -> Iterator[RunFolder]:
+def open_run(
+    path: Path, format: str, identity: dict[str, Any], fresh: bool, schema: pa.Schema = SCHEMA
+) -> Iterator[RunFolder]:
     """Hold the folder of this very run, new or begun before; any other is refused."""
     with ExitStack() as held:
         try:
-            folder = _open(path, kind, identity, fresh, held)
+            folder = _open(RunFolder(path, format, schema), identity, fresh, held)
         except OSError as error:
             raise UsageError(
                 f"The output folder {path} cannot be written: {error.strerror or error}. Mend that, or name another."
@@ -85,15 +108,15 @@ def open_run(path: Path, kind: str, identity: dict[str, Any], fresh: bool) -> It
         yield folder
 
 
-def _open(path: Path, kind: str, identity: dict[str, Any], fresh: bool, held: ExitStack) -> RunFolder:
+def _open(folder: RunFolder, identity: dict[str, Any], fresh: bool, held: ExitStack) -> RunFolder:
+    path = folder.path
     _check_ours(path)
     (path / WORK).mkdir(parents=True, exist_ok=True)
     _take(held.enter_context((path / WORK / "lock").open("a+")), path)
     if fresh:
         _empty(path)
     _check_identity(path, identity)
-    folder = RunFolder(path, kind)
-    for needed in (folder.rows, folder.uncertain, path / WORK / "under-way"):
+    for needed in (folder.rows, folder.kept, path / WORK / "under-way"):
         needed.mkdir(parents=True, exist_ok=True)
     for draft in folder.rows.glob(".part-*"):  # of processes that were killed
         draft.unlink(missing_ok=True)
@@ -124,11 +147,11 @@ def _take(lock: IO[str], path: Path) -> None:
 
 
 def _empty(path: Path) -> None:
-    (path / SUMMARY).unlink(missing_ok=True)
-    (path / REPORT).unlink(missing_ok=True)
-    shutil.rmtree(path / ROWS, ignore_errors=True)
-    for inner in ("uncertain", "under-way"):
-        shutil.rmtree(path / WORK / inner, ignore_errors=True)
+    # The summary first, since with it a run counts as finished.
+    for name in (SUMMARY, REPORT, WIDE):
+        (path / name).unlink(missing_ok=True)
+    for folder in (ROWS, OVERLAY, CROPS, KEPT, f"{WORK}/under-way"):
+        shutil.rmtree(path / folder, ignore_errors=True)
     (path / RUN).unlink(missing_ok=True)
 
 

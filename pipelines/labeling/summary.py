@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,6 @@ BINS = 20
 class Tally:
     items: int = 0
     status: Counter[str] = field(default_factory=Counter)
-    values: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     """Of what is an error or for review."""
     engines: Counter[str] = field(default_factory=Counter)
@@ -28,15 +27,23 @@ class Tally:
     """For each reason the first source that has it."""
 
     def add(self, rows: pa.Table) -> None:
-        self.items += len(rows)
-        for column, counter in (("status", self.status), ("value", self.values), ("engine", self.engines)):
-            counter.update(_counts(rows[column]))
-        told = rows.filter(rows["reason"].is_valid()).select(["source", "reason"])
-        self.reasons.update(_counts(told["reason"]))
-        for row in told.slice(0, 1000).to_pylist():
-            self.examples.setdefault(row["reason"], row["source"])
+        self.items += self.items_of(rows)
+        for column, counter in (("status", self.status), ("engine", self.engines)):
+            counter.update(counts(rows[column]))
+        told = rows.filter(rows["reason"].is_valid())
+        reasons = self.grouped(told["reason"])
+        self.reasons.update(counts(reasons))
+        for reason, source in zip(reasons[:1000].to_pylist(), told["source"][:1000].to_pylist(), strict=True):
+            self.examples.setdefault(reason, source)
         sure = rows["confidence"].drop_null().to_numpy()
         self.confidence += np.histogram(sure, BINS, (0, 1))[0]
+
+    def items_of(self, rows: pa.Table) -> int:
+        return len(rows)
+
+    def grouped(self, reasons: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Reasons as they are counted together."""
+        return reasons
 
     @property
     def errors(self) -> int:
@@ -46,20 +53,21 @@ class Tally:
         return {
             "items": self.items,
             "status": dict(sorted(self.status.items())),
-            "labels": dict(sorted(self.values.items())),
             "reasons": dict(self.reasons.most_common(50)),
             "engines": sorted(self.engines),
             "confidence": {"from": 0.0, "to": 1.0, "counts": self.confidence.tolist()},
         }
 
 
-def tally(parts: Iterable[pa.Table]) -> Tally:
-    whole = Tally()
+T = TypeVar("T", bound=Tally)
+
+
+def tally(parts: Iterable[pa.Table], whole: T) -> T:
     for rows in parts:
         whole.add(rows)
     return whole
 
 
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+def counts(column: pa.ChunkedArray) -> dict[str, int]:
     found = column.drop_null().value_counts()
     return {row["values"]: row["counts"] for row in found.to_pylist()}

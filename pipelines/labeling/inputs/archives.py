@@ -34,7 +34,7 @@ MAX_MEMBER = 200_000_000
 """Bytes of one image, unpacked; more is a bomb or a mistake."""
 
 
-class Archive(Input):
+class Archive(Input[Items]):
     def __init__(self, kind: str, filesystem: fs.FileSystem, path: str, shown: str) -> None:
         self.kind, self._filesystem, self._path, self._shown = kind, filesystem, path, shown
 

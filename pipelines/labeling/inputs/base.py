@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +58,25 @@ class Items:
         return len(self.numbers)
 
 
-class Input(ABC):
+class Part(Protocol):
+    """A part as a task has read it, of whatever kind its items are."""
+
+    @property
+    def part(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+
+P = TypeVar("P", bound=Part, covariant=True)
+
+
+class Input(ABC, Generic[P]):
     """Small, and sent to every task that reads: what the stretches hold belongs to them."""
 
     kind: str
 
     @abstractmethod
-    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[P]:
         """The wanted parts of a stretch, in order; of each only those items, and no other is touched."""
 
     @abstractmethod
@@ -76,7 +88,7 @@ class Input(ABC):
 class Found:
     """An input, how it is cut, and what tells it from every other."""
 
-    input: Input
+    input: Input[Any]
     stretches: list[Stretch]
     fingerprint: str
     remarks: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ MAGIC = b"\x00\x00\x08\x03"
 HEADER = 16
 
 
-class Idx(Input):
+class Idx(Input[Items]):
     kind = "idx"
 
     def __init__(self, filesystem: fs.FileSystem, path: str, shown: str) -> None:

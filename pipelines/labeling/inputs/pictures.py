@@ -13,7 +13,7 @@ from pipelines.labeling.inputs.places import File, Where, fingerprint, read_file
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 
-class Pictures(Input):
+class Pictures(Input[Items]):
     kind = "images"
 
     def __init__(self, filesystem: fs.FileSystem, prefix: str) -> None:

@@ -21,7 +21,7 @@ USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
 RAW = SIDE * SIDE
 
 
-class Tables(Input):
+class Tables(Input[Items]):
     kind = "parquet"
 
     def __init__(self, filesystem: fs.FileSystem, prefix: str, column: str) -> None:

@@ -63,7 +63,7 @@ def test_fresh_starts_over_with_nothing_of_the_run_before(path: Path) -> None:
     with_parts(path, 0, 3)
     with opened(path) as folder:
         folder.finish({"items": 4}, "report")
-        folder_of(path, {".work/uncertain/000000.npz": b"x", ".work/under-way/7-1": b""})
+        folder_of(path, {".work/kept/000000-0.npz": b"x", ".work/under-way/7-1": b""})
     with opened(path, fresh=True, model="small:2") as folder:
         assert (folder.done(), folder.summary(), folder.left_under_way()) == (set(), None, set())
     assert tree(path) == {"run.json", ".work/lock"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.summary import BINS, tally
 
@@ -27,7 +28,7 @@ def tables() -> list[pa.Table]:
 
 
 def test_the_counts_are_those_of_the_rows_and_add_up() -> None:
-    found = tally(tables())
+    found = tally(tables(), DigitTally())
     told = found.as_dict()
     assert told["items"] == sum(told["status"].values()) == 7
     assert told["status"] == {"error": 2, "ok": 2, "review": 3}
@@ -38,19 +39,19 @@ def test_the_counts_are_those_of_the_rows_and_add_up() -> None:
 
 
 def test_every_confidence_is_in_one_bin() -> None:
-    counts = tally(tables()).as_dict()["confidence"]["counts"]
+    counts = tally(tables(), DigitTally()).as_dict()["confidence"]["counts"]
     assert (len(counts), sum(counts)) == (BINS, 5)
     assert (counts[0], counts[8], counts[-1]) == (1, 2, 2)
 
 
 def test_every_reason_has_the_first_that_has_it_as_its_example() -> None:
-    assert tally(tables()).examples == {"unsure": "b", "cut": "c", "no digit": "e"}
+    assert tally(tables(), DigitTally()).examples == {"unsure": "b", "cut": "c", "no digit": "e"}
 
 
 def test_the_order_of_the_parts_changes_no_count() -> None:
-    assert tally(reversed(tables())).as_dict() == tally(tables()).as_dict()
+    assert tally(reversed(tables()), DigitTally()).as_dict() == tally(tables(), DigitTally()).as_dict()
 
 
 def test_no_parts_are_no_items() -> None:
-    assert tally([]).as_dict()["items"] == 0
-    assert tally([]).errors == 0
+    assert tally([], DigitTally()).as_dict()["items"] == 0
+    assert tally([], DigitTally()).errors == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pytest
 
 from pipelines.corpora.corpus import Split
+from pipelines.labeling.digits.labeler import DigitLabeler
+from pipelines.labeling.digits.thumbs import GALLERY
 from pipelines.labeling.inputs import Items
-from pipelines.labeling.labeler import GALLERY, Labeler, Reading
+from pipelines.labeling.kind import Labelled, Reading
 from pipelines.labeling.rows import SCHEMA
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
@@ -24,8 +27,8 @@ def reading(store: ModelStore) -> Reading:
 
 
 @pytest.fixture(scope="module")
-def labeler(reading: Reading) -> Labeler:
-    return Labeler(reading)
+def labeler(reading: Reading) -> DigitLabeler:
+    return DigitLabeler(reading)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +43,15 @@ def part(images: np.ndarray, reasons: list[str | None] | None = None, sources: s
     return Items(4, sources, np.arange(len(images)) + 50, images, reasons)
 
 
+def kept(labelled: Labelled) -> tuple[np.ndarray, list[float]]:
+    """The images kept for the report and how sure each was, by the one file that holds them."""
+    [content] = labelled.files.values()
+    arrays = np.load(io.BytesIO(content))
+    return arrays["images"], arrays["sure"].tolist()
+
+
 def test_every_item_has_a_row_with_the_readers_value_and_confidence(
-    labeler: Labeler, digits: Split, sure: tuple[np.ndarray, np.ndarray]
+    labeler: DigitLabeler, digits: Split, sure: tuple[np.ndarray, np.ndarray]
 ) -> None:
     rows = labeler.label(part(digits.images[:200])).rows
     assert rows.schema == SCHEMA
@@ -55,7 +65,7 @@ def test_every_item_has_a_row_with_the_readers_value_and_confidence(
     assert rows["page"].null_count == 200
 
 
-def test_each_item_may_have_a_source_of_its_own(labeler: Labeler, digits: Split) -> None:
+def test_each_item_may_have_a_source_of_its_own(labeler: DigitLabeler, digits: Split) -> None:
     names = list(members(digits.images[:3]))
     assert labeler.label(part(digits.images[:3], sources=names)).rows["source"].to_pylist() == names
 
@@ -64,7 +74,7 @@ def test_what_is_less_sure_than_asked_keeps_its_value_and_is_to_be_reviewed(
     reading: Reading, digits: Split, sure: tuple[np.ndarray, np.ndarray]
 ) -> None:
     limit = float(np.sort(sure[1])[99:101].mean())
-    rows = Labeler(replace(reading, accept_above=limit)).label(part(digits.images[:200])).rows
+    rows = DigitLabeler(replace(reading, accept_above=limit)).label(part(digits.images[:200])).rows
     doubtful = (sure[1] < limit).tolist()
     assert sum(doubtful) == 100
     assert rows["status"].to_pylist() == ["review" if doubt else "ok" for doubt in doubtful]
@@ -72,7 +82,7 @@ def test_what_is_less_sure_than_asked_keeps_its_value_and_is_to_be_reviewed(
     assert rows["value"].to_pylist() == sure[0].tolist()
 
 
-def test_what_could_not_be_read_keeps_its_reason_and_has_no_value(labeler: Labeler, digits: Split) -> None:
+def test_what_could_not_be_read_keeps_its_reason_and_has_no_value(labeler: DigitLabeler, digits: Split) -> None:
     images = digits.images[:6].copy()
     images[[1, 4]] = 0
     told: list[str | None] = [None, "it is null", None, None, "the image is damaged (cut)", None]
@@ -87,27 +97,34 @@ def test_what_could_not_be_read_keeps_its_reason_and_has_no_value(labeler: Label
             assert (row["source"], row["item"]) == ("a.idx", 50 + index)
 
 
-def test_a_part_of_which_nothing_could_be_read_is_all_errors(labeler: Labeler) -> None:
+def test_a_part_of_which_nothing_could_be_read_is_all_errors(labeler: DigitLabeler) -> None:
     labelled = labeler.label(part(np.zeros((3, 28, 28), np.uint8), ["a", "b", "c"]))
     assert labelled.rows["status"].to_pylist() == ["error"] * 3
     assert labelled.rows["reason"].to_pylist() == ["a", "b", "c"]
-    assert len(labelled.least_certain) == 0
+    assert kept(labelled)[1] == []
 
 
 def test_the_least_certain_come_first_and_without_what_could_not_be_read(
-    labeler: Labeler, digits: Split, sure: tuple[np.ndarray, np.ndarray]
+    labeler: DigitLabeler, digits: Split, sure: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    order = np.argsort(sure[1], kind="stable")
-    assert labeler.label(part(digits.images[:200])).least_certain.tolist() == order[:GALLERY].tolist()
+    order, images = np.argsort(sure[1], kind="stable"), digits.images[:200]
+    shown, certainty = kept(labeler.label(part(images)))
+    assert np.array_equal(shown, images[order[:GALLERY]])
+    assert np.allclose(certainty, sure[1][order[:GALLERY]], atol=1e-6)
     reasons = ["damaged" if index == order[0] else None for index in range(200)]
-    assert labeler.label(part(digits.images[:200], reasons)).least_certain.tolist() == order[1 : GALLERY + 1].tolist()
+    assert np.array_equal(kept(labeler.label(part(images, reasons)))[0], images[order[1 : GALLERY + 1]])
+
+
+def test_pieces_of_a_part_keep_their_images_under_names_of_their_own(labeler: DigitLabeler, digits: Split) -> None:
+    [first], [second] = (labeler.label(part(digits.images[:9]), start).files for start in (0, 9))
+    assert first != second
 
 
 @pytest.mark.parametrize("place", [0, 7])
 def test_what_is_no_digit_has_no_value_and_is_to_be_reviewed(
     place: int, reading: Reading, digits: Split, sure: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    labeler = Labeler(reading)
+    labeler = DigitLabeler(reading)
     names = ["none" if index == place else name for index, name in enumerate(labeler._recognizer.classes)]
     labeler._recognizer.classes = names
     labeler._classes = pa.array(names)

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from pipelines.corpora.corpus import Split
-from pipelines.labeling.pipeline import save_thumbs
-from pipelines.labeling.report import SHOWN, least_certain, report
-from pipelines.labeling.rows import FORMATS, SCHEMA, read_parts, write_part
+from pipelines.labeling.digits.report import SHOWN, report
+from pipelines.labeling.digits.summary import DigitTally
+from pipelines.labeling.digits.thumbs import least_certain, thumbs, thumbs_name
+from pipelines.labeling.rows import FORMATS, SCHEMA
 from pipelines.labeling.run_folder import RunFolder
 from pipelines.labeling.summary import tally
 
@@ -26,7 +27,6 @@ def filled(path: Path, digits: Split, kind: str = "parquet", parts: int = 12, pe
     """Each part with `per_part` doubtful items and one error; the later a part, the less certain it is."""
     folder = RunFolder(path, kind)
     folder.rows.mkdir(parents=True)
-    folder.uncertain.mkdir(parents=True)
     for part in range(parts):
         rows = [
             {
@@ -38,14 +38,14 @@ def filled(path: Path, digits: Split, kind: str = "parquet", parts: int = 12, pe
             }
             for item in range(per_part)
         ] + [{"source": "x", "status": "error", "reason": "cut"}]
-        write_part(folder.rows, part, pa.Table.from_pylist(rows, SCHEMA), kind)
-        thumbs = {"images": digits.images[part * 10 :][: per_part + 1], "rows": np.arange(per_part + 1)}
-        save_thumbs(folder, part, thumbs)
+        sure = np.array([row["confidence"] for row in rows[:per_part]], np.float32)
+        kept = thumbs(digits.images[part * 10 :][:per_part], ["3"] * per_part, sure)
+        folder.write(part, pa.Table.from_pylist(rows, SCHEMA), {thumbs_name(part, 0): kept})
     return folder
 
 
 def written(folder: RunFolder) -> str:
-    found = tally(read_parts(folder.rows, folder.kind))
+    found = tally(folder.parts(), DigitTally())
     summary = found.as_dict() | {"input": f"/digits/{BAD}", "model": f"small {BAD}", "seconds": 1.5}
     return report(folder, summary, found)
 
@@ -79,7 +79,7 @@ def test_it_tells_the_counts_and_the_reasons(tmp_path: Path, digits: Split) -> N
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_it_holds_the_least_certain_of_all_parts(kind: str, tmp_path: Path, digits: Split) -> None:
-    images, captions = least_certain(filled(tmp_path, digits, kind))
+    images, captions = least_certain(filled(tmp_path, digits, kind), SHOWN)
     assert len(images) == len(captions) == SHOWN
     assert captions[0] == "3, 35.0 %"
     assert captions[-1] == "3, 70.5 %"
@@ -89,10 +89,9 @@ def test_it_holds_the_least_certain_of_all_parts(kind: str, tmp_path: Path, digi
 
 def test_what_has_no_value_is_shown_with_a_dash(tmp_path: Path, digits: Split) -> None:
     folder = filled(tmp_path, digits, parts=0)
-    rows = pa.Table.from_pylist([{"source": "a", "confidence": 0.25, "status": "review"}], SCHEMA)
-    write_part(folder.rows, 0, rows, "parquet")
-    save_thumbs(folder, 0, {"images": digits.images[:1], "rows": np.array([0])})
-    assert least_certain(folder)[1] == ["-, 25.0 %"]
+    kept = thumbs(digits.images[:1], [None], np.array([0.25], np.float32))
+    folder.write(0, SCHEMA.empty_table(), {thumbs_name(0, 0): kept})
+    assert least_certain(folder, 5)[1] == ["-, 25.0 %"]
 
 
 def test_a_run_of_nothing_but_errors_has_a_report_too(tmp_path: Path, digits: Split) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.labeling.blocks import from_block, to_block
+from pipelines.labeling.digits.blocks import from_block, to_block
 from pipelines.labeling.inputs import Items
 
 

@@ -2,55 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.labeling.digits.thumbs import GALLERY, thumbs, thumbs_name
 from pipelines.labeling.inputs import Items
+from pipelines.labeling.kind import Labelled, Reading
 from pipelines.labeling.rows import ERROR, OK, REVIEW, SCHEMA
-from pipelines.recognizer import Recognizer
 
 NONE = "none"
 """The class of what is no digit."""
-GALLERY = 6
-"""The least certain images of each part that are kept for the report."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the actors read: which model, on what, and from which confidence on a reading needs no second look."""
-
-    model: str
-    store: str | None
-    engine: str
-    precision: str
-    threads: int
-    accept_above: float
-
-    def recognizer(self) -> Recognizer:
-        return Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
-
-
-@dataclass(frozen=True)
-class Labelled:
-    rows: pa.Table
-    least_certain: np.ndarray
-    """Which items of the part, the least certain first."""
-
-
-class Labeler:
+class DigitLabeler:
     def __init__(self, reading: Reading) -> None:
         self._accept = reading.accept_above
         self._recognizer = reading.recognizer()
         self._classes = pa.array(self._recognizer.classes)
 
-    def label(self, items: Items) -> Labelled:
+    def label(self, part: Items, start: int = 0) -> Labelled:
+        rows, least = self._label(part)
+        kept = thumbs(part.images[least], rows["value"].take(least).to_pylist(), rows["confidence"].to_numpy()[least])
+        return Labelled(rows, {thumbs_name(part.part, start): kept})
+
+    def _label(self, items: Items) -> tuple[pa.Table, np.ndarray]:
+        """The rows, and which of them are the least certain."""
         readable = np.array([reason is None for reason in items.reasons]) if items.reasons else None
         images = items.images if readable is None else items.images[readable]
         probabilities = self._recognizer.read_prepared(images).probabilities
@@ -61,7 +38,7 @@ class Labeler:
         rows = self._rows(items, best, sure, readable)
         order = np.argsort(sure, kind="stable")
         certain = order if readable is None else order[readable[order]]
-        return Labelled(rows, certain[:GALLERY])
+        return rows, certain[:GALLERY]
 
     def _rows(self, items: Items, best: np.ndarray, sure: np.ndarray, readable: np.ndarray | None) -> pa.Table:
         count, unread = len(items), None if readable is None else ~readable
@@ -98,15 +75,3 @@ def _spread(values: np.ndarray, readable: np.ndarray) -> np.ndarray:
     whole = np.zeros(len(readable), values.dtype)
     whole[readable] = values
     return whole
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """What hangs inside a library cannot be stopped but with its process; Ray then starts another."""
-    timer = threading.Timer(seconds, os._exit, [75])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

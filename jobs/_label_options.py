@@ -1,0 +1,153 @@
+"""The options of the labelling job: what every kind of work takes, and what each adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pipelines.forms.template_file import load_templates
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, configure, subcommand
+
+from pipelines.engines.opening import OPENERS
+from pipelines.errors import UnknownName, UsageError
+from pipelines.labeling.digits.kind import Digits
+from pipelines.labeling.forms.kind import Forms
+from pipelines.labeling.forms.labeler import Overlays, Wanted
+from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, find_pages
+from pipelines.labeling.inputs import find_input
+from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.kind import Kind
+from pipelines.model_folder import ModelFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every kind of work takes."""
+
+    model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
+    """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
+    engine: str = "auto"
+    """auto, openvino, onnxruntime, tensorrt, tensorrt_rtx or pytorch."""
+    precision: str = "auto"
+    """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
+    accept_above: float | None = None
+    """Less sure readings get the status review. By default the confidence above which the model was right in 99.9 %
+    of its test images, if it was tested."""
+    format: Literal["parquet", "csv", "jsonl"] = "parquet"
+    """Of the rows."""
+    min_actors: int | None = None
+    """Readers that are always there; by default 1."""
+    max_actors: int | None = None
+    """Readers at most; by default as many as fit into what is free."""
+    threads: int | None = None
+    """Threads of each reader; by default a node's CPUs and 4 at most for digits, 1 for forms."""
+    gpus_per_actor: float = 0
+    """A share such as 0.25 puts four readers on one GPU."""
+    deadline: float = 600
+    """Seconds after which a part of the input is given up and its items are tried one by one."""
+    fresh: bool = False
+    """Start over, and drop the rows there are."""
+    fail_on_error: bool = False
+    """Exit with 1 in place of 3 if an item could not be read."""
+    store: str | None = None
+    """The model store; by default INKRAY_STORE, else ~/inkray/store."""
+
+    def check(self) -> None:
+        if self.engine not in ("auto", *OPENERS):
+            raise UnknownName("engine", self.engine, ["auto", *OPENERS])
+        least, most = self.min_actors or 1, self.max_actors
+        if most is not None and least > most:
+            raise UsageError(f"--min-actors {least} is more than --max-actors {most}.")
+        for name, value, sensible, expected in (
+            ("min-actors", self.min_actors, self.min_actors is None or self.min_actors >= 1, "at least 1"),
+            ("max-actors", self.max_actors, self.max_actors is None or self.max_actors >= 1, "at least 1"),
+            ("threads", self.threads, self.threads is None or self.threads >= 1, "at least 1"),
+            ("gpus-per-actor", self.gpus_per_actor, self.gpus_per_actor >= 0, "0 or more"),
+            ("deadline", self.deadline, self.deadline > 0, "above 0"),
+            ("accept-above", self.accept_above, 0 <= (self.accept_above or 0) <= 1, "from 0 to 1"),
+        ):
+            if not sensible:
+                raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
+
+    def accepted_above(self, model: ModelFolder) -> float:
+        if self.accept_above is not None:
+            return self.accept_above
+        test = (model.manifest.get("metrics") or {}).get("test") or {}
+        return float(test.get("accepted_above") or 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelDigits(Options):
+    """Label images, one digit in each: a place full of them in, a table with a row for every one out.
+
+    python jobs/label.py digits scans/ labels/
+
+    Exit code 0: all well; 3: finished, and some items could not be read (each has its row, with the reason);
+    1: failed, start it again to go on; 2: bad usage.
+    """
+
+    input: Positional[Annotated[str, arg(metavar="INPUT")]]
+    """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar; a path or an URI (s3://, gs://)."""
+    output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
+    """A folder for rows, summary and report, which every node sees. Started again, a run goes on where it ended."""
+    column: str | None = None
+    """The column of images in parquet, where it is not clear."""
+
+    def kind(self) -> Kind[Any]:
+        return Digits()
+
+    def found(self) -> Found:
+        return find_input(self.input, self.column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelForms(Options):
+    """Read scanned forms: a folder of scans and a template in, a table with a row for every field of every page out.
+
+    python jobs/label.py forms scans/ labels/ --template form.yaml
+
+    Exit code 0: all well; 3: finished, and some pages could not be read (each has its row, with the reason);
+    1: failed, start it again to go on; 2: bad usage.
+    """
+
+    input: Positional[Annotated[str, arg(metavar="SCANS")]]
+    """A folder of scans (PNG, JPEG, TIFF, BMP, WebP, PDF; any number of pages), or a pattern like 'scans/**/*.pdf'; a
+    path or an URI (s3://, gs://)."""
+    output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
+    """A folder for rows, wide.csv, report and overlays, which every node sees. Started again, a run goes on where it
+    ended."""
+    template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
+    """What a page holds and where; jobs/template.py drafts one. Given several times, each page is matched to one."""
+    dpi: int = 200
+    """At which PDF pages are drawn; other scans have their own pixels."""
+    overlays: Overlays = "review"
+    """Of which pages a picture with what was read is kept: of all, of those with something to review, of none."""
+    crops: bool = False
+    """Keep a picture of every field."""
+
+    def check(self) -> None:
+        super().check()
+        if not self.template:
+            raise UsageError("Which form? Name its template with --template FORM.yaml; jobs/template.py drafts one.")
+        if not LEAST_DPI <= self.dpi <= MOST_DPI:
+            raise UsageError(f"--dpi is {self.dpi}; it must be from {LEAST_DPI} to {MOST_DPI}.")
+
+    def kind(self) -> Kind[Any]:
+        return Forms(load_templates(self.template), Wanted(self.overlays, self.crops))
+
+    def found(self) -> Found:
+        return find_pages(self.input, tuple(load_templates(self.template)), self.dpi)
+
+
+@configure(OmitArgPrefixes, OmitSubcommandPrefixes)
+@dataclass(frozen=True)
+class Label:
+    """Read in bulk: a place full of images or of scanned forms in, a table out.
+
+    python jobs/label.py digits scans/ labels/
+
+    python jobs/label.py forms scans/ labels/ --template form.yaml
+    """
+
+    what: Annotated[LabelDigits, subcommand("digits")] | Annotated[LabelForms, subcommand("forms")]

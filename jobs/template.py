@@ -1,0 +1,168 @@
+#!/usr/bin/env python
+"""Draft a form's template from its blank page, and look at how a template lies on a scan."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
+
+from jobs._cli import run
+from pipelines.corpora.writing import refuse_existing, write_whole
+from pipelines.errors import DataError, UsageError
+from pipelines.forms.drafting import draft, draw_template
+from pipelines.forms.page_size import page_size
+from pipelines.forms.pages import open_page
+from pipelines.forms.registration import register
+from pipelines.forms.template import Template
+from pipelines.forms.template_file import load_template, write_template
+
+PDF_DPI = 200
+DPI = (50, 1200)
+NAME = re.compile(r"\w[\w.-]*")
+
+
+@dataclass
+class Draft:
+    """Find the fields of a blank form, and write a template, the blank page's picture and a picture of what was found.
+
+    python jobs/template.py draft blank.pdf --out invoice.yaml
+
+    Combs, boxes, squares to tick and corner marks are found; the fields are named comb1, box2, mark3 in reading order.
+    Name them, and delete what is no field. Beside invoice.yaml lie invoice.png, by which scans are laid straight,
+    and invoice.found.png, to look at.
+    """
+
+    blank: Annotated[Positional[Path], arg(metavar="BLANK")]
+    """A blank page: PDF, PNG, JPEG, TIFF, BMP or WebP."""
+    out: Path
+    """The template to write, FORM.yaml."""
+    name: str | None = None
+    """Of the template; by default the file's."""
+    page: int = 1
+    """Of a file with several pages."""
+    dpi: float | None = None
+    """Dots per inch of a picture; without it, the page is taken for A4 or Letter by its shape. A PDF knows its size."""
+    overwrite: bool = False
+    """Replace a template that is there."""
+
+
+@dataclass
+class Check:
+    """Lay a scan straight and draw a template's fields over it.
+
+    python jobs/template.py check invoice.yaml scan.png --out overlay.png
+    """
+
+    template: Annotated[Positional[Path], arg(metavar="TEMPLATE")]
+    """The YAML file."""
+    scan: Annotated[Positional[Path], arg(metavar="SCAN")]
+    """A filled page: PDF, PNG, JPEG, TIFF, BMP or WebP."""
+    out: Path
+    """The PNG to write."""
+    page: int = 1
+    """Of a file with several pages."""
+
+
+@configure(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
+@dataclass
+class Templates:
+    """Draft a form's template from its blank page, and look at how a template lies on a scan."""
+
+    command: Draft | Check
+
+
+def main(options: Templates) -> None:
+    match options.command:
+        case Draft():
+            print(draft_from(options.command))
+        case Check():
+            print(check(options.command))
+
+
+def draft_from(options: Draft) -> str:
+    name = options.name or options.out.stem
+    _check_draft(options, name)
+    refuse_existing(options.out, options.overwrite)
+    content = _read(options.blank)
+    is_pdf = b"%PDF-" in content[:1024]
+    if is_pdf and options.dpi is not None:
+        raise UsageError(f"{options.blank} is a PDF, which knows its size; leave out --dpi.")
+    page = open_page(content, str(options.blank), options.page - 1, PDF_DPI)
+    height, width = page.shape
+    drafted = draft(page, name, *page_size(width, height, PDF_DPI if is_pdf else options.dpi))
+    if not drafted.fields:
+        raise DataError(
+            f"{options.blank}, page {options.page}: no comb, box or square was found on the page; "
+            "give a sharper picture of it, or write the template by hand."
+        )
+    return _write(drafted, page, options.out)
+
+
+def _write(drafted: Template, page: NDArray[np.uint8], out: Path) -> str:
+    picture, found = out.with_suffix(".png"), out.with_suffix(".found.png")
+    _save(picture, page)
+    _save(found, draw_template(page, drafted))
+    write_template(replace(drafted, register=replace(drafted.register, reference=picture)), out)
+    kinds = [field.kind for field in drafted.fields]
+    counts = {
+        "comb": kinds.count("digits"),
+        "box": kinds.count("number") + kinds.count("text_image"),
+        "square to tick": kinds.count("mark"),
+        "corner mark": len(drafted.register.corners),
+    }
+    told = ", ".join(_count(word, count) for word, count in counts.items() if count)
+    return f"{out}: {told}, on {drafted.width:g} x {drafted.height:g} mm; look at {found}, then name the fields"
+
+
+def _count(word: str, count: int) -> str:
+    plural = {"box": "boxes", "square to tick": "squares to tick"}.get(word, f"{word}s")
+    return f"{count} {word if count == 1 else plural}"
+
+
+def check(options: Check) -> str:
+    if options.page < 1:
+        raise UsageError(f"--page is {options.page}; pages count from 1.")
+    template = load_template(options.template)
+    page = open_page(_read(options.scan), str(options.scan), options.page - 1, PDF_DPI)
+    straight = register(page, template)
+    _save(options.out, draw_template(straight.image, template))
+    return (
+        f"{options.out}: {_count("field", len(template.fields))} of {template.name} on the scan, which lies within "
+        f"{straight.residual_mm:.2f} mm and was turned by {straight.turned} degrees"
+    )
+
+
+def _check_draft(options: Draft, name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a template; use letters, digits, '.', '_' and '-', with --name.")
+    if options.out.suffix not in (".yaml", ".yml"):
+        raise UsageError(f"--out {options.out} is no template's name; it must end in .yaml.")
+    if options.page < 1:
+        raise UsageError(f"--page is {options.page}; pages count from 1.")
+    if options.dpi is not None and not DPI[0] <= options.dpi <= DPI[1]:
+        raise UsageError(f"--dpi is {options.dpi:g}; it must be from {DPI[0]} to {DPI[1]}.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _save(path: Path, picture: NDArray[np.uint8]) -> None:
+    done, encoded = cv2.imencode(".png", picture)
+    if not done:
+        raise DataError(f"{path}: the picture could not be made a PNG.")
+    write_whole(path, encoded.tobytes())
+
+
+if __name__ == "__main__":
+    run(Templates, main)

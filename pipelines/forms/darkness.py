@@ -1,0 +1,67 @@
+"""How much darker than its paper each place of a scan is, and which of that is ink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.images.levels import as_bytes
+
+Grey = NDArray[np.uint8]
+
+FAINTEST = 12.0
+"""Levels below which a difference from the paper is no ink, however clean the scan is."""
+NOISES = 4.5
+"""Ink is darker than this many deviations of the paper's own noise."""
+EDGE = 0.3
+"""A stroke ends where it is lighter than this share of its darkest place near by."""
+WIDEST_DOTS = 56
+"""What is wider is shading of the paper, and not ink."""
+SMALLER = 4
+SAMPLE = 4096
+"""Places that tell what the paper is like as well as all do."""
+
+
+@dataclass(frozen=True)
+class Darkness:
+    levels: Grey
+    """How many levels darker than the paper."""
+    faintest: float
+    """Below this it is noise."""
+    ink: Grey
+    """1 where there is ink."""
+
+
+def measure(image: Grey) -> Darkness:
+    smooth = as_bytes(cv2.GaussianBlur(image, (0, 0), 0.8))
+    lifted = cv2.subtract(_paper(smooth), smooth, dtype=cv2.CV_16S)
+    noise = _noise(smooth)
+    # More of a field is paper than is ink, but half of it may be ink.
+    middle = float(np.percentile(lifted.ravel()[:: max(1, lifted.size // SAMPLE)], 30))
+    levels = np.clip(lifted - np.int16(middle), 0, 255).astype(np.uint8)
+    faintest = max(FAINTEST, NOISES * noise)
+    darkest = as_bytes(cv2.dilate(levels, np.ones((5, 5), np.uint8)))
+    ink = (levels > np.maximum(faintest, EDGE * darkest)).astype(np.uint8)
+    return Darkness(levels, faintest, ink)
+
+
+def _noise(smooth: Grey) -> float:
+    """The deviation of the grey levels, told by neighbours, which are mostly both paper or both ink."""
+    apart = smooth[:, 3:].astype(np.int16) - smooth[:, :-3]
+    sample = apart.ravel()[:: max(1, apart.size // SAMPLE)]
+    return 1.4826 * float(np.median(np.abs(sample))) / 2**0.5 if sample.size else 0.0
+
+
+def _paper(smooth: Grey) -> Grey:
+    """The paper under the ink, by closing a small copy with an element wider than what is written."""
+    height, width = smooth.shape
+    size = (max(1, width // SMALLER), max(1, height // SMALLER))
+    small = cv2.resize(smooth, size, interpolation=cv2.INTER_AREA)
+    reach = WIDEST_DOTS // SMALLER
+    framed = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    paper = cv2.blur(closed, (5, 5))[reach:-reach, reach:-reach]
+    return as_bytes(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR))

@@ -1,0 +1,177 @@
+"""Pages and fields made ready to be read: their cells in the model's form, and what else their reading needs.
+
+All of it can be sent to another process. Cutting is the work of many, one engine call reads what they have cut.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells import cut_cells, cut_field
+from pipelines.forms.marks import mark_of
+from pipelines.forms.page_result import EMPTY, TICKED
+from pipelines.forms.presence import vanished
+from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
+from pipelines.forms.straight import DOTS_PER_MM, Straight
+from pipelines.forms.strings import CutString, FoundDigit, cut_string, read_cut
+from pipelines.forms.template import Box, Field, FieldKind, Template
+from pipelines.forms.values import choose, read_cells
+from pipelines.images import SIDE, to_model_input
+
+Digits = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
+
+
+@dataclass(frozen=True)
+class PreparedField(ABC):
+    field: Field
+    digits: Digits = field(default_factory=lambda: NO_DIGITS, kw_only=True)
+    """What the engine is to read, [N, 28, 28]."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is written in it."""
+        return False
+
+    @abstractmethod
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        """What the field says, by what the engine said of each of its digits."""
+
+
+@dataclass(frozen=True)
+class Comb(PreparedField):
+    """Digits in cells; blank ones have nothing to read."""
+
+    boxes: tuple[Box, ...]
+    blank: tuple[bool, ...]
+
+    @property
+    def empty(self) -> bool:
+        return all(self.blank)
+
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        said = iter(probabilities)
+        nothing = np.zeros(len(classes), np.float32)
+        cells = [
+            CellReading("", 1.0, box, True, nothing) if blank else _cell(box, next(said), classes)
+            for box, blank in zip(self.boxes, self.blank, strict=True)
+        ]
+        return read_cells(self.field, cells, classes, accept_above)
+
+
+@dataclass(frozen=True)
+class Number(PreparedField):
+    """Digits free in a box: every segment that could be one is read, and the best way through them taken."""
+
+    cut: CutString | None
+    """None where nothing is written."""
+
+    @property
+    def empty(self) -> bool:
+        return self.cut is None
+
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        if self.cut is None:
+            return choose(self.field, (), accept_above)
+        found = read_cut(self.cut, probabilities, classes, self.field.length)
+        candidates = [(one.value, one.probability) for one in found.alternatives]
+        return choose(self.field, candidates, accept_above, tuple(self._cell(digit, classes) for digit in found.digits))
+
+    def _cell(self, digit: FoundDigit, classes: Sequence[str]) -> CellReading:
+        left, top, width, height = (side / DOTS_PER_MM for side in digit.box)
+        box = Box(self.field.box.left + left, self.field.box.top + top, width, height)
+        said = np.zeros(len(classes), np.float32)
+        said[classes.index(digit.label)] = digit.confidence
+        return CellReading(digit.label, digit.confidence, box, False, said)
+
+
+@dataclass(frozen=True)
+class Mark(PreparedField):
+    ticked: bool
+    confidence: float
+
+    @property
+    def empty(self) -> bool:
+        return not self.ticked
+
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        return judge(self.field, TICKED if self.ticked else EMPTY, self.confidence, accept_above)
+
+
+@dataclass(frozen=True)
+class Picture(PreparedField):
+    """Kept as a picture, and not read."""
+
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        return FieldReading(self.field, None, 1.0, "ok")
+
+
+@dataclass(frozen=True)
+class Missing(PreparedField):
+    """Where the page is torn off or covered."""
+
+    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        return FieldReading(self.field, None, 0.0, ERROR, "the page is torn off, covered or cut here")
+
+
+@dataclass(frozen=True)
+class PreparedPage:
+    source: str
+    page: int
+    """From 1, as people count."""
+    template: Template | None = None
+    reason: str | None = None
+    """Why it cannot be read, if so."""
+    fields: tuple[PreparedField, ...] = ()
+    picture: bytes = b""
+    """The straightened page as JPEG."""
+    residual_mm: float | None = None
+
+
+def _cell(box: Box, said: Probabilities, classes: Sequence[str]) -> CellReading:
+    best = int(said.argmax())
+    return CellReading(classes[best], float(said[best]), box, False, said)
+
+
+def prepare_fields(straight: Straight) -> tuple[PreparedField, ...]:
+    fields = [_prepare(straight, field) for field in straight.template.fields]
+    lost = vanished(straight) if any(one.empty for one in fields) else frozenset[str]()
+    return tuple(Missing(one.field) if one.empty and one.field.name in lost else one for one in fields)
+
+
+def _prepare(straight: Straight, field: Field) -> PreparedField:
+    return PREPARERS[field.kind](straight, field) if straight.shows(field.box) else Missing(field)
+
+
+def _comb(straight: Straight, field: Field) -> PreparedField:
+    cuts = cut_cells(straight, field)
+    digits = to_model_input([cut.image for cut in cuts if not cut.blank])
+    return Comb(field, tuple(cut.box for cut in cuts), tuple(cut.blank for cut in cuts), digits=digits)
+
+
+def _number(straight: Straight, field: Field) -> PreparedField:
+    cut = cut_string(cut_field(straight, field))
+    return Number(field, cut, digits=to_model_input(cut.pictures()) if cut else NO_DIGITS)
+
+
+def _mark(straight: Straight, field: Field) -> PreparedField:
+    return Mark(field, *mark_of(straight, field))
+
+
+def _picture(straight: Straight, field: Field) -> PreparedField:
+    return Picture(field)
+
+
+PREPARERS: dict[FieldKind, Callable[[Straight, Field], PreparedField]] = {
+    "digits": _comb,
+    "number": _number,
+    "mark": _mark,
+    "text_image": _picture,
+}

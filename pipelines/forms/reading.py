@@ -1,0 +1,86 @@
+"""Forms read: the bytes of a scan in, what stands in the fields of each of its pages out. Knows nothing of Ray."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from pipelines.errors import InkrayError
+from pipelines.forms.matching import straighten
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.pages import count_pages, open_page
+from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_fields
+from pipelines.forms.readings import FieldReading
+from pipelines.forms.straight import Grey, Straight
+from pipelines.forms.template import Template
+from pipelines.forms.values import settle
+from pipelines.recognizer import Recognizer
+
+PICTURE_QUALITY = 80
+
+
+def read_document(
+    content: bytes,
+    name: str,
+    templates: Sequence[Template],
+    recognizer: Recognizer,
+    accept_above: float = 0.0,
+    dpi: int = 200,
+) -> list[PageResult]:
+    """Every page of a scan; a DataError if it is no scan at all."""
+    pages = range(count_pages(content, name))
+    return read_pages([prepare_page(content, name, page, templates, dpi) for page in pages], recognizer, accept_above)
+
+
+def prepare_page(content: bytes, name: str, number: int, templates: Sequence[Template], dpi: int = 200) -> PreparedPage:
+    """Page `number`, from 0, opened, laid straight and cut; whatever is wrong with it is told in its reason."""
+    try:
+        return _prepared(straighten(open_page(content, name, number, dpi), templates), name, number + 1)
+    except InkrayError as error:
+        return failed_page(name, number + 1, reason_of(error, name))
+    except Exception as error:  # noqa: BLE001 - one odd page must not end the run of a million others
+        return failed_page(name, number + 1, f"it could not be worked on: {type(error).__name__}: {_line(error)}")
+
+
+def failed_page(name: str, page: int, reason: str) -> PreparedPage:
+    return PreparedPage(name, page, reason=reason)
+
+
+def read_pages(pages: Sequence[PreparedPage], recognizer: Recognizer, accept_above: float) -> list[PageResult]:
+    """All that the pages hold in one call of the engine, then each field by what it may say."""
+    digits = [field.digits for page in pages for field in page.fields]
+    probabilities = recognizer.read_prepared(np.concatenate([NO_DIGITS, *digits])).probabilities
+    parts = iter(np.split(probabilities, np.cumsum([len(one) for one in digits])))
+    results = []
+    for page in pages:
+        read = {one.field.name: one.read(next(parts), recognizer.classes, accept_above) for one in page.fields}
+        results.append(_result(page, read, accept_above))
+    return results
+
+
+def _result(page: PreparedPage, read: Mapping[str, FieldReading], accept_above: float) -> PageResult:
+    if page.template is not None:
+        read = settle(page.template, read, accept_above)
+    return PageResult(page.source, page.page, page.template, read, page.reason, page.picture)
+
+
+def _prepared(straight: Straight, name: str, page: int) -> PreparedPage:
+    fields = prepare_fields(straight)
+    return PreparedPage(name, page, straight.template, None, fields, _picture(straight.image), straight.residual_mm)
+
+
+def _picture(image: Grey) -> bytes:
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])[1].tobytes()
+
+
+def reason_of(error: InkrayError, name: str) -> str:
+    """Without the name and page, which stand beside it wherever it is shown."""
+    told = re.sub(r"^(, page \d+)?: ", "", str(error).removeprefix(name))
+    return told.rstrip(".")
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]

@@ -1,0 +1,1 @@
+"""Forms made up: printed designs, filled in by pens with known answers, and scanned."""

@@ -1,0 +1,148 @@
+"""A printed page as shapes in millimetres, drawn at any resolution, and the fields that are laid out with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.template import Box, Corner, Field
+
+FONT = cv2.FONT_HERSHEY_COMPLEX
+HEIGHT_OF_FONT = 22
+"""Pixels from the base line to the top of a capital, at scale 1."""
+FINE = 4
+"""Bits of a pixel in OpenCV's drawing."""
+HAIR = 0.25
+SHARP = 300
+"""The fewest dots per inch at which shapes are drawn; smaller pages are scaled down from that."""
+
+
+@dataclass(frozen=True)
+class Text:
+    left: float
+    base: float
+    words: str
+    height: float
+
+
+@dataclass(frozen=True)
+class Line:
+    start: tuple[float, float]
+    end: tuple[float, float]
+    width: float = HAIR
+
+
+@dataclass(frozen=True)
+class Block:
+    box: Box
+
+
+Shape = Text | Line | Block
+
+
+def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) -> NDArray[np.uint8]:
+    """The shapes in black on a white page."""
+    if dpi < SHARP:
+        # Fonts are hinted: drawn small they would be spaced otherwise than drawn large.
+        sharp = draw_shapes(shapes, width, height, SHARP)
+        small = (round(width * dpi / 25.4), round(height * dpi / 25.4))
+        return np.asarray(cv2.resize(sharp, small, interpolation=cv2.INTER_AREA), np.uint8)
+    scale = dpi / 25.4
+    page = np.full((round(height * scale), round(width * scale)), 255, np.uint8)
+    for shape in shapes:
+        match shape:
+            case Text():
+                size = shape.height * scale / HEIGHT_OF_FONT
+                base = (round(shape.left * scale), round(shape.base * scale))
+                cv2.putText(page, shape.words, base, FONT, size, 0, max(1, round(size)), cv2.LINE_AA)
+            case Line():
+                cv2.line(
+                    page, _at(shape.start, scale), _at(shape.end, scale), 0, *_pen(shape.width * scale), shift=FINE
+                )
+            case Block():
+                left_top, right_bottom = (shape.box.left, shape.box.top), (shape.box.right, shape.box.bottom)
+                cv2.rectangle(page, _at(left_top, scale), _at(right_bottom, scale), 0, -1, cv2.LINE_AA, shift=FINE)
+    return page
+
+
+def _at(place: tuple[float, float], scale: float) -> tuple[int, int]:
+    # OpenCV's places are of the pixels' middles.
+    return round((place[0] * scale - 0.5) * 2**FINE), round((place[1] * scale - 0.5) * 2**FINE)
+
+
+def _pen(width: float) -> tuple[int, int]:
+    return max(1, round(width)), cv2.LINE_AA
+
+
+@dataclass
+class Sheet:
+    """A page in the making: each call prints something, and notes the field that it makes."""
+
+    width: float
+    height: float
+    shapes: list[Shape] = field(default_factory=list)
+    fields: list[Field] = field(default_factory=list)
+    corners: list[Corner] = field(default_factory=list)
+
+    def text(self, left: float, base: float, words: str, height: float = 2.4) -> None:
+        self.shapes.append(Text(left, base, words, height))
+
+    def rule(self, left: float, top: float, width: float, thickness: float = HAIR) -> None:
+        self.shapes.append(Line((left, top), (left + width, top), thickness))
+
+    def frame(self, box: Box, thickness: float = HAIR) -> None:
+        edges = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+        self.shapes += [Line(one, edges[(at + 1) % 4], thickness) for at, one in enumerate(edges)]
+
+    def corner(self, x: float, y: float, side: float = 6) -> None:
+        self.shapes.append(Block(Box(x - side / 2, y - side / 2, side, side)))
+        self.corners.append(Corner(x, y, side))
+
+    def comb(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
+        """Joined cells in one frame."""
+        box = Box(left, top, cells * cell, cell * 1.25)
+        self.frame(box)
+        self.shapes += [Line((x, box.top), (x, box.bottom)) for x in _between(box, cells)]
+        self.fields.append(Field(name, "digits", box, cells=cells, **terms))
+
+    def ticks(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
+        """A comb of which only the base line and short teeth are printed."""
+        box = Box(left, top, cells * cell, cell * 1.25)
+        self.rule(box.left, box.bottom, box.width)
+        tall = box.height * 0.4
+        self.shapes += [
+            Line((x, box.bottom - tall), (x, box.bottom)) for x in (box.left, *_between(box, cells), box.right)
+        ]
+        self.fields.append(Field(name, "digits", box, cells=cells, **terms))
+
+    def boxes(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
+        """Cells that stand apart."""
+        apart = tuple(Box(left + at * (cell + 2), top, cell, cell * 1.25) for at in range(cells))
+        for one in apart:
+            self.frame(one)
+        whole = Box(left, top, apart[-1].right - left, apart[0].height)
+        self.fields.append(Field(name, "digits", whole, cells=cells, cell_boxes=apart, **terms))
+
+    def number(self, name: str, left: float, top: float, width: float, *, height: float = 9, **terms: Any) -> None:
+        box = Box(left, top, width, height)
+        self.frame(box)
+        self.fields.append(Field(name, "number", box, **terms))
+
+    def mark(self, name: str, left: float, top: float, words: str, *, side: float = 4.5) -> None:
+        box = Box(left, top, side, side)
+        self.frame(box)
+        self.text(left + side + 2, top + side - 1, words)
+        self.fields.append(Field(name, "mark", box))
+
+    def remarks(self, name: str, left: float, top: float, width: float, height: float) -> None:
+        box = Box(left, top, width, height)
+        self.frame(box)
+        self.fields.append(Field(name, "text_image", box))
+
+
+def _between(box: Box, cells: int) -> list[float]:
+    return [box.left + box.width * at / cells for at in range(1, cells)]

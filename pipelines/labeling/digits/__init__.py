@@ -1,0 +1,1 @@
+"""Digits in bulk: an image is an item, and has one row."""

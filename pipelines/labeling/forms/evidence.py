@@ -1,0 +1,71 @@
+"""What is kept of each part until all are there: which page is which, and crops of what needs eyes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipelines.forms.overlay import Grey, crop, opened, said
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.readings import ERROR, OK, FieldReading
+from pipelines.labeling.run_folder import KEPT, RunFolder
+
+MOST_SHOWN = 40
+"""Fields of one part: a page that was laid wrong has many, and they say no more than a few."""
+
+
+def evidence_name(part: int, start: int) -> str:
+    return f"{KEPT}/{part:06d}-{start}.json"
+
+
+def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
+    """Of these pages, whose pictures have these names."""
+    digests = [_digest(result) for result in results if result.picture]
+    doubtful = [
+        (result, name, reading)
+        for result, name in zip(results, names, strict=True)
+        for reading in result.fields.values()
+        if reading.status != OK
+    ]
+    worst = sorted(doubtful, key=lambda one: urgency(one[2].status, one[2].confidence))[:MOST_SHOWN]
+    pages = {name: opened(result.picture) for result, name, _ in worst}
+    fields = [_field(result, name, reading) | _crop(pages[name], reading) for result, name, reading in worst]
+    return json.dumps({"pages": digests, "fields": fields}).encode()
+
+
+def urgency(status: str, confidence: float) -> tuple[bool, float]:
+    """What sorts first needs eyes first."""
+    return status != ERROR, confidence
+
+
+def kept(folder: RunFolder) -> Iterator[dict[str, Any]]:
+    for file in sorted(folder.kept.glob("*.json")):
+        yield json.loads(file.read_bytes())
+
+
+def _digest(result: PageResult) -> dict[str, Any]:
+    # The straightened page, not the file: the same page in two files of other formats is the same.
+    digest = hashlib.blake2b(result.picture, digest_size=16).hexdigest()
+    return {"source": result.source, "page": result.page, "digest": digest}
+
+
+def _field(result: PageResult, name: str, reading: FieldReading) -> dict[str, Any]:
+    return {
+        "source": result.source,
+        "page": result.page,
+        "name": name,
+        "field": reading.field.name,
+        "read": said(reading),
+        "value": reading.value,
+        "confidence": reading.confidence,
+        "status": reading.status,
+        "reason": reading.reason,
+        "alternatives": [[one.value, one.probability] for one in reading.alternatives],
+    }
+
+
+def _crop(page: Grey, reading: FieldReading) -> dict[str, str]:
+    return {"crop": base64.b64encode(crop(page, reading)).decode()}

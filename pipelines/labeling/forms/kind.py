@@ -1,0 +1,90 @@
+"""Scanned forms, many fields on each page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.forms.template import Template
+from pipelines.labeling.forms.across import settle_across
+from pipelines.labeling.forms.labeler import FormLabeler, Wanted
+from pipelines.labeling.forms.pages import PreparedPart
+from pipelines.labeling.forms.report import report
+from pipelines.labeling.forms.rows import FORM_SCHEMA
+from pipelines.labeling.forms.summary import FormTally
+from pipelines.labeling.forms.wide import write_wide
+from pipelines.labeling.kind import Kind, Reading
+from pipelines.labeling.room import Needs
+from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.summary import tally
+
+
+class Forms(Kind[PreparedPart]):
+    name, items, number = "forms", "pages", "page"
+    results = "rows, wide.csv and report.html"
+    schema = FORM_SCHEMA
+    # Most of the work is in the pages, and little in the engine.
+    needs = Needs(task_cpus=0.75, most_threads=1)
+
+    def __init__(self, templates: Sequence[Template], wanted: Wanted) -> None:
+        self._templates, self._wanted = tuple(templates), wanted
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "templates": ", ".join(template.name for template in self._templates),
+            "what the templates say": fingerprint(self._templates),
+            "overlays": self._wanted.overlays,
+            "crops": self._wanted.crops,
+        }
+
+    def to_block(self, part: PreparedPart) -> pa.Table:
+        return pa.table({"part": pa.array([pickle.dumps(part, pickle.HIGHEST_PROTOCOL)], pa.large_binary())})
+
+    def from_block(self, block: pa.Table) -> Iterator[PreparedPart]:
+        for packed in block["part"]:
+            yield pickle.loads(packed.as_buffer())
+
+    def labeler(self, reading: Reading) -> FormLabeler:
+        return FormLabeler(reading, self._wanted)
+
+    def settle(self, folder: RunFolder) -> None:
+        settle_across(folder, self._templates)
+        write_wide(folder, self._templates)
+
+    def tally(self, folder: RunFolder) -> FormTally:
+        return tally(folder.parts(), FormTally())
+
+    def report(self, folder: RunFolder, summary: dict[str, Any], tally: FormTally) -> str:
+        return report(folder, summary, tally)
+
+    def told(self, summary: dict[str, Any]) -> str:
+        unread = summary["pages_unread"]
+        pages = f"{summary['items']:,} pages" + (f", {unread:,} of them unread" if unread else "")
+        return f"{pages}; {summary['fields']:,} fields: {self.counted(summary)}"
+
+
+def fingerprint(templates: Sequence[Template]) -> str:
+    digest = hashlib.sha256()
+    for template in templates:
+        digest.update(json.dumps(asdict(template), sort_keys=True, default=_plain).encode())
+        if template.register.reference:
+            digest.update(template.register.reference.read_bytes())
+    return digest.hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a template has no {type(value).__name__}")

@@ -1,0 +1,61 @@
+"""The rows of forms: one for each field of each page, or a single one that says why a page could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.readings import FieldReading
+from pipelines.forms.template import Box
+from pipelines.labeling.rows import ERROR, SCHEMA
+
+BOX = pa.list_(pa.float32())
+"""Left, top, width and height in millimetres of the template's page."""
+CELL = pa.struct([("label", pa.string()), ("confidence", pa.float32()), ("box", BOX)])
+ALTERNATIVE = pa.struct([("value", pa.string()), ("probability", pa.float32())])
+
+FORM_SCHEMA = pa.schema(
+    [
+        *SCHEMA,
+        ("template", pa.string()),
+        ("field", pa.string()),
+        ("box", BOX),
+        ("cells", pa.list_(CELL)),
+        ("alternatives", pa.list_(ALTERNATIVE)),
+    ]
+)
+
+
+def to_rows(results: Iterable[PageResult], engine: str, model: str) -> pa.Table:
+    told = {"engine": engine, "model": model}
+    rows = [row | told for result in results for row in _rows(result)]
+    return pa.Table.from_pylist(rows, FORM_SCHEMA)
+
+
+def _rows(result: PageResult) -> Iterator[dict[str, Any]]:
+    page = {"source": result.source, "page": result.page}
+    if result.template is None or result.reason is not None:
+        yield page | {"status": ERROR, "reason": result.reason}
+        return
+    for number, reading in enumerate(result.fields.values()):
+        yield page | {"item": number, "template": result.template.name} | _row(reading)
+
+
+def _row(reading: FieldReading) -> dict[str, Any]:
+    return {
+        "field": reading.field.name,
+        "value": reading.value,
+        "confidence": None if reading.value is None else reading.confidence,
+        "status": reading.status,
+        "reason": reading.reason,
+        "box": _box(reading.field.box),
+        "cells": [{"label": one.label, "confidence": one.confidence, "box": _box(one.box)} for one in reading.cells],
+        "alternatives": [{"value": one.value, "probability": one.probability} for one in reading.alternatives],
+    }
+
+
+def _box(box: Box) -> list[float]:
+    return [box.left, box.top, box.width, box.height]

@@ -1,0 +1,57 @@
+"""What a run of forms amounts to: pages, and the fields on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.labeling.rows import OK
+from pipelines.labeling.summary import Tally
+
+SHOWN = 200
+
+
+@dataclass
+class FormTally(Tally):
+    fields: int = 0
+    templates: Counter[str] = field(default_factory=Counter)
+    unread: int = 0
+    odd: list[tuple[str, int, str]] = field(default_factory=list)
+    """The first pages that are unread, or that are all to be reviewed for one reason: source, page, why."""
+
+    def items_of(self, rows: pa.Table) -> int:
+        pages = 0
+        kept = rows.select(["source", "page", "template", "field", "status", "reason"]).to_pylist()
+        for (source, page), of_page in groupby(kept, lambda row: (row["source"], row["page"])):
+            pages += 1
+            self._add_page(source, page, list(of_page))
+        return pages
+
+    def _add_page(self, source: str, page: int, rows: list[dict[str, Any]]) -> None:
+        if rows[0]["field"] is None:
+            self.unread += 1
+        else:
+            self.fields += len(rows)
+            self.templates[rows[0]["template"]] += 1
+        reasons = {row["reason"] for row in rows if row["status"] != OK}
+        whole = all(row["status"] != OK for row in rows) and len(reasons) == 1
+        if whole and len(self.odd) < SHOWN:
+            self.odd.append((source, page, reasons.pop()))
+
+    def grouped(self, reasons: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Without the numbers that were read, and the pages that others are the same as."""
+        named = pc.replace_substring_regex(reasons, "is the same as .*", "is the same as another")
+        return pc.replace_substring_regex(named, r"(^| )\d+([,; ]|$)", r"\1...\2")
+
+    def as_dict(self) -> dict[str, Any]:
+        counted = {
+            "fields": self.fields,
+            "pages_unread": self.unread,
+            "templates": dict(sorted(self.templates.items())),
+        }
+        return super().as_dict() | counted

@@ -1,0 +1,101 @@
+"""What a run asks of the kind of work it does; all else (parts, Ray, kills, folders) is the same for every kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import pyarrow as pa
+
+from pipelines.labeling.inputs.base import Part
+from pipelines.labeling.pace import pace
+from pipelines.labeling.room import Needs
+from pipelines.labeling.rows import SCHEMA
+from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.summary import Tally
+from pipelines.recognizer import Recognizer
+
+P = TypeVar("P", bound=Part)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the actors read: which model, on what, and from which confidence on a reading needs no second look."""
+
+    model: str
+    store: str | None
+    engine: str
+    precision: str
+    threads: int
+    accept_above: float
+
+    def recognizer(self) -> Recognizer:
+        return Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What becomes of a part."""
+
+    rows: pa.Table
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What is kept beside the rows, by its path in the folder of the run."""
+
+
+class Labeler(Protocol[P]):  # type: ignore[misc]
+    """Lives in an actor and holds a Recognizer."""
+
+    def label(self, part: P, start: int = 0) -> Labelled:
+        """The items of a part, or those of them from number `start` on that were read."""
+        ...
+
+
+class Kind(ABC, Generic[P]):
+    """Small, and sent to every task and actor."""
+
+    name: str
+    items: str
+    """What the items are called: items, pages."""
+    results = "rows and report.html"
+    """What a run leaves in its folder."""
+    number: str
+    """The column that tells which item of its source a row belongs to."""
+    schema: pa.Schema = SCHEMA
+    needs: Needs = Needs()
+
+    def identity(self) -> dict[str, Any]:
+        """What the rows depend on beside input and model."""
+        return {}
+
+    @abstractmethod
+    def to_block(self, part: P) -> pa.Table:
+        """A part on its way from a task to an actor."""
+
+    @abstractmethod
+    def from_block(self, block: pa.Table) -> Iterator[P]:
+        """The parts in a block, since Ray may put several into one; it never cuts one."""
+
+    @abstractmethod
+    def labeler(self, reading: Reading) -> Labeler[P]: ...
+
+    def settle(self, folder: RunFolder) -> None:
+        """What can only be told when all parts are there; done again if the run is ended in the middle of it."""
+
+    @abstractmethod
+    def tally(self, folder: RunFolder) -> Tally: ...
+
+    @abstractmethod
+    def report(self, folder: RunFolder, summary: dict[str, Any], tally: Any) -> str: ...
+
+    def told(self, summary: dict[str, Any]) -> str:
+        """A run in one line."""
+        return f"{summary['items']:,} {self.items}: {self.counted(summary)}"
+
+    def counted(self, summary: dict[str, Any]) -> str:
+        status = summary["status"]
+        return (
+            f"{status.get('ok', 0):,} ok, {status.get('review', 0):,} to review, {status.get('error', 0):,} errors; "
+            f"{pace(summary[f'{self.items}_per_second'])} a second on {', '.join(summary['engines'])}"
+        )

@@ -1,0 +1,108 @@
+"""Filled-in forms, as the answers tell them: the fields as in the rows of the batch job."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.pages import count_pages
+from pipelines.forms.reading import prepare_page, read_pages
+from pipelines.forms.readings import FieldReading
+from pipelines.forms.template import Box, Template
+from pipelines.recognizer import Recognizer
+from serve_app.bridge import Bridge
+from serve_app.dataplane import DataPlane, Picture
+from serve_app.errors import NotThere, TooLarge, WrongBody
+from serve_app.models import engine_of
+from serve_app.templates import parse
+
+
+@dataclass(frozen=True)
+class FormWish:
+    templates: tuple[str, ...] = ()
+    """By name; none: whichever of all that are kept fits a page."""
+    inline: str | None = None
+    """A template itself, in YAML."""
+    model: str | None = None
+    picture: bool = False
+    """Whether each straightened page comes along."""
+    accept_above: float | None = None
+
+
+async def read_form(plane: DataPlane, document: Picture, wish: FormWish) -> dict[str, Any]:
+    return await plane.in_long_pool(_read, plane, plane.bridge(wish.model), document, wish)
+
+
+def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish) -> dict[str, Any]:
+    templates, name = _templates(plane, wish), document.name or "the document"
+    count = count_pages(document.content, name)
+    if count > plane.settings.pages:
+        raise TooLarge(f"{name}: it has {count} pages; send {plane.settings.pages} at most, and the rest in another.")
+    accept = bridge.loaded.accept_above if wish.accept_above is None else wish.accept_above
+    pages = []
+    # Page by page, so that no more than one large scan lies in memory.
+    for number in range(count):
+        prepared = prepare_page(document.content, name, number, templates)
+        pages += [_told(page, wish) for page in read_pages([prepared], _as_reader(bridge), accept)]
+    return {"model": bridge.recognizer.model, "engine": engine_of(bridge.recognizer), "pages": pages}
+
+
+def _as_reader(bridge: Bridge) -> Recognizer:
+    """It reads as one, by way of the batches."""
+    return cast(Recognizer, bridge)
+
+
+def _templates(plane: DataPlane, wish: FormWish) -> Sequence[Template]:
+    if wish.inline is not None:
+        if wish.templates:
+            raise WrongBody("The request names a template and brings one; give either.")
+        return [parse(wish.inline)]
+    names = wish.templates or plane.templates.names()
+    if not names:
+        raise NotThere("There is no template yet; PUT one to /v1/templates/NAME, or send one along.")
+    return [plane.templates.load(name) for name in names]
+
+
+def _told(page: PageResult, wish: FormWish) -> dict[str, Any]:
+    template = page.template
+    told: dict[str, Any] = {
+        "page": page.page,
+        "template": template.name if template else None,
+        "status": page.status,
+        "reason": page.reason,
+        "width_mm": template.width if template else None,
+        "height_mm": template.height if template else None,
+        "fields": [_field(reading) for reading in page.fields.values()],
+    }
+    if wish.picture and page.picture:
+        told["picture"] = base64.b64encode(page.picture).decode()
+    return told
+
+
+def _field(reading: FieldReading) -> dict[str, Any]:
+    return {
+        "field": reading.field.name,
+        "value": reading.value,
+        "confidence": _rounded(reading.confidence),
+        "status": reading.status,
+        "reason": reading.reason,
+        "box": _box(reading.field.box),
+        "cells": [
+            {"label": cell.label, "confidence": _rounded(cell.confidence), "box": _box(cell.box)}
+            for cell in reading.cells
+        ],
+        "alternatives": [
+            {"value": other.value, "probability": _rounded(other.probability)} for other in reading.alternatives
+        ],
+    }
+
+
+def _rounded(share: float) -> float:
+    return round(float(share), 5)
+
+
+def _box(box: Box) -> list[float]:
+    return [round(side, 3) for side in (box.left, box.top, box.width, box.height)]

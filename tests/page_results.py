@@ -1,0 +1,81 @@
+"""Pages as they come from the reader, made up, for the tests of what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.readings import Candidate, CellReading, FieldReading
+from pipelines.forms.straight import DOTS_PER_MM
+from pipelines.forms.template import Box, Field, Register, Template
+from pipelines.labeling.forms.evidence import evidence, evidence_name
+from pipelines.labeling.forms.rows import FORM_SCHEMA, to_rows
+from pipelines.labeling.run_folder import RunFolder
+
+CARD = Template(
+    "card",
+    90,
+    60,
+    Register("none"),
+    (
+        Field("number", "digits", Box(10, 10, 30, 8), cells=5),
+        Field("amount", "number", Box(10, 30, 40, 8)),
+    ),
+)
+
+
+def two_paged(number: int, form: str = "claim") -> Template:
+    return Template(f"{form}-{number}", 90, 60, Register("none"), CARD.fields, page=number, pages=2, form=form)
+
+
+def picture(seed: int = 0) -> bytes:
+    """A page with some scrawl that no other seed has."""
+    page = np.full((60 * DOTS_PER_MM, 90 * DOTS_PER_MM), 255, np.uint8)
+    points = np.random.default_rng(seed).integers(20, 460, (9, 2))
+    cv2.polylines(page, [points.astype(np.int32)], False, 0, 5, cv2.LINE_AA)
+    return cv2.imencode(".jpg", page)[1].tobytes()
+
+
+def field_read(
+    field: Field, value: str | None, status: str = "ok", sure: float = 0.99, reason: str | None = None
+) -> FieldReading:
+    wide = field.box.width / 5
+    cells = tuple(
+        CellReading(
+            label, sure, Box(field.box.left + at * wide, field.box.top, wide, 8), False, np.zeros(10, np.float32)
+        )
+        for at, label in enumerate(value or "")
+    )
+    return FieldReading(field, value, sure, status, reason, cells, (Candidate("777", 0.01),))
+
+
+def page_read(
+    source: str, page: int = 1, template: Template = CARD, seed: int = 0, **fields: tuple[str | None, str, float]
+) -> PageResult:
+    """With every field as given (value, status, confidence), or sure of 12345."""
+    told = {one.name: fields.get(one.name, ("12345", "ok", 0.99)) for one in template.fields}
+    read = {
+        name: field_read(template.field_named(name), value, status, sure, None if status == "ok" else f"{name} is odd")
+        for name, (value, status, sure) in told.items()
+    }
+    return PageResult(source, page, template, read, None, picture(seed))
+
+
+def unread(source: str, reason: str, page: int = 1) -> PageResult:
+    return PageResult(source, page, None, {}, reason, b"")
+
+
+def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet") -> RunFolder:
+    """A run whose parts hold these pages."""
+    folder = RunFolder(path, format, FORM_SCHEMA)
+    folder.rows.mkdir(parents=True)
+    for part, pages in enumerate(parts):
+        results = list(pages)
+        names = [f"page-{part}-{index}" for index in range(len(results))]
+        files = {evidence_name(part, 0): evidence(results, names)}
+        folder.write(part, to_rows(results, "onnxruntime fp32", "ink:1"), files)
+    return folder

@@ -1,0 +1,231 @@
+"""Pages read from their bytes: what stands in the fields, and in words what is wrong with those that cannot be read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.errors import DataError
+from pipelines.forms import prepared
+from pipelines.forms.page_result import PageResult
+from pipelines.forms.reading import prepare_page, read_document, read_pages
+from pipelines.forms.synthesis.designs import meter, survey
+from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
+from pipelines.forms.template import Box, Template
+from pipelines.recognizer import Recognizer
+
+ACCEPT = 0.9
+SEED = 4
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    return {one.name: one for one in write_blank_pages(tmp_path_factory.mktemp("blank"))}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Recognizer]:
+    with Recognizer("builtin", "onnxruntime", threads=1) as reader:
+        yield reader
+
+
+@pytest.fixture(scope="module")
+def filled() -> Scan:
+    [scan] = synthesise(1, SEED, "easy", (meter(),))
+    return scan
+
+
+@pytest.fixture(scope="module")
+def meter_card(templates: dict[str, Template]) -> list[Template]:
+    return [templates["meter"]]
+
+
+def png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def tiff(images: Sequence[np.ndarray]) -> bytes:
+    content, pages = io.BytesIO(), [Image.fromarray(image) for image in images]
+    pages[0].save(content, "TIFF", save_all=True, append_images=pages[1:])
+    return content.getvalue()
+
+
+def read(image: np.ndarray, templates: list[Template], reader: Recognizer) -> PageResult:
+    [result] = read_document(png(image), "scan.png", templates, reader, ACCEPT)
+    return result
+
+
+def values(result: PageResult) -> dict[str, str | None]:
+    return {name: one.value for name, one in result.fields.items() if one.field.kind != "text_image"}
+
+
+def wrong_but_ok(result: PageResult, answers: dict[str, str]) -> set[str]:
+    """What nobody would look at, though it is not what was written."""
+    ok = {name: one.value for name, one in result.fields.items() if one.status == "ok"}
+    return {name for name, value in ok.items() if name in answers and value != answers[name]}
+
+
+def pixels(filled: Scan, box: Box) -> tuple[slice, slice]:
+    """Where a box of the page lies on the scan."""
+    corners = np.array([[box.left, box.top, 1], [box.right, box.bottom, 1]]) @ filled.matrix.T
+    (left, top), (right, bottom) = np.sort(corners[:, :2] / corners[:, 2:], axis=0).astype(int)
+    return slice(top, bottom), slice(left, right)
+
+
+def test_a_filled_form_is_read_as_it_was_filled(filled: Scan, meter_card: list[Template], reader: Recognizer) -> None:
+    result = read(filled.image, meter_card, reader)
+    assert result.reason is None and result.template == meter_card[0]
+    found = values(result)
+    right = [name for name, value in filled.answers.items() if found[name] == value]
+    assert len(right) >= len(filled.answers) - 1
+    assert not wrong_but_ok(result, filled.answers)
+    assert cv2.imdecode(np.frombuffer(result.picture, np.uint8), cv2.IMREAD_GRAYSCALE).shape == (297 * 8, 210 * 8)
+
+
+def test_every_cell_has_its_label_confidence_and_place(
+    filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    field = read(filled.image, meter_card, reader).fields["contract"]
+    assert "".join(cell.label for cell in field.cells) == filled.answers["contract"]
+    assert all(0.5 < cell.confidence <= 1 for cell in field.cells)
+    lefts = [cell.box.left for cell in field.cells]
+    assert np.allclose(np.diff(lefts), field.field.box.width / 12, atol=0.6)
+
+
+def test_a_form_that_lies_upside_down_is_read_as_if_it_did_not(
+    filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    upright = read(filled.image, meter_card, reader)
+    assert values(read(np.rot90(filled.image, 2), meter_card, reader)) == values(upright)
+
+
+def test_each_page_of_a_document_is_matched_to_its_form(templates: dict[str, Template], reader: Recognizer) -> None:
+    scans = list(synthesise(2, SEED, "easy", (meter(), survey())))
+    white = np.full((1000, 700), 255, np.uint8)
+    document = tiff([scans[0].image, white, scans[1].image])
+    results = read_document(document, "scans.tif", [templates["survey"], templates["meter"]], reader, ACCEPT)
+    assert [one.page for one in results] == [1, 2, 3]
+    assert [one.template and one.template.name for one in results] == ["meter", None, "survey"]
+    assert [one.status == "error" for one in results] == [False, True, False]
+    for result, scan in ((results[0], scans[0]), (results[2], scans[1])):
+        assert not wrong_but_ok(result, scan.answers)
+
+
+def test_pages_read_together_are_read_in_one_call_and_as_alone(
+    filled: Scan, meter_card: list[Template], reader: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [prepare_page(png(image), "a.png", 0, meter_card) for image in (filled.image, filled.image[::-1, ::-1])]
+    alone = [values(read_pages([page], reader, ACCEPT)[0]) for page in pages]
+    calls: list[int] = []
+    run = reader.read_prepared
+    monkeypatch.setattr(reader, "read_prepared", lambda images: calls.append(len(images)) or run(images))
+    assert [values(one) for one in read_pages(pages, reader, ACCEPT)] == alone
+    assert calls == [sum(len(field.digits) for page in pages for field in page.fields)]
+
+
+def test_no_pages_are_no_results(reader: Recognizer) -> None:
+    assert read_pages([], reader, ACCEPT) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("white", "blank"), ("other", "form"), ("noise", ""), ("tiny", "")],
+)
+def test_what_is_not_the_form_is_refused_in_words(
+    what: str, words: str, meter_card: list[Template], reader: Recognizer
+) -> None:
+    [other] = synthesise(1, SEED, "easy", (survey(),))
+    image = {
+        "white": np.full((2000, 1400), 250, np.uint8),
+        "other": other.image,
+        "noise": np.random.default_rng(0).integers(0, 255, (1200, 900), np.uint8),
+        "tiny": np.full((3, 5), 200, np.uint8),
+    }[what]
+    result = read(image, meter_card, reader)
+    assert (result.status, dict(result.fields), result.template) == ("error", {}, None)
+    assert words in (result.reason or "").lower() and len(result.reason or "") > 8
+    assert "scan.png" not in (result.reason or "")
+
+
+def test_half_a_page_is_not_read_as_if_it_were_whole(
+    filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    result = read(filled.image[: len(filled.image) // 2], meter_card, reader)
+    if result.reason is None:
+        lost = [name for name, one in result.fields.items() if one.field.box.top > 160]
+        assert lost and {result.fields[name].status for name in lost} == {"error"}
+        assert {result.fields[name].reason for name in lost} == {"the page is torn off, covered or cut here"}
+        assert not wrong_but_ok(result, filled.answers)
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_what_is_torn_off_is_missing_and_the_rest_is_read(
+    shade: int, filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    torn = filled.image.copy()
+    height, width = torn.shape
+    corner = np.array([[width, height], [0, height], [0, int(height * 0.7)], [width, int(height * 0.82)]])
+    cv2.fillPoly(torn, [corner], shade)
+    result = read(torn, meter_card, reader)
+    if result.reason is None:
+        assert result.fields["tenant"].status == "error"
+        assert result.fields["tenant"].value is None
+        assert result.fields["meter1"].value == filled.answers["meter1"]
+        assert not wrong_but_ok(result, filled.answers)
+
+
+@pytest.mark.parametrize("shade", [0, 60])
+def test_a_stain_over_a_field_is_not_read_as_digits(
+    shade: int, filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    stained = filled.image.copy()
+    field = meter_card[0].field_named("meter2")
+    rows, columns = pixels(filled, field.box)
+    middle = ((columns.start + columns.stop) // 2, (rows.start + rows.stop) // 2)
+    cv2.ellipse(stained, middle, ((columns.stop - columns.start) // 3, rows.stop - rows.start), 0, 0, 360, shade, -1)
+    result = read(stained, meter_card, reader)
+    assert result.fields["meter2"].status != "ok"
+    assert result.fields["meter2"].reason
+    assert not wrong_but_ok(result, filled.answers)
+
+
+def test_a_file_that_is_no_scan_is_refused_and_as_a_page_told(meter_card: list[Template], reader: Recognizer) -> None:
+    with pytest.raises(DataError, match=r"^a\.png: "):
+        read_document(b"nothing", "a.png", meter_card, reader)
+    page = prepare_page(b"nothing", "a.png", 0, meter_card)
+    assert (page.page, page.template, page.fields) == (1, None, ())
+    assert page.reason == "this is no PNG, JPEG, TIFF, BMP or WEBP image"
+
+
+def test_a_page_that_stumbles_over_a_fault_of_ours_ends_nothing(
+    filled: Scan, meter_card: list[Template], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: Any) -> None:
+        raise IndexError("index 7 is out of bounds\nand more")
+
+    monkeypatch.setattr(prepared, "cut_cells", stumble)
+    page = prepare_page(png(filled.image), "a.png", 0, meter_card)
+    assert page.reason == "it could not be worked on: IndexError: index 7 is out of bounds"
+
+
+def test_the_page_goes_to_another_process_as_it_is(filled: Scan, meter_card: list[Template]) -> None:
+    import pickle
+
+    page = prepare_page(png(filled.image), "a.png", 0, meter_card)
+    again = pickle.loads(pickle.dumps(page))
+    assert [len(one.digits) for one in again.fields] == [len(one.digits) for one in page.fields]
+    assert len(pickle.dumps(page)) < 3_000_000
+
+
+def test_a_blank_comb_is_blank_and_no_digit(tmp_path: Path, templates: dict[str, Template], reader: Recognizer) -> None:
+    result = read(meter().blank_page(200), [templates["meter"]], reader)
+    assert {result.fields[name].value for name in ("meter1", "meter4", "area")} == {""}
+    assert result.fields["tenant"].value == "0"
+    assert (result.fields["contract"].value, result.fields["contract"].status) == ("", "review")

@@ -1,0 +1,51 @@
+"""A row for each field of each page, the same in every format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.labeling.forms.rows import FORM_SCHEMA, to_rows
+from pipelines.labeling.rows import FORMATS, part_name, read_part, write_part
+from tests.page_results import page_read, unread
+
+PAGES = [
+    page_read("a.png", amount=("", "ok", 1.0)),
+    unread('b "x",\n.png', "blank page"),
+    page_read("c.pdf", 7, amount=(None, "error", 0.0), number=("00123", "review", 0.4)),
+]
+
+
+def test_each_field_has_a_row_with_its_place_cells_and_alternatives() -> None:
+    row = to_rows(PAGES[:1], "onnxruntime fp32", "ink:1").to_pylist()[0]
+    assert (row["source"], row["page"], row["item"], row["template"], row["field"]) == ("a.png", 1, 0, "card", "number")
+    assert (row["value"], row["status"], row["reason"]) == ("12345", "ok", None)
+    assert row["box"] == [10, 10, 30, 8]
+    assert [cell["label"] for cell in row["cells"]] == list("12345")
+    assert row["cells"][1]["box"] == [16, 10, 6, 8]
+    assert row["alternatives"] == [{"value": "777", "probability": pytest.approx(0.01)}]
+    assert (row["engine"], row["model"]) == ("onnxruntime fp32", "ink:1")
+
+
+def test_what_is_blank_is_told_from_what_was_not_read() -> None:
+    rows = to_rows(PAGES, "", "").to_pylist()
+    assert [row["value"] for row in rows] == ["12345", "", None, "00123", None]
+    assert [row["confidence"] is None for row in rows] == [False, False, True, False, True]
+
+
+def test_a_page_that_was_not_read_has_one_row_with_the_reason() -> None:
+    [row] = to_rows(PAGES[1:2], "", "").to_pylist()
+    assert (row["status"], row["reason"], row["field"], row["item"]) == ("error", "blank page", None, None)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_gives_the_same_rows_back(format: str, tmp_path: Path) -> None:
+    rows = to_rows(PAGES, "onnxruntime fp32", "ink:1")
+    write_part(tmp_path, 0, rows, format)
+    assert read_part(tmp_path / part_name(0, format), format, FORM_SCHEMA).equals(rows)
+
+
+def test_in_csv_cells_are_json(tmp_path: Path) -> None:
+    write_part(tmp_path, 0, to_rows(PAGES[:1], "", ""), "csv")
+    assert '[{""label"": ""1"", ' in (tmp_path / part_name(0, "csv")).read_text()
