@@ -38,8 +38,9 @@ export async function strings(image, signal) {
   return (await call("v1/strings", { method: "POST", body: image, signal })).items[0];
 }
 
+/** Without a template the server takes whichever fits. */
 export async function form(file, template, signal) {
-  const query = new URLSearchParams({ template, picture: "1" });
+  const query = new URLSearchParams({ picture: "1", ...(template && { template }) });
   return (await call(`v1/forms?${query}`, { method: "POST", body: file, signal })).pages;
 }
 

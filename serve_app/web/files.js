@@ -26,13 +26,14 @@ function paste(event) {
 }
 
 function listTemplates(names) {
-  const group = make("optgroup", { label: "a form of the template" });
-  group.append(...names.map((name) => make("option", { value: `form:${name}`, textContent: name })));
+  const group = make("optgroup", { label: "a form, by the template" });
+  const options = ["", ...names].map((name) => ({ value: `form:${name}`, textContent: name || "whichever fits" }));
+  group.append(...options.map((option) => make("option", option)));
   const list = byId("files-as");
   const chosen = list.value;
   list.querySelector("optgroup")?.remove();
   if (names.length) list.append(group);
-  if (names.includes(chosen.slice("form:".length))) list.value = chosen;
+  if ([...list.options].some(({ value }) => value === chosen)) list.value = chosen;
 }
 
 async function take(files) {

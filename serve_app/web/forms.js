@@ -29,6 +29,7 @@ function csvRows() {
 
 function listTemplates(names) {
   const options = names.map((name) => make("option", { value: name, textContent: name }));
+  if (names.length) options.unshift(make("option", { value: "", textContent: "whichever fits" }));
   const list = byId("forms-template");
   const chosen = list.value;
   list.replaceChildren(...options);
@@ -39,15 +40,15 @@ function listTemplates(names) {
 }
 
 async function read({ file, name }) {
-  const template = byId("forms-template").value;
-  if (!template) return;
+  const list = byId("forms-template");
+  if (list.disabled) return;
   stop.abort();
   stop = new AbortController();
   const { signal } = stop;
   byId("forms-results").hidden = true;
   say(byId("forms-notice"), `Reading ${name} …`);
   try {
-    const pages = await patiently(() => form(file, template, signal), signal);
+    const pages = await patiently(() => form(file, list.value, signal), signal);
     if (!signal.aborted) await show(name, pages);
   } catch (error) {
     if (!signal.aborted) say(byId("forms-notice"), error.message, "error");
@@ -70,17 +71,21 @@ function summary(name, pages) {
   return `${name}: ${count(pages.length, "page")}, ${count(states.length, "field")}, ${look}`;
 }
 
-async function pageElement(page, at) {
+async function pageElement(page) {
   const { fields = [], picture, reason, error } = page;
-  const canvas = make("canvas", { width: 1, height: 1, role: "img", ariaLabel: `Page ${at + 1}, laid straight` });
+  const canvas = make("canvas", { width: 1, height: 1, role: "img", ariaLabel: `Page ${page.page}, laid straight` });
   const layer = make("div", { className: "overlay" });
   const sheet = make("div", { className: "sheet", hidden: !picture }, canvas, layer);
   if (picture) await paint(canvas, fromBase64(picture));
   const words = reason ?? error?.message;
-  const side = make("div", { className: "page-side" }, make("h2", { textContent: `Page ${at + 1}` }));
+  const side = make("div", { className: "page-side" }, make("h2", { textContent: pageTitle(page) }));
   if (words) side.append(make("p", { className: "notice", textContent: words, data: { kind: "error" } }));
   if (fields.length) side.append(tied(layer, page));
   return make("article", { className: "page" }, sheet, side);
+}
+
+function pageTitle({ page, template }) {
+  return template ? `Page ${page}: ${template}` : `Page ${page}`;
 }
 
 /** The table of a page's fields, tied to their boxes: each shows the other. */

@@ -76,6 +76,6 @@ export function ofForm(pages) {
 }
 
 function pageRows({ page, status, reason, fields = [], error }) {
-  if (!fields.length) return [{ page: page + 1, status: status ?? "error", reason: reason ?? error?.message ?? "" }];
-  return fields.map(({ field, ...read }) => ({ page: page + 1, item: field, ...read }));
+  if (!fields.length) return [{ page, status: status ?? "error", reason: reason ?? error?.message ?? "" }];
+  return fields.map(({ field, ...read }) => ({ page, item: field, ...read }));
 }

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.serve_app.test_forms import TEMPLATE, filled
 from tests.serve_app.web.conftest import NewPage
+from tests.serve_app.web.drawings import png
 from tests.serve_app.web.open_doors import RunningDoor
 
 SHEET = np.full((594, 420), 250, np.uint8)
@@ -31,8 +35,8 @@ FIELDS = [
 ]
 PAGE = {"template": "note", "picture": PICTURE, "width_mm": 210.0, "height_mm": 297.0}
 PAGES = [
-    {**PAGE, "page": 0, "status": "error", "reason": None, "fields": FIELDS},
-    {**PAGE, "page": 1, "status": "error", "reason": "unknown form: no corner marks.", "fields": []},
+    {**PAGE, "page": 1, "status": "error", "reason": None, "fields": FIELDS},
+    {**PAGE, "page": 2, "template": None, "status": "error", "reason": "unknown form: no corner marks.", "fields": []},
 ]
 
 
@@ -55,7 +59,7 @@ def read(page: Page, name: str = "scan.pdf") -> None:
 def test_the_template_is_chosen_from_the_list_and_sent(forms: Page) -> None:
     with forms.expect_request("**/v1/forms*") as sent:
         read(forms)
-    assert sent.value.url.endswith("/v1/forms?template=note&picture=1")
+    assert sent.value.url.endswith("/v1/forms?picture=1&template=note")
     assert sent.value.headers["content-type"] == "application/pdf"
 
 
@@ -125,6 +129,20 @@ def test_a_refusal_is_told_in_the_words_of_the_server(forms: Page) -> None:
     forms.route("**/v1/forms*", refuse)
     read(forms)
     expect(forms.locator("#forms-notice")).to_have_text("This PDF is locked.")
+
+
+def test_a_real_form_is_found_read_and_boxed(new_page: NewPage, tmp_path: Path) -> None:
+    door = RunningDoor(templates=str(tmp_path)).open()
+    httpx.put(f"{door.url}v1/templates/survey", content=TEMPLATE, timeout=30).raise_for_status()
+    page = new_page(door.url)
+    page.get_by_role("link", name="Forms").click()
+    expect(page.get_by_label("Template").get_by_role("option")).to_have_text(["whichever fits", "survey"])
+    page.set_input_files("#forms-input", {"name": "a.png", "mimeType": "image/png", "buffer": png(filled("2741"))})
+    expect(page.locator("#forms-pages h2")).to_have_text("Page 1: survey")
+    expect(page.locator("#forms-pages tbody strong")).to_have_text("2741")
+    expect(page.locator("#forms-pages .box")).to_have_attribute("data-label", "code")
+    expect(page.locator("#forms-pages canvas")).to_be_visible()
+    door.close()
 
 
 def test_a_server_without_templates_says_how_to_give_it_one(new_page: NewPage, door: RunningDoor) -> None:
