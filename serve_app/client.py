@@ -33,9 +33,9 @@ class InkClient(httpx.Client):
         """The numbers anywhere in a picture, in reading order."""
         return self._ask("v1/strings", {}, content=_content(image), headers=RAW)["items"][0]["strings"]
 
-    def forms(self, file: Any, template: str, picture: bool = False) -> list[dict[str, Any]]:
-        """The pages of a scan or PDF with their fields."""
-        params = {"template": template, "picture": int(picture)}
+    def forms(self, file: Any, template: str | None = None, picture: bool = False) -> list[dict[str, Any]]:
+        """The pages of a scan or PDF with their fields, by this template or by whichever fits."""
+        params = {"picture": int(picture), **({"template": template} if template else {})}
         return self._ask("v1/forms", params, content=_content(file), headers=RAW)["pages"]
 
     def _ask(self, path: str, params: dict[str, Any], **body: Any) -> Any:
