@@ -3,13 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo serve test lint bench clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/base  ## Install, train a small reader on built-in digits, show what it reads
 	@$(BIN)/python jobs/demo.py
+
+serve: $(VENV)/base  ## Answer online at http://127.0.0.1:8000, until Ctrl-C
+	@PYTHONPATH=. $(BIN)/serve run serve_app.app:app
 
 setup: $(VENV)/test  ## Make .venv with everything that development needs
 

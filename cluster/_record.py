@@ -14,6 +14,7 @@ from pathlib import Path
 from cluster._ports import HOST
 from cluster._processes import TAG
 from pipelines.errors import ClusterError
+from serve_app.haproxy import prepare
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Cluster:
         foreign = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN")
         inherited = {name: value for name, value in os.environ.items() if name not in foreign}
         return (
-            inherited
+            _for_serve(inherited)
             | self._common_env()
             | {
                 TAG: self.id,
@@ -63,6 +64,12 @@ class Cluster:
             # Whatever its name says: without it Ray replaces 127.0.0.1 by the address of the machine's network card.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
+
+
+def _for_serve(environment: dict[str, str]) -> dict[str, str]:
+    """Serve is as its cluster was started: quick where it can be."""
+    prepare(environment)
+    return environment
 
 
 def create(folder: Path, directory: Path, port: int, dashboard_port: int) -> Cluster:

@@ -61,7 +61,7 @@ def _add_errors(app: FastAPI, plane: DataPlane) -> None:
     async def refuse(request: Request, error: Exception) -> Response:
         refused = refusal(error)
         plane.meters.error(refused.kind)
-        body = refused.body(REQUEST.get(), request.url.path)
+        body = refused.body(REQUEST.get(), request.scope["path"])
         headers = {name.decode(): value.decode() for name, value in refused.headers}
         return Response(body, refused.status, headers, "application/json")
 
@@ -76,12 +76,13 @@ def _add_errors(app: FastAPI, plane: DataPlane) -> None:
         return await refuse(request, WrongBody(f"{where}: {first['msg']}."))
 
     app.add_exception_handler(InkrayError, refuse)
+    app.add_exception_handler(Exception, refuse)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)
 
 
 def _in_our_words(request: Request, error: HTTPException) -> RequestError:
-    path = request.url.path
+    path = request.scope["path"]
     if error.status_code == 404:
         return NotThere(f"There is no {path} here; /docs says what there is.")
     if error.status_code == 405:

@@ -45,10 +45,10 @@ class Wish:
 
 
 class DataPlane:
-    def __init__(self, settings: Settings, meters: Meters | None = None, open_model: Open | None = None) -> None:
+    def __init__(self, settings: Settings, meters: Meters | None = None, opener: Open | None = None) -> None:
         self.settings = settings
         self.meters = meters or Meters()
-        self.shelf = Shelf(settings, self._count, open_model)
+        self.shelf = Shelf(settings, self._count, opener)
         self.templates = TemplateFolder(settings.template_folder)
         self.ready = False
         self._pool = ThreadPoolExecutor(DECODERS, "decode")

@@ -55,6 +55,7 @@ DOCUMENT = {
         },
     },
 }
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 TEMPLATE = {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 
 
@@ -113,16 +114,16 @@ def router(plane: DataPlane) -> APIRouter:
         """The names of the form templates."""
         return {"templates": plane.templates.names()}
 
-    @routes.get("/v1/templates/{name}", response_class=PlainTextResponse, tags=["templates"], responses=schema.ERRORS)
-    async def template(name: str) -> str:
+    @routes.get("/v1/templates/{name}", response_class=Response, tags=["templates"], responses=TEXT | schema.ERRORS)
+    async def template(name: str) -> Response:
         """A template as it was written, in YAML."""
-        return plane.templates.text(name)
+        return PlainTextResponse(plane.templates.text(name))
 
     @routes.put("/v1/templates/{name}", response_model=schema.Stored, tags=["templates"], **taking(TEMPLATE))
     async def put_template(request: Request, name: str) -> dict[str, Any]:
         """Keep a template under this name; whatever is wrong with it is named by its line."""
         text = as_text(await request.body())
-        return {"template": name, "new": await plane.in_pool(plane.templates.put, name, text)}
+        return {"template": name, "new": await plane.in_long_pool(plane.templates.put, name, text)}
 
     @routes.delete("/v1/templates/{name}", status_code=204, tags=["templates"], responses=schema.ERRORS)
     async def delete_template(name: str) -> None:

@@ -11,10 +11,14 @@ from pipelines.errors import UsageError
 from pipelines.forms.lined_yaml import read_lined
 from pipelines.forms.template import Template
 from pipelines.forms.template_file import AS_WRITTEN, load_template
-from serve_app.errors import NotThere, WrongBody
+from serve_app.errors import NotThere, TooLarge, WrongBody
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ENDING = ".yaml"
+LARGEST = 200_000
+DEEPEST = 20
+BRACKETS = re.compile(r"[\[\]{}]")
+DASHES = re.compile(rf"(?:[-?:]\s+){{{DEEPEST}}}")
 
 
 class TemplateFolder:
@@ -58,6 +62,7 @@ class TemplateFolder:
 
 def parse(text: str) -> Template:
     """A template that a caller sent, which may name no file of this machine."""
+    _refuse_mazes(text)
     with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
         file = Path(scratch, "template.yaml")
         file.write_text(text)
@@ -67,6 +72,20 @@ def parse(text: str) -> Template:
             return load_template(file)
         except UsageError as error:
             raise WrongBody(str(error).replace(f"{scratch}/", "")) from error
+        except (ArithmeticError, ValueError) as error:
+            raise WrongBody(f"This is no template: {error}.") from error
+
+
+def _refuse_mazes(text: str) -> None:
+    """What is nested deeply takes a YAML reader minutes, and no template is."""
+    if len(text) > LARGEST:
+        raise TooLarge(f"The template has {len(text):,} characters; {LARGEST:,} is the most.")
+    depth = deepest = 0
+    for sign in BRACKETS.findall(text):
+        depth += 1 if sign in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > DEEPEST or DASHES.search(text):
+        raise WrongBody(f"The template is nested more than {DEEPEST} levels deep.")
 
 
 def _refuse_files(told: Any) -> None:

@@ -124,7 +124,7 @@ class Job:
 
 
 def train_workers(processes: list[Process]) -> list[Process]:
-    return [process for process in processes if _title(process.pid).startswith("ray::RayTrainWorker")]
+    return [process for process in processes if title(process.pid).startswith("ray::RayTrainWorker")]
 
 
 def cluster_processes(cluster: RayCluster) -> list[Process]:
@@ -138,7 +138,7 @@ def gone(processes: list[Process]) -> bool:
     return not there & {process.key for process in processes}
 
 
-def _title(pid: int) -> str:
+def title(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:

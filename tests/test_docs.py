@@ -51,6 +51,7 @@ def test_every_make_target_has_its_line_of_help() -> None:
     assert [line.split()[1] for line in done.stdout.splitlines()] == [
         "help",
         "demo",
+        "serve",
         "setup",
         "test",
         "lint",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import numpy as np
+import uvicorn
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
@@ -42,9 +44,26 @@ def open_fake(reference: str) -> Recognizer:
 def open_door(open_model: Open | None = open_fake, **settings: Any) -> Iterator[TestClient]:
     """A door that answers; with `open_model=None` the model that comes with the code reads."""
     given = {"models": ("fake",), "watch_seconds": 0, "threads": 1, **settings}
-    plane = DataPlane(Settings(**given), open_model=open_model)
+    plane = DataPlane(Settings(**given), opener=open_model)
     with TestClient(build(plane), raise_server_exceptions=False) as client:
         yield client
+
+
+@contextmanager
+def listening(**settings: Any) -> Iterator[int]:
+    """A door on a port, for clients that want one."""
+    plane = DataPlane(Settings(**{"models": ("fake",), "watch_seconds": 0, **settings}), opener=open_fake)
+    server = uvicorn.Server(uvicorn.Config(build(plane), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            thread.join(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def square(brightness: int) -> NDArray[np.uint8]:

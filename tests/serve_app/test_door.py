@@ -108,7 +108,7 @@ def test_above_the_load_the_rest_hears_no_at_once_and_it_goes_on() -> None:
 
     async def flood() -> tuple[list[int], float, list[int]]:
         settings = Settings(models=("fake",), watch_seconds=0, requests=8, batch_rows=4, queue_rows=4, rows=4)
-        plane = DataPlane(settings, open_model=lambda reference: FakeReader(reference, held))
+        plane = DataPlane(settings, opener=lambda reference: FakeReader(reference, held))
         app = build(plane)
         await plane.start()
         taken = [asyncio.create_task(post(app)) for _ in range(40)]

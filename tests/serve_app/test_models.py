@@ -93,7 +93,7 @@ def test_the_watch_follows_the_alias_and_stays_where_the_new_is_broken(store: Mo
 
 def test_no_request_fails_while_versions_are_switched(store: ModelStore) -> None:
     async def around() -> list[int]:
-        plane = DataPlane(Settings(**served(store), watch_seconds=0), open_model=Opener(store))
+        plane = DataPlane(Settings(**served(store), watch_seconds=0), opener=Opener(store))
         app = build(plane)
         await plane.start()
         statuses: list[int] = []
@@ -120,7 +120,7 @@ def test_no_request_fails_while_versions_are_switched(store: ModelStore) -> None
 
 def test_a_name_stands_for_one_model(store: ModelStore) -> None:
     with pytest.raises(UsageError, match="names ink twice"):
-        asyncio.run(DataPlane(Settings(models=("ink:1", "ink:2")), open_model=Opener(store)).start())
+        asyncio.run(DataPlane(Settings(models=("ink:1", "ink:2")), opener=Opener(store)).start())
 
 
 def test_a_model_that_is_not_there_cannot_be_reloaded() -> None:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
-from serve_app.asgi import build
-from serve_app.dataplane import DataPlane
-from serve_app.settings import Settings
-from tests.serve_app.doors import bar, open_door, open_fake
+from tests.serve_app.doors import bar, listening, open_door
 
 INFER = "/v2/models/fake/infer"
 IMAGES = np.stack([bar(9), bar(8), bar(9)])
@@ -25,23 +18,6 @@ IMAGES = np.stack([bar(9), bar(8), bar(9)])
 def door():
     with open_door(rows=100) as client:
         yield client
-
-
-@contextmanager
-def listening() -> Iterator[int]:
-    """A door on a port, for clients that want one."""
-    plane = DataPlane(Settings(models=("fake",), watch_seconds=0), open_model=open_fake)
-    server = uvicorn.Server(uvicorn.Config(build(plane), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            thread.join(0.01)
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def test_the_triton_client_as_it_comes() -> None:

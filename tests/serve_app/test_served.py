@@ -1,0 +1,192 @@
+"""The door on a real Serve behind HAProxy: nothing that befalls a replica reaches a caller."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cluster import local
+from cluster._processes import Process
+from pipelines.model_folder import PRETRAINED
+from pipelines.model_store import ModelStore
+from tests.clusters import RayCluster, mentioning
+from tests.processes import cluster_processes, title, until
+from tests.serve_app.doors import PNG, bar, png
+
+CALLERS = 32
+NINE = png(bar(9))
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in sockets]
+
+
+@dataclass
+class Callers:
+    """Many callers at once, who count what they are answered."""
+
+    url: str
+    statuses: Counter[Any] = field(default_factory=Counter)
+    models: Counter[str] = field(default_factory=Counter)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self) -> None:
+        with httpx.Client(timeout=60) as client:
+            while not self.over.is_set():
+                try:
+                    answer = client.post(f"{self.url}/v1/digits", content=NINE, headers=PNG)
+                    self.statuses[answer.status_code] += 1
+                    self.models[answer.json().get("model", "none")] += 1
+                except httpx.HTTPError as error:
+                    self.statuses[f"{type(error).__name__}: {error}"] += 1
+
+    @contextmanager
+    def asking(self) -> Iterator[Callers]:
+        threads = [threading.Thread(target=self.ask) for _ in range(CALLERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join()
+
+    @property
+    def failed(self) -> dict[Any, int]:
+        return {status: count for status, count in self.statuses.items() if status != 200}
+
+    def more(self, count: int = 200) -> None:
+        """Wait until so many more were answered."""
+        goal = self.statuses.total() + count
+        until(lambda: self.statuses.total() >= goal, f"{count} more answers")
+
+
+@dataclass
+class Served:
+    url: str
+    store: ModelStore
+    cluster: RayCluster
+    process: subprocess.Popen[str]
+
+    def open(self, **settings: Any) -> None:
+        told = {"models": ["ink:production"], "store": str(self.store), "replicas": 2, "cpus": 0.5, "threads": 1}
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps({**told, "watch_seconds": 0.2, **settings}) + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "open\n"
+
+    def replicas(self) -> list[Process]:
+        return [one for one in cluster_processes(self.cluster) if title(one.pid).startswith("ray::ServeReplica")]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    """Two versions of one model."""
+    store = ModelStore(tmp_path_factory.mktemp("store"))
+    manifest = json.loads((PRETRAINED / "manifest.json").read_text())
+    files = tmp_path_factory.mktemp("files")
+    (files / "model.onnx").write_bytes((PRETRAINED / "model.onnx").read_bytes())
+    for _ in range(2):
+        store.publish("ink", files, {"classes": manifest["classes"]})
+    store.set_alias("ink", "production", 1)
+    return store
+
+
+@pytest.fixture(scope="module")
+def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    home = tmp_path_factory.mktemp("home")
+    port, metrics, stats = free_ports(3)
+    first = 20_000 + port % 5_000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INKRAY_HOME", str(home))
+        patch.setenv("RAY_SERVE_HAPROXY_METRICS_PORT", str(metrics))
+        patch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", str(stats))
+        patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first))
+        patch.setenv("RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT", str(first + 200))
+        patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S", "2")
+        options = local.Up(port=0, dashboard_port=0, num_cpus=4, num_gpus=0)
+        cluster, _ = local.up(options, local.state_folder(), repo)
+        env = {**cluster.head_env(), **cluster.driver_env(), "PYTHONPATH": str(repo)}
+    running = RayCluster(cluster.address, cluster.dashboard_url, env)
+    command = [sys.executable, "-m", "tests.serve_app.served", str(port)]
+    try:
+        with subprocess.Popen(
+            command, cwd=repo, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            door = Served(f"http://127.0.0.1:{port}", store, running, process)
+            door.open()
+            yield door
+            process.communicate()
+    finally:
+        local.down(home / "cluster")
+    assert mentioning(cluster.temp_dir) == {}
+
+
+def listening_elsewhere(processes: list[Process]) -> list[str]:
+    """What these processes listen on that is not loopback, in the kernel's own notation."""
+    inodes = set()
+    for process in processes:
+        if "haproxy" not in title(process.pid) and "ServeReplica" not in title(process.pid):
+            continue
+        for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+            inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[3] == "0A" and row[9] in inodes and not row[1].startswith("0100007F")]
+
+
+def test_it_stands_behind_haproxy_and_only_on_loopback(served: Served) -> None:
+    processes = cluster_processes(served.cluster)
+    assert any("haproxy" in title(process.pid) for process in processes)
+    elsewhere = [row for row in listening_elsewhere(processes) if int(row.partition(":")[2], 16) < 30_000]
+    assert elsewhere == []
+
+
+def test_a_killed_replica_fails_no_request(served: Served) -> None:
+    with Callers(served.url).asking() as callers:
+        callers.more()
+        before = served.replicas()
+        assert len(before) == 2
+        os.kill(before[0].pid, signal.SIGKILL)
+        callers.more()
+        until(lambda: len(served.replicas()) == 2 and before[0] not in served.replicas(), "bring another replica")
+        callers.more()
+    assert callers.failed == {}
+
+
+def test_a_new_version_under_load_fails_no_request(served: Served) -> None:
+    with Callers(served.url).asking() as callers:
+        callers.more()
+        served.store.set_alias("ink", "production", 2)
+        until(lambda: callers.models["ink:2"] > 100, "read with the new version")
+        served.store.set_alias("ink", "production", 1)
+        callers.more()
+    assert callers.failed == {}
+    assert set(callers.models) == {"ink:1", "ink:2"}
+
+
+def test_new_settings_under_load_fail_no_request(served: Served) -> None:
+    with Callers(served.url).asking() as callers:
+        callers.more()
+        before = served.replicas()
+        served.open(rows=500)
+        callers.more()
+        until(lambda: not set(before) & set(served.replicas()), "replace every replica")
+        callers.more()
+    assert callers.failed == {}
