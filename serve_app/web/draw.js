@@ -6,7 +6,7 @@ import { health } from "./health.js";
 import { keyChanges } from "./key.js";
 import { newest } from "./newest.js";
 import { Paper } from "./paper.js";
-import { fromBase64, paint } from "./pictures.js";
+import { fromBase64 } from "./pictures.js";
 import { byId, percent } from "./text.js";
 
 const WAIT = 50;
@@ -20,7 +20,9 @@ export function startDrawing() {
     const { generation } = paper;
     try {
       const answer = await digit(await paper.picture());
-      if (generation === paper.generation) await show(answer, showBars);
+      const seen = await createImageBitmap(fromBase64(answer.seen));
+      // The paper may have been cleared during any of these waits.
+      if (generation === paper.generation) show(answer, seen, showBars);
     } catch (error) {
       if (generation === paper.generation) words(error.message, "error");
     }
@@ -46,13 +48,13 @@ export function startDrawing() {
   clear();
 }
 
-async function show(answer, showBars) {
+function show(answer, seen, showBars) {
   const none = answer.label === "none";
   byId("reading").removeAttribute("data-empty");
   byId("answer").textContent = none ? "∅" : answer.label;
   words(`${none ? "No digit" : `Read as ${answer.label}`}, ${percent(answer.confidence)} sure`);
   showBars(answer.probabilities);
-  if (answer.seen) await paint(byId("seen"), fromBase64(answer.seen));
+  byId("seen").getContext("2d").drawImage(seen, 0, 0);
 }
 
 function words(text, kind = "info") {
