@@ -56,13 +56,13 @@ def test_the_graph_reads_as_the_weights_do(reader: Recognizer) -> None:
 
 def test_it_reads_every_hand_that_the_pen_knows(reader: Recognizer) -> None:
     images, labels = draw_digits(2000, seed=99)
-    assert (read(reader, images).argmax(1) == labels).mean() > 0.985
+    assert (read(reader, images).argmax(1) == labels).mean() > 0.99
 
 
 def test_blank_paper_and_junk_are_none(reader: Recognizer) -> None:
     assert (read(reader, np.zeros((1, 28, 28), np.uint8)).argmax(1) == NONE).all()
     assert (read(reader, draw_kind("blank", 1000, seed=99)).argmax(1) == NONE).mean() > 0.99
-    assert (read(reader, draw_junk(2000, seed=99)).argmax(1) == NONE).mean() > 0.97
+    assert (read(reader, draw_junk(2000, seed=99)).argmax(1) == NONE).mean() > 0.98
 
 
 def test_it_reads_mnist_as_its_card_says(
@@ -74,7 +74,7 @@ def test_it_reads_mnist_as_its_card_says(
     scores = score(read(reader, test.images), test.labels)
     told = open_model(SHIPPED).manifest["metrics"]["test"]
     assert scores.accuracy == pytest.approx(told["accuracy"], abs=3e-4)
-    assert scores.accuracy > 0.995
+    assert scores.accuracy > 0.997
     assert scores.calibration_error < 0.005
 
 
@@ -85,7 +85,7 @@ def test_it_reads_thin_pens_on_real_exam_sheets(reader: Recognizer, measuring_da
     )
     labels = np.array([int(row["digit"]) for row in rows])
     scores = score(read(reader, images), labels)
-    assert scores.accuracy > 0.97
+    assert scores.accuracy > 0.98
     assert scores.calibration_error < 0.03
 
 
