@@ -21,7 +21,7 @@ from tests.clusters import RayCluster
 from tests.processes import Home, Job, new_home, until
 from tests.refusals import Refused
 
-PAGES = 6
+PAGES = 4
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def filled() -> list[Scan]:
 
 @pytest.fixture(scope="module")
 def scans(filled: list[Scan], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six filled cards, the first of them twice, a blank page, and a file that is no scan."""
+    """Four filled cards, the first of them twice, a blank page, and a file that is no scan."""
     folder = tmp_path_factory.mktemp("scans")
     for scan in filled:
         cv2.imwrite(str(folder / f"{scan.name}.png"), scan.image)
@@ -62,7 +62,7 @@ Start = Callable[..., Job]
 @pytest.fixture(scope="module")
 def start(home: Home, repo: Path, template: Path) -> Start:
     def begin(*words: object) -> Job:
-        told = ("--template", template, "--engine", "onnxruntime", *words)
+        told = ("--template", template, "--engine", "onnxruntime", "--max-actors", 1, *words)
         return home.start(repo / "jobs" / "label.py", "forms", *told)
 
     return begin
