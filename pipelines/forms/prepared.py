@@ -5,9 +5,10 @@ All of it can be sent to another process. Cutting is the work of many, one engin
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ NO_NUMBER = "what is written does not look like a number"
 @dataclass(frozen=True)
 class PreparedField(ABC):
     field: Field
-    digits: Digits = field(default_factory=lambda: NO_DIGITS, kw_only=True)
+    digits: Digits = dataclasses.field(default_factory=lambda: NO_DIGITS, kw_only=True)
     """What the engine is to read, [N, 28, 28]."""
 
     @property

@@ -66,7 +66,8 @@ class Pages(Input[PreparedPart]):
 
     def _prepared(self, places: Sequence[Place]) -> Iterator[PreparedPage]:
         """One page after the other, so that never more than one is held in its full size."""
-        path, content = None, b""
+        path: str | None = None
+        content: bytes | str = b""
         for place in places:
             if place.path != path:
                 path = place.path
