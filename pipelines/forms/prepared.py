@@ -5,10 +5,10 @@ All of it can be sent to another process. Cutting is the work of many, one engin
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from dataclasses import field as with_default
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +37,12 @@ NO_NUMBER = "what is written does not look like a number"
 @dataclass(frozen=True)
 class PreparedField(ABC):
     field: Field
-    digits: Digits = with_default(default_factory=lambda: NO_DIGITS, kw_only=True)
+    digits: Digits = dataclasses.field(default_factory=lambda: NO_DIGITS, kw_only=True)
     """What the engine is to read, [N, 28, 28]."""
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is written in it."""
+    def needs_frame(self) -> bool:
+        """Whether it must be seen to be there: a field that was torn off must not pass as blank."""
         return False
 
     @abstractmethod
@@ -58,7 +58,7 @@ class Comb(PreparedField):
     blank: tuple[bool, ...]
 
     @property
-    def empty(self) -> bool:
+    def needs_frame(self) -> bool:
         return all(self.blank)
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
@@ -80,11 +80,11 @@ class Number(PreparedField):
     written: bool
 
     @property
-    def empty(self) -> bool:
+    def needs_frame(self) -> bool:
         return not self.written
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        if self.empty:
+        if not self.written:
             return choose(self.field, (), accept_above)
         found = read_cut(self.cut, probabilities, classes, self.field.length) if self.cut else NOTHING
         if not found.value:
@@ -107,8 +107,9 @@ class Mark(PreparedField):
     confidence: float
 
     @property
-    def empty(self) -> bool:
-        return not self.ticked
+    def needs_frame(self) -> bool:
+        # What darkens a box that is torn off looks like a tick.
+        return True
 
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         return judge(self.field, TICKED if self.ticked else EMPTY, self.confidence, accept_above)
@@ -151,8 +152,8 @@ def _cell(box: Box, said: Probabilities, classes: Sequence[str]) -> CellReading:
 
 def prepare_fields(straight: Straight) -> tuple[PreparedField, ...]:
     fields = [_prepare(straight, field) for field in straight.template.fields]
-    lost = vanished(straight) if any(one.empty for one in fields) else frozenset[str]()
-    return tuple(Missing(one.field) if one.empty and one.field.name in lost else one for one in fields)
+    lost = vanished(straight) if any(one.needs_frame for one in fields) else frozenset[str]()
+    return tuple(Missing(one.field) if one.needs_frame and one.field.name in lost else one for one in fields)
 
 
 def _prepare(straight: Straight, field: Field) -> PreparedField:

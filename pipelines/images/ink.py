@@ -84,11 +84,17 @@ def _paper(bright: Ink) -> Ink:
     across, down = max(factor, 1 / width), max(factor, 1 / height)
     small = cv2.resize(bright, None, fx=across, fy=down, interpolation=cv2.INTER_AREA) if factor < 1 else bright
     reach = max(small.shape) // 4 | 1
-    level = int(np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])))
-    framed = cv2.copyMakeBorder(small, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=level)
+    framed = _framed(_framed(small, reach).T, reach).T
     opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
     paper = cv2.blur(opened, (reach, reach))[reach:-reach, reach:-reach]
     return as_bytes(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR) if factor < 1 else paper)
+
+
+def _framed(small: Ink, reach: int) -> Ink:
+    """With more paper above and below, shaded as at the rim, but without the strokes that end there."""
+    ends = np.ascontiguousarray(np.stack([small[0], small[-1]]))
+    above, below = cv2.morphologyEx(ends, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8))
+    return np.concatenate([np.tile(above, (reach, 1)), small, np.tile(below, (reach, 1))])
 
 
 def only_digit(ink: Ink) -> Ink | None:

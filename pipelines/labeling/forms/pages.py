@@ -67,7 +67,7 @@ class Pages(Input[PreparedPart]):
     def _prepared(self, places: Sequence[Place]) -> Iterator[PreparedPage]:
         """One page after the other, so that never more than one is held in its full size."""
         path: str | None = None
-        content: str | bytes = b""
+        content: bytes | str = b""
         for place in places:
             if place.path != path:
                 path = place.path

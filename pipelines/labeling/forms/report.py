@@ -18,7 +18,7 @@ LEAST_SHARE = 0.005
 """Other values that are less likely help nobody."""
 
 STYLE = """
-.fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(27rem, 1fr)); gap: 1rem }
+.fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); gap: 1rem }
 .field { border: 1px solid var(--line); border-left: 4px solid var(--review); border-radius: 6px; padding: .7rem .9rem }
 .field.error { border-left-color: var(--error) }
 .field img { display: block; max-height: 7rem; background: #fff }

@@ -171,7 +171,7 @@ def test_what_is_torn_off_is_missing_and_the_rest_is_read(
 ) -> None:
     torn = filled.image.copy()
     height, width = torn.shape
-    corner = np.array([[width, height], [0, height], [0, int(height * 0.7)], [width, int(height * 0.82)]])
+    corner = np.array([[width, height], [0, height], [0, int(height * 0.7)], [width, int(height * 0.76)]])
     cv2.fillPoly(torn, [corner], shade)
     result = read(torn, meter_card, reader)
     if result.reason is None:
