@@ -84,7 +84,7 @@ def _paper(bright: Ink) -> Ink:
     across, down = max(factor, 1 / width), max(factor, 1 / height)
     small = cv2.resize(bright, None, fx=across, fy=down, interpolation=cv2.INTER_AREA) if factor < 1 else bright
     reach = max(small.shape) // 4 | 1
-    framed = _framed(_framed(small, reach).T, reach).T
+    framed = _framed(_framed(as_bytes(small), reach).T, reach).T
     opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
     paper = cv2.blur(opened, (reach, reach))[reach:-reach, reach:-reach]
     return as_bytes(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR) if factor < 1 else paper)
