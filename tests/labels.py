@@ -17,7 +17,7 @@ from pipelines.corpora.parquet import write_parquet
 from pipelines.labeling.rows import read_parts
 from pipelines.model_store import ModelStore
 from tests.models import convert, publish, taught
-from tests.processes import _title
+from tests.processes import title
 
 
 def digits() -> Split:
@@ -62,7 +62,7 @@ def parts(output: Path) -> int:
 
 
 def actors(processes: list[Process]) -> list[Process]:
-    return [process for process in processes if _title(process.pid).startswith("ray::MapWorker")]
+    return [process for process in processes if title(process.pid).startswith("ray::MapWorker")]
 
 
 @pytest.fixture(scope="module")
