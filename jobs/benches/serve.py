@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -141,11 +141,10 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     picture = cv2.imencode(".png", draw_digit(7, np.random.default_rng(7)))[1].tobytes()
     deadline = time.monotonic() + START_S
     while True:
-        try:
-            if httpx.post(f"{url}/v1/digits", content=picture, headers={"Content-Type": "image/png"}).is_success:
+        with suppress(httpx.TransportError):
+            answer = httpx.post(f"{url}/v1/digits", content=picture, headers={"Content-Type": "image/png"})
+            if answer.is_success:
                 return
-        except httpx.HTTPError:
-            pass
         if process.poll() is not None or time.monotonic() > deadline:
             raise UsageError(f"The server did not answer at {url} within {START_S:.0f} s; its words are above.")
         time.sleep(0.2)
