@@ -10,6 +10,8 @@ from serve_app import haproxy
 
 # Before Serve is imported, since Serve reads the environment only once, and before it starts Ray, which hands it on.
 PROXY = haproxy.prepare(os.environ)
+# Ray's workers give way to every other process by default; who is waited for should not.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 from ray import serve  # noqa: E402
 from ray.serve import Application  # noqa: E402
