@@ -53,6 +53,7 @@ def application(settings: Settings) -> Application:
         # A new version's replicas come beside the old ones, not in their place.
         max_surge_percent=100,
         ray_actor_options={"num_cpus": settings.cpus},
+        logging_config={"enable_access_log": bool(settings.access_log)},
         health_check_period_s=5,
         graceful_shutdown_timeout_s=settings.seconds + 10,
     )
