@@ -10,6 +10,8 @@ from serve_app import haproxy
 
 # Before Serve is imported, since Serve reads the environment only once, and before it starts Ray, which hands it on.
 PROXY = haproxy.prepare(os.environ)
+# Ray's workers give way to every other process by default; who is waited for should not.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 from ray import serve  # noqa: E402
 from ray.serve import Application  # noqa: E402
@@ -51,6 +53,7 @@ def application(settings: Settings) -> Application:
         # A new version's replicas come beside the old ones, not in their place.
         max_surge_percent=100,
         ray_actor_options={"num_cpus": settings.cpus},
+        logging_config={"enable_access_log": bool(settings.access_log)},
         health_check_period_s=5,
         graceful_shutdown_timeout_s=settings.seconds + 10,
     )

@@ -27,14 +27,17 @@ SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+PAGE_SECURITY = (
     (
         b"content-security-policy",
         b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
         b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
-    (b"cache-control", b"no-store"),
 )
+"""For what a browser shows; on the answer to a digit it would be longer than the digit."""
 JSON_TYPE = (b"content-type", b"application/json")
 QUICK_PATH = "/v1/digits"
 TRUE = ("1", "true", "yes")
@@ -136,7 +139,8 @@ class _Answer:
             self.status = message["status"]
             there = list(message.get("headers", ()))
             names = {name.lower() for name, _ in there}
-            message["headers"] = there + [pair for pair in self._always if pair[0] not in names]
+            always = self._always if _is_json(there) else (*self._always, *PAGE_SECURITY)
+            message["headers"] = there + [pair for pair in always if pair[0] not in names]
         await self._send(message)
 
     async def whole(self, status: int, body: bytes, headers: Headers = ()) -> None:
@@ -149,6 +153,10 @@ class _Answer:
         }
         await self._send(started)
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() == b"content-type" and value.startswith(b"application/json") for name, value in headers)
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:

@@ -59,6 +59,8 @@ class Settings:
     """Origins, by commas, whose pages may ask."""
     templates: str = ""
     """The folder of form templates; by default ~/inkray/templates."""
+    access_log: int = 0
+    """1 has Serve write a line for every request; what goes wrong is logged in any case."""
     watch_seconds: float = 5.0
     """Between two looks at whether an alias stands for another version now; 0 never looks."""
 

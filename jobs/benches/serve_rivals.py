@@ -9,13 +9,15 @@ import os
 import sys
 import threading
 
+# Here, where FastAPI finds what an annotation means.
+from fastapi import FastAPI, Request
+
 
 def fastapi(port: int, model: str) -> None:
     """As it is usually written: the picture decoded and the engine called in the route."""
     import cv2
     import numpy as np
     import uvicorn
-    from fastapi import FastAPI, Request
 
     from pipelines.engines import open_engine
     from pipelines.model_folder import open_model
