@@ -10,7 +10,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAp
 
 from pipelines.engines.opening import OPENERS
 from pipelines.errors import UnknownName, UsageError
-from pipelines.forms.template_file import load_templates
+from pipelines.forms.templates.reading import load_templates
 from pipelines.labeling.digits.kind import Digits
 from pipelines.labeling.forms.kind import Forms
 from pipelines.labeling.forms.labeler import Overlays, Wanted

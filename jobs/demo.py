@@ -18,12 +18,12 @@ from jobs._label_options import LabelForms
 from jobs.label import read_in_bulk
 from pipelines import places
 from pipelines.errors import UsageError
-from pipelines.forms.drafting import draft
+from pipelines.forms.drafting.draft import draft
 from pipelines.forms.scoring import Score, score
 from pipelines.forms.synthesis.designs import Design, invoice
 from pipelines.forms.synthesis.forms import synthesise
 from pipelines.forms.template import Box, Template
-from pipelines.forms.template_file import write_template
+from pipelines.forms.templates.reading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import ERROR, OK, REVIEW, read_parts
 

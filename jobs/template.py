@@ -16,12 +16,12 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixe
 from jobs._cli import run
 from pipelines.corpora.writing import refuse_existing, write_whole
 from pipelines.errors import DataError, UsageError
-from pipelines.forms.drafting import draft, draw_template
-from pipelines.forms.page_size import page_size
-from pipelines.forms.pages import open_page
-from pipelines.forms.registration import register
+from pipelines.forms.drafting.draft import draft, draw_template
+from pipelines.forms.paper.page_size import page_size
+from pipelines.forms.paper.pages import open_page
+from pipelines.forms.paper.registration import register
 from pipelines.forms.template import Template
-from pipelines.forms.template_file import load_template, write_template
+from pipelines.forms.templates.reading import load_template, write_template
 
 PDF_DPI = 200
 DPI = (50, 1200)

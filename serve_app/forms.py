@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pipelines.forms.page_result import PageResult
-from pipelines.forms.pages import count_pages
+from pipelines.forms.paper.pages import count_pages
 from pipelines.forms.reading import prepare_page, read_pages
 from pipelines.forms.readings import FieldReading
 from pipelines.forms.template import Box, Template

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UsageError
-from pipelines.forms.lined_yaml import read_lined
 from pipelines.forms.template import Template
-from pipelines.forms.template_file import AS_WRITTEN, load_template
+from pipelines.forms.templates.lined_yaml import read_lined
+from pipelines.forms.templates.reading import AS_WRITTEN, load_template
 from serve_app.errors import NotThere, TooLarge, WrongBody
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from pipelines.forms.page_result import PageResult
+from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.readings import Candidate, CellReading, FieldReading
-from pipelines.forms.straight import DOTS_PER_MM
 from pipelines.forms.template import Box, Field, Register, Template
 from pipelines.labeling.forms.evidence import evidence, evidence_name
 from pipelines.labeling.forms.rows import FORM_SCHEMA, to_rows

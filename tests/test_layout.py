@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,10 @@ WITHOUT_RAY = """
     networks metrics pen junk corruptions augment corpora corpora.convert corpora.preview corpora.statistics evaluation
     pictures model_store training.options training.recipes training.mixture training.calibration training.data
     training.learner training.checkpoint images engines engines.onnx_runtime engines.openvino engines.pytorch
-    engines.fake engines.tensorrt engines.tensorrt_build recognizer conversion.convert forms.template_file
-    forms.values forms.pages forms.matching forms.synthesis.forms forms.cells forms.marks forms.drafting
-    forms.strings forms.finding forms.string_synthesis forms.reading
+    engines.fake engines.tensorrt engines.tensorrt_build recognizer conversion.convert forms.templates.reading
+    forms.values.choosing forms.paper.pages forms.paper.matching forms.synthesis.forms forms.cells.cutting
+    forms.cells.marks forms.drafting.draft forms.strings.reading forms.strings.finding forms.strings.synthesis
+    forms.reading
     forms.overlay forms.scoring
 """
 
@@ -66,6 +68,21 @@ def test_pipelines_imports_nothing_from_above(repo: Path) -> None:
     assert files
     upward = {str(file.relative_to(repo)): ABOVE_PIPELINES & set(imported(file)) for file in files}
     assert {file: names for file, names in upward.items() if names} == {}
+
+
+@pytest.mark.parametrize("house", ["pipelines", "pipelines/forms"])
+def test_no_two_parts_need_each_other(repo: Path, house: str) -> None:
+    """Parts are the files and folders that lie side by side there."""
+    start = house.replace("/", ".") + "."
+    arrows: dict[str, set[str]] = {}
+    for file in (repo / house).rglob("*.py"):
+        part = file.relative_to(repo / house).parts[0].removesuffix(".py")
+        nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+        full = {f"{node.module}.{name.name}" for node in nodes for name in node.names}
+        used = {name.removeprefix(start).partition(".")[0] for name in full if name.startswith(start)}
+        arrows.setdefault(part, set()).update(used - {part})
+    assert len(arrows) > 5
+    TopologicalSorter(arrows).prepare()
 
 
 def test_only_jobs_and_tests_import_a_job(repo: Path) -> None:

@@ -24,7 +24,7 @@ from pipelines.errors import InkrayError
 from pipelines.forms.scoring import Score, score
 from pipelines.forms.synthesis.forms import synthesise, write_blank_pages
 from pipelines.forms.synthesis.scanning import Level
-from pipelines.forms.template_file import write_template
+from pipelines.forms.templates.reading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import read_parts
 

@@ -18,8 +18,8 @@ from jobs.benches.string_fitting import fit_sureness, fit_weights, make_lattices
 from pipelines.corpora import load_corpus
 from pipelines.corpora.specs import default_data_folder
 from pipelines.errors import DataError, UsageError
-from pipelines.forms.string_synthesis import WrittenString, draw_strings
-from pipelines.forms.strings import Reader, StringReading, read_strings_of
+from pipelines.forms.strings.reading import Reader, StringReading, read_strings_of
+from pipelines.forms.strings.synthesis import WrittenString, draw_strings
 from pipelines.images import decode, to_model_input
 from pipelines.recognizer import Recognizer
 

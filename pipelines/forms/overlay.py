@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.forms.page_result import TICKED, PageResult
+from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
-from pipelines.forms.straight import DOTS_PER_MM
 from pipelines.forms.template import Box
 
 COLOURS = {OK: (24, 128, 62), REVIEW: (214, 118, 0), ERROR: (200, 30, 30)}

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells import cut_cells, cut_field
-from pipelines.forms.marks import mark_of
+from pipelines.forms.cells.cutting import cut_cells, cut_field
+from pipelines.forms.cells.marks import mark_of
 from pipelines.forms.page_result import EMPTY, TICKED
-from pipelines.forms.presence import vanished
+from pipelines.forms.paper.presence import vanished
+from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
-from pipelines.forms.straight import DOTS_PER_MM, Straight
-from pipelines.forms.strings import NOTHING, CutString, FoundDigit, cut_string, read_cut
-from pipelines.forms.strip import find_strip
+from pipelines.forms.strings.reading import NOTHING, CutString, FoundDigit, cut_string, read_cut
+from pipelines.forms.strings.strip import find_strip
 from pipelines.forms.template import Box, Field, FieldKind, Template
-from pipelines.forms.values import choose, read_cells
+from pipelines.forms.values.choosing import choose, read_cells
 from pipelines.images import SIDE, to_model_input
 
 Digits = NDArray[np.uint8]

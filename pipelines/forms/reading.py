@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from pipelines.errors import InkrayError
-from pipelines.forms.matching import straighten
 from pipelines.forms.page_result import PageResult
-from pipelines.forms.pages import count_pages, open_page
+from pipelines.forms.paper.matching import straighten
+from pipelines.forms.paper.pages import count_pages, open_page
+from pipelines.forms.paper.straight import Grey, Straight
 from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_fields
 from pipelines.forms.readings import FieldReading
-from pipelines.forms.straight import Grey, Straight
 from pipelines.forms.template import Template
-from pipelines.forms.values import settle
+from pipelines.forms.values.choosing import settle
 from pipelines.recognizer import Recognizer
 
 PICTURE_QUALITY = 80

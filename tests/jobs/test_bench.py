@@ -17,8 +17,8 @@ from jobs.benches.strings import labelled_strings, score_of
 from pipelines.corpora import Corpus, load_corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError
-from pipelines.forms.string_synthesis import draw_strings
-from pipelines.forms.strings import StringReading
+from pipelines.forms.strings.reading import StringReading
+from pipelines.forms.strings.synthesis import draw_strings
 from tests.digits import drawn
 
 

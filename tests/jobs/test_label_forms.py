@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
-from pipelines.forms.template_file import write_template
+from pipelines.forms.templates.reading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import read_parts
 from tests.clusters import RayCluster

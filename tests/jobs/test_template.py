@@ -13,7 +13,7 @@ import pytest
 from jobs import template as job
 from jobs._cli import run
 from pipelines.forms.synthesis.designs import invoice
-from pipelines.forms.template_file import load_template
+from pipelines.forms.templates.reading import load_template
 
 Template = Callable[..., tuple[int, str, str]]
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.straight import Grey
+from pipelines.forms.paper.straight import Grey
 from pipelines.forms.synthesis.answers import TICKED
 from pipelines.forms.template import Box, Field, Template
 from pipelines.hands import LETTERS, SIGNS, STYLES, Skeleton

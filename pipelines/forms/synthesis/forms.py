@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.straight import Grey
+from pipelines.forms.paper.straight import Grey
 from pipelines.forms.synthesis.answers import make_answers
 from pipelines.forms.synthesis.designs import Design, all_designs
 from pipelines.forms.synthesis.filling import fill_in, new_hand

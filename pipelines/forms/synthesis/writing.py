@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.synthesis.scanning import Level
-from pipelines.forms.template_writing import write_template
+from pipelines.forms.templates.writing import write_template
 
 FileKind = Literal["png", "tiff", "pdf"]
 TRUTH = ("scan", "template", "field", "value")

@@ -12,7 +12,7 @@ import cv2
 from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError
-from pipelines.forms.pages import count_pages
+from pipelines.forms.paper.pages import count_pages
 from pipelines.forms.prepared import PreparedPage
 from pipelines.forms.reading import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template

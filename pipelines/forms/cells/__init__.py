@@ -1,0 +1,1 @@
+"""What is written in a field: its cells found, freed from print, cut out."""

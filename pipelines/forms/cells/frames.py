@@ -1,0 +1,80 @@
+"""A field's surroundings cut from a straightened page, turned so that its cells stand upright and in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells.darkness import Darkness, Grey, measure
+from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.template import Box, Field
+
+MARGIN = round(2.5 * DOTS_PER_MM)
+"""What is seen around the field: as far as it may lie from its place, and a digit may stick out."""
+IN_A_ROW = 0.15
+"""Cells whose middles lie within this share of their height from a straight line stand in one row."""
+
+Cells = NDArray[np.float64]
+"""[N, 4]: left, top, right and bottom of each, in dots of the frame."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    dark: Darkness
+    cells: Cells
+    matrix: NDArray[np.float64]
+    """[2, 3], from dots of the page to dots of the frame."""
+
+    def on_page(self, cell: NDArray[np.float64]) -> Box:
+        """The upright rectangle on the page around a part of the frame, in mm."""
+        left, top, right, bottom = cell
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - self.matrix[:, 2]
+        places = corners @ np.linalg.inv(self.matrix[:, :2]).T / DOTS_PER_MM
+        (left, top), (right, bottom) = places.min(0), places.max(0)
+        return Box(float(left), float(top), float(right - left), float(bottom - top))
+
+
+def boxes_of(field: Field) -> tuple[Box, ...]:
+    if field.cell_boxes:
+        return field.cell_boxes
+    box, count = field.box, field.cells or 1
+    wide = box.width / count
+    return tuple(Box(box.left + at * wide, box.top, wide, box.height) for at in range(count))
+
+
+def lay(page: Grey, boxes: Sequence[Box], turn: float = 0.0) -> Frame:
+    """The frame of these boxes, turned by so many radians against what the template says."""
+    sizes = np.array([(box.width, box.height) for box in boxes]) * DOTS_PER_MM
+    middles = np.array([(box.left, box.top) for box in boxes]) * DOTS_PER_MM + sizes / 2
+    angle = _lean(middles, float(sizes[:, 1].min())) + turn
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = middles @ rotation.T
+    corner = np.floor((turned - sizes / 2).min(0) - MARGIN)
+    placed = turned - corner
+    wide, high = (int(side) for side in np.ceil((placed + sizes / 2).max(0) + MARGIN))
+    matrix = np.column_stack([rotation, -corner])
+    image = _warp(page, matrix, wide, high)
+    return Frame(measure(image), np.column_stack([placed - sizes / 2, placed + sizes / 2]), matrix)
+
+
+def _lean(middles: NDArray[np.float64], height: float) -> float:
+    """The angle of the line through the cells' middles; 0 where they do not stand in one row."""
+    if len(middles) < 2 or np.ptp(middles[:, 0]) < np.ptp(middles[:, 1]):
+        return 0.0
+    line = np.polyfit(middles[:, 0], middles[:, 1], 1)
+    off = np.abs(np.polyval(line, middles[:, 0]) - middles[:, 1]).max()
+    return float(np.arctan(line[0])) if off <= IN_A_ROW * height else 0.0
+
+
+def _warp(page: Grey, matrix: NDArray[np.float64], wide: int, high: int) -> Grey:
+    """What lies beyond the page's edge is as the edge is."""
+    if matrix[0, 1] == 0:
+        left, top = (int(-place) for place in matrix[:, 2])
+        if left >= 0 and top >= 0 and top + high <= page.shape[0] and left + wide <= page.shape[1]:
+            return page[top : top + high, left : left + wide]
+    turned = cv2.warpAffine(page, matrix, (wide, high), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, np.uint8)

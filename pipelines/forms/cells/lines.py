@@ -1,0 +1,93 @@
+"""The printed lines of a field's cells: where they are expected, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells.frames import Cells
+from pipelines.forms.paper.straight import DOTS_PER_MM
+
+THICKEST = round(1.0 * DOTS_PER_MM)
+JOINED = round(0.6 * DOTS_PER_MM)
+"""Edges of neighbours that lie so near are one line."""
+
+Side = tuple[float, float, float]
+"""Of a cell: its place, its start and its stop."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a line is expected: along x if `flat`, else along y, from start to stop at `place`."""
+
+    flat: bool
+    start: int
+    stop: int
+    place: float
+
+    def moved(self, across: float, down: float) -> Edge:
+        along, place = (across, down) if self.flat else (down, across)
+        return Edge(self.flat, self.start + round(along), self.stop + round(along), self.place + place)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A printed line: its middle at each dot along it, and how thick it is."""
+
+    flat: bool
+    start: int
+    middles: NDArray[np.float64]
+    thickness: float
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.middles)
+
+    def middle_at(self, along: float) -> float:
+        return float(self.middles[min(max(int(along) - self.start, 0), len(self.middles) - 1)])
+
+
+def edges_of(cells: Cells) -> list[Edge]:
+    """The edges of all cells, those that neighbours share once."""
+    flat = [(place, left, right) for left, top, right, bottom in cells.tolist() for place in (top, bottom)]
+    upright = [(place, top, bottom) for left, top, right, bottom in cells.tolist() for place in (left, right)]
+    return [*_edges(flat, True), *_edges(upright, False)]
+
+
+def _edges(sides: list[Side], flat: bool) -> Iterator[Edge]:
+    """Sides that overlap or meet, and lie at one place, are one edge."""
+    groups: list[list[Side]] = []
+    for side in sorted(sides, key=lambda side: side[1]):
+        group = next((group for group in groups if _meets(group, side)), None)
+        if group is None:
+            groups.append([side])
+        else:
+            group.append(side)
+    for group in groups:
+        places, starts, stops = zip(*group, strict=True)
+        yield Edge(flat, round(min(starts)), round(max(stops)), sum(places) / len(places))
+
+
+def _meets(group: list[Side], side: Side) -> bool:
+    return abs(group[0][0] - side[0]) <= JOINED and side[1] <= max(one[2] for one in group) + JOINED
+
+
+def runs(strips: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """In strips [N, across, along]: the run of ink through the middle row, or next to it, at each place along.
+
+    Its first row, its last, and whether there is one.
+    """
+    middle = strips.shape[1] // 2
+    near = strips[:, [middle, middle - 1, middle + 1]]
+    seeds = middle + np.array([0, -1, 1])[near.argmax(1)]
+    rows = np.arange(strips.shape[1])[:, None]
+    paper_above = ~strips & (rows < seeds[:, None])
+    paper_below = ~strips & (rows > seeds[:, None])
+    size = strips.shape[1]
+    first = np.where(paper_above.any(1), size - paper_above[:, ::-1].argmax(1), 0)
+    last = np.where(paper_below.any(1), paper_below.argmax(1), size) - 1
+    return first, last, np.asarray(near.any(1))

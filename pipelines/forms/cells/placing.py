@@ -1,0 +1,115 @@
+"""Where on the page a field really lies: its edges shifted and turned together until they meet the printed lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells.darkness import Grey
+from pipelines.forms.cells.fitting import NEAR, find_lines
+from pipelines.forms.cells.frames import Cells, Frame, lay
+from pipelines.forms.cells.lines import JOINED, Edge, Line, edges_of
+from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.template import Box
+
+REACH = round(1.8 * DOTS_PER_MM)
+"""How far from its place the field as a whole is looked for."""
+TURNS = np.radians((0.0, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5, -2.0, 2.0))
+CERTAIN = 0.8
+"""Ink lies along this share of one long edge, or of all short ones, or the field has no printed lines."""
+LONG = 15 * DOTS_PER_MM
+"""No stroke of a digit is that long."""
+FITS = 0.9
+
+Shift = tuple[float, float]
+
+
+def find_frame(page: Grey, boxes: Sequence[Box]) -> tuple[Frame, list[Line]]:
+    """The field where it really lies, and its printed lines; where the template says and none, if none are printed."""
+    frame = lay(page, boxes)
+    edges = edges_of(frame.cells)
+    turn, shift = _settle(frame.dark.ink, edges)
+    if turn:
+        frame = lay(page, boxes, turn)
+        edges = edges_of(frame.cells)
+        _, shift = _shift(frame.dark.ink, edges)
+    if shift is None:
+        return frame, []
+    lines = find_lines(frame.dark.ink, [edge.moved(*shift) for edge in edges])
+    return replace(frame, cells=_snapped(frame.cells + np.tile(shift, 2), lines)), lines
+
+
+def _settle(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
+    """The turn and the shift under which most ink lies along the edges; a turn must earn its place."""
+    height, width = ink.shape
+    best, turn = _shift(ink, edges), 0.0
+    for angle in TURNS[1:]:
+        if best[0] > FITS:
+            break
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.degrees(angle)), 1)
+        turned = np.asarray(cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_NEAREST), np.uint8)
+        found = _shift(turned, edges)
+        if found[0] > best[0] * 1.04:
+            best, turn = found, float(angle)
+    return turn, best[1]
+
+
+def _shift(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
+    """Along what share of the edges there is ink if they move where most is, and by how much they must move for it."""
+    down, best_down, one = _along(ink, [edge for edge in edges if edge.flat], bands=1)
+    upright = [edge.moved(0, down) for edge in edges if not edge.flat]
+    across, best_across, other = _along(ink.T, upright, bands=3)
+    return (best_across + best_down) / 2, (across, down) if max(one, other) >= CERTAIN else None
+
+
+def _along(ink: Grey, edges: list[Edge], bands: int) -> tuple[int, float, float]:
+    """The best shift across the edges, the share of ink along all of them there, and along the one that tells most.
+
+    A comb's teeth may be short, so uprights are also compared along a third of their length.
+    """
+    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    sums = np.zeros((ink.shape[0], ink.shape[1] + 1), np.int32)
+    np.cumsum(thick, axis=1, out=sums[:, 1:])
+    shifts = np.arange(-REACH, REACH + 1)
+    starts, stops, places = np.array([(edge.start, edge.stop, edge.place) for edge in edges]).T
+    rows = (np.rint(places)[:, None] + shifts).clip(0, len(ink) - 1).astype(int)
+    parts = [(0.0, 1.0), *((at / bands, (at + 1) / bands) for at in range(bands) if bands > 1)]
+    shares = np.stack([_share(sums, rows, starts, stops, part) for part in parts])
+    weights = (stops - starts) / (stops - starts).sum()
+    # The whole before a part of it, and between equals the nearer.
+    common = weights @ shares - 0.003 * np.abs(shifts) - np.where(np.arange(len(parts)) > 0, 0.05, 0)[:, None]
+    part, best = np.unravel_index(int(common.argmax()), common.shape)
+    score, long = float(common[part, best]), stops - starts >= LONG
+    return int(shifts[best]), score, float(shares[0, long, best].max()) if long.any() else score
+
+
+def _share(
+    sums: NDArray[np.int32],
+    rows: NDArray[np.intp],
+    starts: NDArray[np.float64],
+    stops: NDArray[np.float64],
+    part: tuple[float, float],
+) -> NDArray[np.float64]:
+    """[edges, shifts]: along what share of a part of each edge there is ink."""
+    first, last = (np.rint(starts + share * (stops - starts)).astype(int) for share in part)
+    width = sums.shape[1] - 1
+    first, last = first.clip(0, width), last.clip(0, width)
+    inked = sums[rows, last[:, None]] - sums[rows, first[:, None]]
+    return np.asarray(inked / np.maximum(last - first, 1)[:, None], np.float64)
+
+
+def _snapped(cells: Cells, lines: Sequence[Line]) -> Cells:
+    """The cells with their edges on the lines that were found beside them."""
+    snapped = cells.copy()
+    for cell in snapped:
+        across, down = (cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2
+        for side, flat, along in ((0, False, down), (1, True, across), (2, False, down), (3, True, across)):
+            near = [line.middle_at(along) for line in lines if line.flat == flat]
+            place = min(near, key=lambda middle: abs(middle - cell[side]), default=np.inf)
+            if abs(place - cell[side]) <= NEAR + JOINED:
+                cell[side] = place
+    return snapped

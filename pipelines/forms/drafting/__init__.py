@@ -1,0 +1,1 @@
+"""A first template from a blank page."""

@@ -1,0 +1,82 @@
+"""A first template of a form, from its blank page alone: a person only has to name what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells.darkness import Grey, measure
+from pipelines.forms.cells.frames import boxes_of
+from pipelines.forms.drafting.grouping import fields_of
+from pipelines.forms.drafting.shapes import Rectangle, open_combs, rectangles, solid_squares
+from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.template import Box, Corner, Field, Register, Template
+from pipelines.images.levels import as_bytes
+
+CORNER = 0.25
+"""Corner marks lie within this share of the page from its corners."""
+FEWEST_CORNERS = 3
+COLOURS = {"digits": (30, 150, 30), "number": (200, 110, 0), "text_image": (160, 60, 160), "mark": (0, 0, 220)}
+"""Blue, green, red, by a field's kind."""
+GREY = (120, 120, 120)
+
+
+def draft(page: Grey, name: str, width: float, height: float) -> Template:
+    """The template of a blank page of this size in mm, its fields named by what they look like, in reading order."""
+    page = _scaled(page, width, height)
+    ink = measure(page).ink
+    found = fields_of(rectangles(ink), list(open_combs(ink)))
+    fields = tuple(Field(f"{one.word}{at}", **one.without_name) for at, one in enumerate(found, 1))
+    corners = _corners(solid_squares(page), width, height)
+    register = Register("corners", corners=corners) if corners else Register("reference", Path(f"{name}.png"))
+    return Template(name, width, height, register, fields)
+
+
+def _scaled(page: Grey, width: float, height: float) -> Grey:
+    size = (round(width * DOTS_PER_MM), round(height * DOTS_PER_MM))
+    way = cv2.INTER_AREA if size[0] < page.shape[1] else cv2.INTER_LINEAR
+    return as_bytes(cv2.resize(page, size, interpolation=way))
+
+
+def _corners(squares: Sequence[Rectangle], width: float, height: float) -> tuple[Corner, ...]:
+    """The solid square nearest to each of the page's corners, if three have one."""
+    corners = []
+    for x, y in ((0.0, 0.0), (width, 0.0), (0.0, height), (width, height)):
+        near = [one for one in squares if abs(one.x - x) <= CORNER * width and abs(one.y - y) <= CORNER * height]
+        if near:
+            mark = min(near, key=lambda one: np.hypot(one.x - x, one.y - y))
+            corners.append(Corner(mark.x, mark.y, (mark.width + mark.height) / 2))
+    return tuple(corners) if len(corners) >= FEWEST_CORNERS else ()
+
+
+def draw_template(page: Grey, template: Template) -> NDArray[np.uint8]:
+    """The page at DOTS_PER_MM in colour [H, W, 3] (blue first) with every field and corner mark boxed and named."""
+    picture = as_bytes(cv2.cvtColor(_scaled(page, template.width, template.height), cv2.COLOR_GRAY2BGR))
+    for field in template.fields:
+        colour = COLOURS[field.kind]
+        for box in boxes_of(field):
+            _draw(picture, box, colour, 1)
+        _draw(picture, field.box, colour, 2)
+        _name(picture, field.name, field.box, colour)
+    for corner in template.register.corners:
+        side = corner.side
+        _draw(picture, Box(corner.x - side / 2, corner.y - side / 2, side, side), GREY, 3)
+    return picture
+
+
+def _draw(picture: NDArray[np.uint8], box: Box, colour: tuple[int, int, int], thickness: int) -> None:
+    left, top, right, bottom = (round(side * DOTS_PER_MM) for side in (box.left, box.top, box.right, box.bottom))
+    cv2.rectangle(picture, (left, top), (right, bottom), colour, thickness)
+
+
+def _name(picture: NDArray[np.uint8], name: str, box: Box, colour: tuple[int, int, int]) -> None:
+    """On white, above the box, so that it can be read over print."""
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.7
+    (wide, high), _ = cv2.getTextSize(name, font, size, 2)
+    left, bottom = round(box.left * DOTS_PER_MM), max(high + 4, round(box.top * DOTS_PER_MM) - 3)
+    cv2.rectangle(picture, (left, bottom - high - 3), (left + wide, bottom + 3), (255, 255, 255), -1)
+    cv2.putText(picture, name, (left, bottom), font, size, colour, 2, cv2.LINE_AA)

@@ -1,0 +1,67 @@
+"""A page before it is known what form it is: made small, looked over once, and refused if there is nothing on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipelines.forms.paper.landmarks import Features, find_features
+from pipelines.forms.paper.straight import Grey, Matrix, NotRegistered, scaling, shrink
+
+WORKING_SIDE = 2500
+"""The most pixels of the longer side in which pieces of print are compared; fewer than twice as few are left."""
+DARKER = 24
+"""Grey levels between paper and the faintest print."""
+LEAST_PRINT = 5e-4
+"""The share of a page that is dark if anything is printed on it; a few specks are less."""
+SHARP = 0.5
+"""How steep the edges of print are at least: a step within two working pixels is 1."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is being looked at, with what was found out about it so far."""
+
+    image: Grey
+    working: Grey
+    features: Features
+    """In pixels of `working`."""
+
+    @property
+    def to_working(self) -> Matrix:
+        return scaling(self.working.shape[1] / self.image.shape[1], self.working.shape[0] / self.image.shape[0])
+
+
+def look_at(image: Grey) -> Page:
+    """Prepare a page for the comparison with any number of templates; a NotRegistered if there is nothing on it."""
+    halved = max(0, int(np.ceil(np.log2(max(image.shape) / WORKING_SIDE))))
+    working = shrink(image, 0.5**halved) if halved else image
+    if _is_blank(working):
+        raise NotRegistered("the page is blank.")
+    return Page(image, working, find_features(working))
+
+
+def _is_blank(working: Grey) -> bool:
+    return float((_ink(working) > DARKER).mean()) < LEAST_PRINT
+
+
+def _ink(working: Grey) -> Grey:
+    """How much darker than the paper around each place is, without the grain of the scan."""
+    small = cv2.GaussianBlur(shrink(working, 0.5), (0, 0), 0.7)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    return np.asarray(cv2.subtract(paper, small), np.uint8)
+
+
+def is_blurred(working: Grey) -> bool:
+    return sharpness(working) < SHARP
+
+
+def sharpness(working: Grey) -> float:
+    """The steepness of the strongest edges, against the contrast of print and paper."""
+    smooth = cv2.GaussianBlur(working, (0, 0), 0.8)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1)))
+    steep = np.quantile(np.maximum(np.abs(across), np.abs(down)), 0.995)
+    low, high = np.quantile(smooth, [0.002, 0.6])
+    return float(steep / max(high - low, 1.0))

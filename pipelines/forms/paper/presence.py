@@ -1,0 +1,28 @@
+"""Whether an empty field is there at all: a field that was torn off or covered must not count as left blank."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pipelines.forms.paper.evidence import framed_fields
+from pipelines.forms.paper.landmarks import LEVELS, landmarks
+from pipelines.forms.paper.straight import DOTS_PER_MM, Straight, shrink
+from pipelines.forms.template import Template
+
+FINE = LEVELS[-1]
+
+
+def vanished(straight: Straight) -> frozenset[str]:
+    """The names of the fields whose printed frame the blank page has, and this one has not."""
+    framed = _framed(straight.template)
+    if not framed:
+        return frozenset()
+    return framed - framed_fields(shrink(straight.image, FINE / DOTS_PER_MM), straight.template, FINE)
+
+
+@lru_cache(maxsize=64)
+def _framed(template: Template) -> frozenset[str]:
+    """Of the blank page; of a form of which none is known nothing can be said."""
+    if template.register.reference is None:
+        return frozenset()
+    return framed_fields(landmarks(template).levels[-1], template, FINE)

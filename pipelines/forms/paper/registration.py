@@ -1,0 +1,140 @@
+"""A page laid straight on a template, exactly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from pipelines.forms.paper.alignment import Alignment, align, warp
+from pipelines.forms.paper.coarse import rough_match
+from pipelines.forms.paper.corner_marks import rough_by_marks
+from pipelines.forms.paper.evidence import Edges, find_edges
+from pipelines.forms.paper.gaps import find_gaps
+from pipelines.forms.paper.landmarks import THOROUGH, Landmarks, find_features, landmarks
+from pipelines.forms.paper.looking import Page, is_blurred, look_at
+from pipelines.forms.paper.straight import DOTS_PER_MM as DOTS_PER_MM
+from pipelines.forms.paper.straight import Grey, Matrix, quarter_turns, scaling, shrink, transform
+from pipelines.forms.paper.straight import NotRegistered as NotRegistered
+from pipelines.forms.paper.straight import Straight as Straight
+from pipelines.forms.template import Box, Template
+
+ENOUGH = 0.75
+"""The share of the print that must be found for a page to be taken for the form."""
+LOOSE = 0.2
+"""The residual in mm from which on more must be found: a form's near twin fits here and there, but nowhere well."""
+SURE = 0.85
+"""A share from which on nothing better is looked for."""
+PART = 0.25
+"""A share from which on the page has something of the form."""
+EDGE_DOTS = 4.0
+"""Dots per mm in which the edges of fields are looked for."""
+SMALLEST = 0.05
+"""The share of the picture that the page covers at least."""
+LEANING = 2.0
+"""How much longer one side of the page may look than the opposite one."""
+
+
+def register(image: Grey, template: Template) -> Straight:
+    """The page laid straight by the template, or a NotRegistered that says why it could not be."""
+    if template.register.by == "none":
+        fill = scaling(template.width / image.shape[1], template.height / image.shape[0])
+        return lay_out(image, template, fill, 0.0, 1.0)
+    return register_page(look_at(image), template)
+
+
+def register_page(page: Page, template: Template, rough: Matrix | None = None) -> Straight:
+    """The same for a page that was looked at before; where a rough matrix is given, only by that."""
+    if template.register.reference is None:
+        return _by_marks_alone(page, template)
+    marks = landmarks(template)
+    best = _best_alignment(page, marks, _rough_ideas(page, marks) if rough is None else [rough])
+    if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
+        raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
+    matrix = best.matrix @ page.to_working
+    gaps = find_gaps(marks.blocks, best.found, matrix, page.image.shape, template)
+    return lay_out(page.image, template, matrix, best.residual_mm, best.share, gaps)
+
+
+def _is_trusted(found: Alignment) -> bool:
+    return found.share >= (ENOUGH if found.residual_mm <= LOOSE else SURE)
+
+
+def _best_alignment(page: Page, marks: Landmarks, ideas: Iterable[Matrix]) -> Alignment | None:
+    best: Alignment | None = None
+    for rough in ideas:
+        aligned = align(page.working, rough, marks)
+        if aligned and (best is None or aligned.share > best.share):
+            best = aligned
+        if best and best.share >= SURE:
+            break
+    return best
+
+
+def _rough_ideas(page: Page, marks: Landmarks) -> Iterator[Matrix]:
+    """From working pixels to millimetres, the quick ideas first."""
+    quick, _ = rough_match(page.features, marks.features)
+    if quick is not None:
+        yield quick
+    if marks.template.register.corners:
+        yield from rough_by_marks(page.working, marks.template)
+    thorough, _ = rough_match(find_features(page.working, *THOROUGH), marks.features)
+    if thorough is not None:
+        yield thorough
+
+
+def _by_marks_alone(page: Page, template: Template) -> Straight:
+    """By corner marks, where no blank page is known: the printed edges of fields show whether it is the form."""
+    ideas = [one for one in rough_by_marks(page.working, template) if _is_sensible(one, page.working, template)]
+    seen = [_edges(page, matrix, template) for matrix in ideas]
+    best = max(range(len(ideas)), key=lambda at: (seen[at].share, -seen[at].residual_mm), default=None)
+    if best is None or seen[best].share < ENOUGH:
+        raise NotRegistered(_why_not(page, template, 0.0 if best is None else seen[best].share))
+    return lay_out(page.image, template, ideas[best] @ page.to_working, seen[best].residual_mm, seen[best].share)
+
+
+def _edges(page: Page, matrix: Matrix, template: Template) -> Edges:
+    shape = (round(template.height * EDGE_DOTS), round(template.width * EDGE_DOTS))
+    return find_edges(warp(page.working, matrix, shape, EDGE_DOTS), template, EDGE_DOTS)
+
+
+def lay_out(
+    image: Grey,
+    template: Template,
+    matrix: Matrix,
+    residual_mm: float,
+    certainty: float,
+    gaps: tuple[Box, ...] = (),
+) -> Straight:
+    """The page as the template has it, by a matrix from its pixels to millimetres."""
+    shape = (round(template.height * DOTS_PER_MM), round(template.width * DOTS_PER_MM))
+    # Of much smaller pixels than the result's some would be skipped, where they should be averaged.
+    is_fine = abs(np.linalg.det(matrix[:2, :2])) ** 0.5 * DOTS_PER_MM < 0.55
+    smaller = shrink(image, 0.5) if is_fine else image
+    to_image = scaling(image.shape[1] / smaller.shape[1], image.shape[0] / smaller.shape[0])
+    straight = warp(smaller, matrix @ to_image, shape, DOTS_PER_MM)
+    turned = quarter_turns(matrix, template.width, template.height)
+    return Straight(straight, template, residual_mm, turned, matrix, certainty, gaps)
+
+
+def _is_sensible(matrix: Matrix, working: Grey, template: Template) -> bool:
+    """Whether the page would lie in the picture as pages do: not mirrored, not tiny, not seen from the side."""
+    corners = np.array([[0, 0], [template.width, 0], [template.width, template.height], [0, template.height]], float)
+    seen = transform(corners, np.linalg.inv(matrix))
+    sides = np.roll(seen, -1, axis=0) - seen
+    following = np.roll(sides, -1, axis=0)
+    bends = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    lengths = np.hypot(*sides.T)
+    leaning = max(lengths[:2] / lengths[2:]), max(lengths[2:] / lengths[:2])
+    return bool((bends > 0).all() and bends.mean() > SMALLEST * working.size and max(*leaning) < LEANING)
+
+
+def _why_not(page: Page, template: Template, share: float) -> str:
+    if is_blurred(page.working):
+        return f"the page is too blurred to be recognized as the form {template.name!r}; scan it again."
+    if share >= PART:
+        return (
+            f"only {share:.0%} of what is printed on the form {template.name!r} was found on the page; "
+            "a part may be cut off or covered, or it is another form with the same head."
+        )
+    return f"the page does not look like the form {template.name!r} ({share:.0%} of its print was found)."

@@ -1,0 +1,1 @@
+"""Runs of digits without cells: found, cut, read."""

@@ -1,0 +1,203 @@
+"""Written numbers with known answers: digits side by side, with the marks people add, on paper of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.corpora.corpus import Split
+from pipelines.forms.strings.paper import on_paper
+from pipelines.hands import SIGNS
+from pipelines.images.levels import as_bytes
+from pipelines.pen import ink_skeleton
+
+Picture = NDArray[np.uint8]
+Random = np.random.Generator
+
+TALL = 60
+"""How tall a digit is drawn, before the whole is made small."""
+ROOM = 50
+"""What is left free above and below for digits that dance."""
+DASHES = ("dash", "equals", "tilde")
+ENDS = ("hash", "cross", "star")
+
+
+@dataclass(frozen=True)
+class WrittenString:
+    image: Picture
+    digits: str
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What the digits of one string have in common."""
+
+    gap: float
+    spread: float
+    dance: float
+    uneven: float
+    thin: int
+    slant: float
+    climb: float
+
+    @classmethod
+    def draw(cls, random: Random) -> Hand:
+        close = random.random() < 0.3
+        return cls(
+            gap=random.normal(-1.0, 2.0) if close else random.uniform(1, 26),
+            spread=random.uniform(1, 5),
+            dance=random.uniform(0, 5),
+            uneven=random.uniform(0.02, 0.16),
+            thin=int(random.integers(90, 200)),
+            slant=random.normal(0.12, 0.22),
+            climb=random.normal(0.0, 0.03),
+        )
+
+
+def draw_strings(
+    count: int, seed: int, sources: Sequence[Split], lengths: tuple[int, int] = (3, 8)
+) -> Iterator[WrittenString]:
+    """`count` numbers, each written with the digits of one of the sources; the same for the same seed."""
+    random = np.random.default_rng(seed)
+    for _ in range(count):
+        source = sources[int(random.integers(len(sources)))]
+        yield draw_string(random, source, int(random.integers(lengths[0], lengths[1] + 1)))
+
+
+def draw_string(random: Random, source: Split, length: int) -> WrittenString:
+    hand = Hand.draw(random)
+    chosen = _digits(random, source, length)
+    line = Line()
+    _start(line, hand, random)
+    for position, index in enumerate(chosen):
+        glyph = _glyph(source.images[index], hand, random)
+        line.put(glyph, _gap(hand, random), _foot(hand, random))
+        if (length - position) % 3 == 1 and position < length - 1 and random.random() < 0.45:
+            line.put_mark(_separator(random), int(random.integers(0, 8)), random)
+    _finish(line, hand, random)
+    ink = _leaning(line.ink(), hand)
+    return WrittenString(on_paper(ink, random), "".join(str(source.labels[index]) for index in chosen))
+
+
+class Line:
+    """Ink that grows to the right, each thing as near to the last as is asked for, row by row."""
+
+    def __init__(self) -> None:
+        self._canvas = np.zeros((TALL + 2 * ROOM, 4000), np.uint8)
+        self._reach = np.full(len(self._canvas), 40)
+
+    def put(self, glyph: Picture, gap: int, foot: int) -> None:
+        """With `gap` pixels between it and what stands before it, where they come nearest; less than 0 overlaps."""
+        height, width = glyph.shape
+        top = max(0, min(TALL + ROOM + foot - height, len(self._canvas) - height))
+        rows = slice(top, top + height)
+        inked = glyph > 60
+        starts = np.where(inked.any(1), inked.argmax(1), width)
+        near = slice(max(0, top - 6), top + height + 6)
+        left = int(max((self._reach[rows] - starts).max(), self._reach[near].max() - width // 2)) + gap
+        left = max(left, 20)
+        view = self._canvas[rows, left : left + width]
+        np.maximum(view, glyph, out=view)
+        ends = np.where(inked.any(1), left + width - inked[:, ::-1].argmax(1), 0)
+        self._reach[rows] = np.maximum(self._reach[rows], ends)
+
+    def put_mark(self, mark: Picture, gap: int, random: Random) -> None:
+        """At the foot of the line, as dots and commas are."""
+        self.put(mark, gap, int(random.integers(-2, 4 + len(mark) // 2)))
+
+    def ink(self) -> Picture:
+        x, y, width, height = cv2.boundingRect(self._canvas)
+        return self._canvas[y : y + height, x : x + width]
+
+
+def _digits(random: Random, source: Split, length: int) -> NDArray[np.intp]:
+    """Amounts have many zeros at their end."""
+    chosen = random.integers(0, len(source), length)
+    if random.random() < 0.3:
+        zeros = np.flatnonzero(source.labels == 0)
+        tail = int(random.integers(1, length))
+        chosen[length - tail :] = zeros[random.integers(0, len(zeros), tail)]
+    return chosen
+
+
+def _glyph(image: Picture, hand: Hand, random: Random) -> Picture:
+    x, y, width, height = cv2.boundingRect(as_bytes(image > 40))
+    tall = TALL * (1 + random.normal(0, hand.uneven))
+    tall *= 1.0 if height > 12 else 0.4
+    wide = max(6.0, tall * width / height * random.uniform(0.85, 1.15))
+    size = (round(min(wide, 2.0 * TALL)), max(8, round(tall)))
+    smooth = cv2.resize(image[y : y + height, x : x + width], size, interpolation=cv2.INTER_CUBIC)
+    framed = cv2.GaussianBlur(cv2.copyMakeBorder(smooth, 4, 4, 4, 4, cv2.BORDER_CONSTANT), (0, 0), 1.5)
+    pen = np.clip((framed.astype(np.float32) - hand.thin + 30) * (255 / 60), 0, 255).astype(np.uint8)
+    return _broken(pen, random) if random.random() < 0.04 else pen
+
+
+def _broken(glyph: Picture, random: Random) -> Picture:
+    """The pen ran dry for a moment."""
+    height, width = glyph.shape
+    torn = glyph.copy()
+    (x, y), (far, low) = random.integers(0, [width, height], (2, 2)).tolist()
+    cv2.line(torn, (x, y), (far, low), 0, int(random.integers(2, 5)))
+    return torn if np.count_nonzero(torn) > 0.7 * np.count_nonzero(glyph) else glyph
+
+
+def _gap(hand: Hand, random: Random) -> int:
+    return round(max(-9.0, random.normal(hand.gap, hand.spread)))
+
+
+def _foot(hand: Hand, random: Random) -> int:
+    return round(random.normal(0, hand.dance))
+
+
+def _separator(random: Random) -> Picture:
+    """A dot, a comma or a short dash."""
+    high, wide = int(random.integers(5, 11)), int(random.integers(5, 11))
+    if random.random() < 0.4:
+        high = int(random.integers(12, 30))
+    mark = np.zeros((high + 4, wide + 4), np.uint8)
+    lean = int(random.integers(0, wide // 2 + 1))
+    cv2.line(mark, (2 + wide - 2, 4), (2 + lean, high), 255, int(random.integers(4, 8)), cv2.LINE_AA)
+    return mark
+
+
+def _sign(name: str, height: float, random: Random) -> Picture:
+    canvas = ink_skeleton(SIGNS[name], random)
+    x, y, width, tall = cv2.boundingRect(canvas)
+    factor = height / 100
+    size = (max(4, round(width * factor)), max(4, round(tall * factor)))
+    return as_bytes(cv2.resize(canvas[y : y + tall, x : x + width], size, interpolation=cv2.INTER_AREA))
+
+
+def _start(line: Line, hand: Hand, random: Random) -> None:
+    if random.random() < 0.08:
+        name = (*ENDS, *DASHES)[random.integers(len(ENDS) + len(DASHES))]
+        line.put(_sign(name, random.uniform(40, 100), random), 0, int(random.integers(-15, 5)))
+        line.put(np.zeros((TALL, 6), np.uint8), 4, 0)
+
+
+def _finish(line: Line, hand: Hand, random: Random) -> None:
+    if random.random() < 0.2:
+        line.put_mark(_separator(random), int(random.integers(2, 12)), random)
+    if random.random() < 0.2:
+        dash = _sign(DASHES[random.integers(len(DASHES))], random.uniform(35, 110), random)
+        line.put(dash, int(random.integers(4, 30)), -int(random.integers(5, 40)))
+    if random.random() < 0.06:
+        line.put(
+            _sign(ENDS[random.integers(len(ENDS))], random.uniform(40, 90), random), int(random.integers(4, 20)), 0
+        )
+
+
+def _leaning(ink: Picture, hand: Hand) -> Picture:
+    height, width = ink.shape
+    margin = round(abs(hand.slant) * height + abs(hand.climb) * width) + 2
+    framed = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
+    middle = np.array(framed.shape[::-1]) / 2
+    matrix = np.array([[1, -hand.slant, 0], [hand.climb, 1, 0]])
+    matrix[:, 2] = middle - matrix[:, :2] @ middle
+    leaning = as_bytes(cv2.warpAffine(framed, matrix, framed.shape[::-1]))
+    x, y, width, height = cv2.boundingRect(leaning)
+    return leaning[y : y + height, x : x + width]

@@ -1,0 +1,1 @@
+"""Templates of forms as people write them: read, checked, written."""

@@ -1,0 +1,144 @@
+"""What is written in a field's cells comes out whole, without what is printed, and blank is blank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.forms.cells.cutting import CellCut, cut_cells, cut_field
+from pipelines.forms.template import Box, Field
+from pipelines.images import to_model_input
+from pipelines.recognizer import Recognizer
+from tests.pipelines.forms.cells.drawing import CELLS, COMB, STYLES, Drawing, comb_field
+
+PLACES = [((0.0, 0.0), 0.0), ((0.8, -0.7), 0.6), ((-0.6, 0.9), -1.5)]
+NUMBERS = [[3, 1, 4, 1, 5, 9, 2, 6, 5], [8, 0, 7, 2, 6, 4, 9, 3, 0], [1, 7, 4, 7, 2, 0, 8, 5, 9]]
+NUDGES = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+
+
+def filled(style: str, place: Any, number: list[int], seed: int, printed: bool = True) -> list[CellCut]:
+    drawing = Drawing(*place)
+    drawing.digits(number, seed)
+    if printed:
+        drawing.comb(style)
+    return cut_cells(drawing.scan(comb_field(style)), comb_field(style))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_digit_over_printed_lines_is_what_it_is_without_them(style: str) -> None:
+    alike = []
+    for seed, (place, number) in enumerate(zip(PLACES, NUMBERS, strict=True)):
+        cuts = to_model_input([cut.image for cut in filled(style, place, number, seed)])
+        clean = to_model_input([cut.image for cut in filled(style, place, number, seed, printed=False)])
+        alike += [_likeness(one, other) for one, other in zip(cuts, clean, strict=True)]
+    assert np.mean(np.array(alike) >= 0.8) >= 0.9, np.round(alike, 2)
+
+
+def _likeness(one: Any, other: Any) -> float:
+    if not (one.any() and other.any()):
+        return 0.0
+    return max(float(np.corrcoef(np.roll(one, nudge, (0, 1)).ravel(), other.ravel())[0, 1]) for nudge in NUDGES)
+
+
+def test_cut_cells_are_read_right() -> None:
+    right = []
+    with Recognizer("builtin", engine="onnxruntime", threads=1) as reader:
+        for style in STYLES:
+            for seed, (place, number) in enumerate(zip(PLACES, NUMBERS, strict=True)):
+                labels = reader.read([cut.image for cut in filled(style, place, number, seed)]).labels
+                right += [label == str(digit) for label, digit in zip(labels, number, strict=True)]
+    assert np.mean(right) >= 0.96
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("noise", [0, 4, 12])
+def test_an_empty_cell_is_blank_however_noisy_the_scan(style: str, noise: float) -> None:
+    drawing = Drawing((0.5, -0.6), 0.7)
+    drawing.comb(style)
+    assert all(cut.blank for cut in cut_cells(drawing.scan(comb_field(style), noise), comb_field(style)))
+
+
+def test_specks_and_pencil_dots_are_blank() -> None:
+    drawing, random = Drawing(), np.random.default_rng(3)
+    drawing.comb("closed")
+    for at in range(CELLS):
+        for y in (1.5, 4.5):
+            x = COMB.left + 5 * at + random.uniform(1, 4)
+            cv2.circle(drawing.canvas, drawing.at(x, COMB.top + y), int(random.integers(1, 12)), 70, -1)
+    assert [cut.blank for cut in cut_cells(drawing.scan(comb_field()), comb_field())] == [True] * CELLS
+
+
+@pytest.mark.parametrize(("width", "level", "noise"), [(0.13, 120, 8), (0.13, 170, 4), (0.3, 205, 4)])
+def test_a_thin_or_faint_one_is_not_blank(width: float, level: int, noise: float) -> None:
+    drawing = Drawing((0.4, 0.3))
+    drawing.comb("closed")
+    for at in range(CELLS):
+        x = COMB.left + 5 * at + 1.7 + 0.2 * at
+        drawing.stroke((x + 0.3, COMB.top + 1.5), (x - 0.3, COMB.top + 5.5), width=width, level=level)
+    assert [cut.blank for cut in cut_cells(drawing.scan(comb_field(), noise), comb_field())] == [False] * CELLS
+
+
+def test_blank_and_filled_cells_stand_in_their_order() -> None:
+    number = [None, 4, None, None, 7, 2, None, 0, None]
+    drawing = Drawing((0.3, 0.3))
+    drawing.comb("closed")
+    drawing.digits(number, seed=5)
+    assert [cut.blank for cut in cut_cells(drawing.scan(comb_field()), comb_field())] == [one is None for one in number]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_cells_are_found_where_they_are_printed(style: str) -> None:
+    expected = cut_cells(_printed(style, (0.0, 0.0)), comb_field(style))
+    for shift in ((1.2, -1.0), (-1.2, 0.8)):
+        for cut, at_home in zip(cut_cells(_printed(style, shift), comb_field(style)), expected, strict=True):
+            moved = (cut.box.left - at_home.box.left, cut.box.bottom - at_home.box.bottom)
+            assert moved == pytest.approx(shift, abs=0.2)
+
+
+def _printed(style: str, shift: tuple[float, float]) -> Any:
+    drawing = Drawing(shift)
+    drawing.comb(style)
+    drawing.digits(NUMBERS[0], seed=1)
+    return drawing.scan(comb_field(style))
+
+
+def test_where_nothing_is_printed_the_cells_are_the_templates() -> None:
+    drawing = Drawing()
+    drawing.digits(NUMBERS[1], seed=2)
+    cuts = cut_cells(drawing.scan(comb_field()), comb_field())
+    assert [cut.box.left for cut in cuts] == pytest.approx([COMB.left + 5 * at for at in range(CELLS)], abs=0.07)
+
+
+def test_print_around_a_field_is_not_in_its_cells() -> None:
+    drawing = Drawing()
+    drawing.comb("closed")
+    for words, y in (("YOUR NUMBER 123", COMB.top - 0.6), ("office use only", COMB.bottom + 2.4)):
+        cv2.putText(drawing.canvas, words, drawing.at(COMB.left, y), 0, 2, 40, 6, cv2.LINE_AA)
+    assert all(cut.blank for cut in cut_cells(drawing.scan(comb_field()), comb_field()))
+
+
+def test_a_digit_that_leaves_its_cell_is_whole_there_and_not_in_the_next() -> None:
+    drawing, middle = Drawing(), COMB.left + 12.5
+    drawing.comb("closed")
+    # A seven whose bar begins in the third cell and ends in the fourth.
+    drawing.stroke((middle - 1.5, 13), (middle + 3.2, 13), (middle, 18), width=0.5, level=40)
+    cuts = cut_cells(drawing.scan(comb_field()), comb_field())
+    assert [at for at, cut in enumerate(cuts) if not cut.blank] == [2]
+    assert np.ptp(np.nonzero(cuts[2].image < 128)[1]) >= 4.5 * 8
+
+
+def test_a_field_at_the_pages_edge_is_cut_too() -> None:
+    field = Field("edge", "digits", Box(0, 0, 45, 7), CELLS)
+    assert len(cut_cells(Drawing().scan(field), field)) == CELLS
+
+
+def test_a_box_for_a_number_loses_its_lines_and_keeps_what_is_in_it() -> None:
+    drawing, field = Drawing((0.5, 0.4)), Field("amount", "number", COMB)
+    drawing.digits(NUMBERS[2], seed=4)
+    clean = cut_field(drawing.scan(field), field)
+    drawing.box(COMB)
+    picture = cut_field(drawing.scan(field), field)
+    assert (picture < 150).sum() == pytest.approx((clean < 150).sum(), rel=0.06)

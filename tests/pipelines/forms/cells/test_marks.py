@@ -1,0 +1,70 @@
+"""Ticked or not, and how sure."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.forms.cells.marks import mark_of
+from pipelines.forms.template import Box, Field
+from tests.pipelines.forms.cells.drawing import DOTS, Drawing
+
+LEFT, TOP = 20.0, 14.0
+TICKED = ("cross", "large cross", "tick", "fill", "circle")
+EMPTY = ("nothing", "specks", "label")
+
+
+def marked(kind: str, side: float, seed: int) -> tuple[bool, float]:
+    shift = 0.3 * (seed % 3 - 1)
+    random, drawing = np.random.default_rng(seed), Drawing((shift, -shift))
+    field = Field("agreed", "mark", Box(LEFT, TOP, side, side))
+    drawing.box(field.box)
+    mark(drawing, kind, side, random)
+    return mark_of(drawing.scan(field, seed=seed), field)
+
+
+def mark(drawing: Drawing, kind: str, side: float, random: np.random.Generator) -> None:
+    def stroke(*points: tuple[float, float]) -> None:
+        rough = [(LEFT + x + random.normal(0, 0.15), TOP + y + random.normal(0, 0.15)) for x, y in points]
+        drawing.stroke(*rough, width=0.4, level=50)
+
+    out = {"large cross": 0.8, "struck out": 1.2}.get(kind, -0.3)
+    match kind:
+        case "cross" | "large cross":
+            stroke((-out, -out), (side + out, side + out))
+            stroke((side + out, -out), (-out, side + out))
+        case "tick":
+            stroke((0.5, side / 2), (0.4 * side, side - 0.4), (side + 1, -1))
+        case "fill" | "struck out":
+            for y in np.arange(-out, side + out, 0.3):
+                stroke((-out, y), (side + out, y))
+        case "circle":
+            axes = (round(0.8 * side * DOTS), round(0.7 * side * DOTS))
+            middle = drawing.at(LEFT + 0.3 * side, TOP + 0.6 * side)
+            cv2.ellipse(drawing.canvas, middle, axes, 0, 0, 360, 50, 12, cv2.LINE_AA)
+        case "specks":
+            for x, y in random.uniform(0.6, side - 0.6, (3, 2)):
+                cv2.circle(drawing.canvas, drawing.at(LEFT + x, TOP + y), 4, 50, -1)
+        case "label":
+            place = drawing.at(LEFT + side + 1.2, TOP + side)
+            cv2.putText(drawing.canvas, "agreed", place, cv2.FONT_HERSHEY_COMPLEX, 3, 50, 6, cv2.LINE_AA)
+
+
+@pytest.mark.parametrize("side", [4.0, 6.0])
+@pytest.mark.parametrize("kind", [*TICKED, *EMPTY])
+def test_marks_of_every_kind(kind: str, side: float) -> None:
+    answers = [marked(kind, side, seed) for seed in range(6)]
+    assert [ticked for ticked, _ in answers] == [kind in TICKED] * 6
+    assert min(sure for _, sure in answers) >= 0.75
+
+
+def test_a_blackened_box_is_not_sure() -> None:
+    assert max(marked("struck out", 4.0, seed)[1] for seed in range(4)) <= 0.6
+
+
+def test_a_short_stroke_is_less_sure_than_a_cross() -> None:
+    drawing, field = Drawing(), Field("agreed", "mark", Box(LEFT, TOP, 5, 5))
+    drawing.box(field.box)
+    drawing.stroke((LEFT + 2, TOP + 2), (LEFT + 3.2, TOP + 3.2), width=0.4, level=50)
+    assert mark_of(drawing.scan(field), field)[1] < marked("cross", 5.0, 0)[1]

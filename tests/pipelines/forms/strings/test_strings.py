@@ -1,0 +1,151 @@
+"""A run of digits without cells is read whole, and its confidence says how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import pipelines
+from pipelines.forms.strings.reading import StringReading, read_string, read_strings, read_strings_of
+from pipelines.images import to_model_input
+from pipelines.recognizer import Recognizer
+from tests.pipelines.forms.strings.written import on_paper, row
+
+Picture = NDArray[np.uint8]
+Read = Callable[..., StringReading]
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer(Path(pipelines.__file__).parent / "pretrained", engine="onnxruntime", threads=1)
+
+
+@pytest.fixture(scope="module")
+def reader(recognizer: Recognizer) -> Callable[[list[Picture]], NDArray[np.float32]]:
+    return lambda pictures: recognizer.read_prepared(to_model_input(pictures)).probabilities
+
+
+@pytest.fixture(scope="module")
+def read(reader: Callable, recognizer: Recognizer) -> Read:
+    return lambda image, length=None: read_string(image, reader, recognizer.classes, length)
+
+
+@pytest.mark.parametrize("number", ["2365", "40792", "8"])
+def test_digits_that_stand_apart(read: Read, number: str) -> None:
+    reading = read(on_paper(row(number)))
+    assert reading.value == number
+    assert "".join(digit.label for digit in reading.digits) == number
+    assert all(0 < digit.confidence <= 1 for digit in reading.digits)
+
+
+def test_the_boxes_lie_on_the_digits(read: Read) -> None:
+    image = on_paper(row("2365"))
+    boxes = [digit.box for digit in read(image).digits]
+    for left, top, width, height in boxes:
+        part = image[top : top + height, left : left + width]
+        assert part.min() < 120
+        assert 25 <= height <= 60
+    assert [box[0] for box in boxes] == sorted(box[0] for box in boxes)
+
+
+@pytest.mark.parametrize("number", ["23", "52", "60", "35"])
+def test_a_touching_pair(read: Read, number: str) -> None:
+    ink = row(number, gap=-6)
+    assert cv2.connectedComponents((ink > 80).astype(np.uint8))[0] == 2, "they do not touch"
+    assert read(on_paper(ink)).value == number
+
+
+def test_a_broken_digit_is_one(read: Read) -> None:
+    ink = row("352")
+    ink[20:23, :30] = 0
+    assert cv2.connectedComponents((ink > 80).astype(np.uint8))[0] == 5, "it is not broken"
+    assert read(on_paper(ink)).value == "352"
+
+
+def test_commas_dots_and_a_last_dash_are_left_out(read: Read) -> None:
+    left, right = row("27"), row("365", seed=5)
+    ink = np.zeros((58, left.shape[1] + right.shape[1] + 90), np.uint8)
+    ink[:44, : left.shape[1]] = left
+    at = left.shape[1] + 6
+    cv2.line(ink, (at + 4, 38), (at, 54), 255, 4, cv2.LINE_AA)
+    at += 16
+    ink[:44, at : at + right.shape[1]] = right
+    end = at + right.shape[1]
+    cv2.circle(ink, (end + 8, 41), 3, 255, -1, cv2.LINE_AA)
+    cv2.line(ink, (end + 22, 24), (end + 55, 22), 255, 4, cv2.LINE_AA)
+    assert read(on_paper(ink)).value == "27365"
+
+
+def test_a_printed_line_below_is_left_out(read: Read) -> None:
+    image = on_paper(row("6352"))
+    image[-6:-4] = 60
+    assert read(image).value == "6352"
+
+
+def test_light_on_dark_and_small(read: Read) -> None:
+    assert read(255 - on_paper(row("2365"))).value == "2365"
+    small = cv2.resize(on_paper(row("2365")), None, fx=0.45, fy=0.45, interpolation=cv2.INTER_AREA)
+    assert read(np.asarray(small)).value == "2365"
+
+
+def test_a_length_is_kept_to(read: Read) -> None:
+    image = on_paper(row("23", gap=-3))
+    assert len(read(image, (1, 1)).value) == 1
+    assert len(read(image, (3, 5)).value) in (0, 3, 4, 5)
+    assert read(image, (2, 2)).value == "23"
+    assert read(image, (40, 50)) == read(np.full((60, 200), 220, np.uint8))
+
+
+def test_the_alternatives_are_several_best_first_and_no_more_than_all(read: Read) -> None:
+    reading = read(on_paper(row("41", gap=-6)))
+    found = [one.probability for one in reading.alternatives]
+    assert reading.alternatives[0].value == reading.value
+    assert found[0] == reading.confidence
+    assert found == sorted(found, reverse=True)
+    assert len({one.value for one in reading.alternatives}) == len(found) > 1
+    assert all(0 <= probability <= 1 for probability in found)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_blank_paper_has_no_value(read: Read, level: int) -> None:
+    grain = np.random.default_rng(0).normal(level, 3, (50, 160))
+    for image in (np.full((50, 160), level, np.uint8), np.clip(grain, 0, 255).astype(np.uint8)):
+        reading = read(image)
+        assert (reading.value, reading.confidence, reading.digits) == ("", 0.0, ())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (3, 3), (20, 20, 3)])
+def test_no_size_is_too_small(read: Read, shape: tuple[int, ...]) -> None:
+    assert read(np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)).confidence <= 1
+
+
+def test_many_are_read_as_one_by_one_in_one_call(read: Read, reader: Callable, recognizer: Recognizer) -> None:
+    calls = []
+
+    def counted(pictures: list[Picture]) -> NDArray[np.float32]:
+        calls.append(len(pictures))
+        return reader(pictures)
+
+    images = [on_paper(row("236")), np.full((40, 90), 200, np.uint8), on_paper(row("5079"))]
+    readings = read_strings_of(images, counted, recognizer.classes, [None, None, (4, 4)])
+    assert len(calls) == 1
+    assert [reading.value for reading in readings] == ["236", "", "5079"]
+    assert readings[0].confidence == pytest.approx(read(images[0]).confidence, abs=1e-3)
+
+
+def test_every_run_of_a_photo_in_reading_order(reader: Callable, recognizer: Recognizer) -> None:
+    ink = np.zeros((300, 420), np.uint8)
+    for (left, top), number in {(30, 40): "236", (260, 50): "52", (60, 180): "3025"}.items():
+        part = row(number)
+        ink[top : top + part.shape[0], left : left + part.shape[1]] = part
+    found = read_strings(on_paper(ink), reader, recognizer.classes)
+    assert [string.reading.value for string in found] == ["236", "52", "3025"]
+    left, top, width, height = found[2].box
+    for digit in found[2].reading.digits:
+        assert left - 3 <= digit.box[0] <= left + width
+        assert top - 3 <= digit.box[1] <= top + height
