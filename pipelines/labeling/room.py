@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ray
 
@@ -54,6 +54,12 @@ def free_nodes() -> list[Node]:
     return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in free.values()]
 
 
+def all_nodes() -> list[Node]:
+    """What each node that is alive has, free or not."""
+    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in there]
+
+
 def make_room(
     nodes: list[Node],
     threads: int | None,
@@ -69,7 +75,8 @@ def make_room(
     cpus = threads - SHARED_CPUS
     fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
     if not fitting:
-        raise ClusterError(_no_room(nodes, threads, cpus, gpus))
+        needed = Room(threads, cpus, gpus, 1, 1)
+        raise ClusterError(f"{_no_room(nodes, needed, 'free')} Take fewer --threads, or wait until others are done.")
     most = min(max_actors or fitting, fitting)
     remark = None
     if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
@@ -79,15 +86,27 @@ def make_room(
     return Room(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores)
 
 
+def what_is_left(room: Room, nodes: list[Node]) -> Room:
+    """The room after nodes were lost: fewer actors, or words where Ray would wait for ever."""
+    fitting = sum(_fitting(node, room.cpus, room.gpus) for node in nodes)
+    if not fitting:
+        raise ClusterError(
+            f"Nodes were lost, and no actor fits into those that are left. {_no_room(nodes, room, 'left')} "
+            "What was labelled is kept: start the same run again to go on."
+        )
+    most = min(room.max_actors, fitting)
+    return replace(room, min_actors=min(room.min_actors, most), max_actors=most)
+
+
 def _fitting(node: Node, cpus: float, gpus: float) -> int:
     # Each actor needs a task beside it that feeds it, or it would wait for ever.
     by_cpus = int(node.cpus // (cpus + TASK_CPUS))
     return min(by_cpus, int(node.gpus / gpus + 1e-9)) if gpus else by_cpus
 
 
-def _no_room(nodes: list[Node], threads: int, cpus: float, gpus: float) -> str:
+def _no_room(nodes: list[Node], room: Room, which: str) -> str:
     there = "; ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes) or "nothing"
     return (
-        f"One actor needs {cpus + TASK_CPUS:g} CPUs ({threads} threads) and {gpus:g} GPUs on one node, its reader "
-        f"included, and free are, node by node: {there}. Take fewer --threads, or wait until others are done."
+        f"One actor needs {room.cpus + TASK_CPUS:g} CPUs ({room.threads} threads) and {room.gpus:g} GPUs on one node, "
+        f"its reader included, and {which} are, node by node: {there}."
     )

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from pipelines.errors import InkrayError
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
 from pipelines.labeling.pipeline import RESTARTS, Orders, PartDone, run_pipeline
+from pipelines.labeling.room import all_nodes, what_is_left
 
 DIED = (RayActorError, WorkerCrashedError)
 
@@ -38,19 +39,20 @@ class Work:
 def label(work: Work, watch: Watch) -> int:
     """Label every part that is not done; how many items that were."""
     labelled = in_vain = 0
-    folder = work.orders.folder
+    orders, folder = work.orders, work.orders.folder
     while True:
         before = folder.done()
         pending = [stretch for stretch in work.found.stretches if set(stretch.parts) - before]
         if not pending:
             return labelled
         try:
-            for done in run_pipeline(work.orders, pending):
+            for done in run_pipeline(orders, pending):
                 labelled += done.items
                 watch.part(done)
         except Exception as error:
             if not _a_process_died(error):
                 raise _told(error, work) from error
+            orders = replace(orders, room=what_is_left(orders.room, all_nodes()))
             alone = list(_label_alone(work, watch))
             labelled += sum(done.items for done in alone)
             in_vain = in_vain + 1 if not alone and folder.done() == before else 0

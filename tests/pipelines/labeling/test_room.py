@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ClusterError, UsageError
-from pipelines.labeling.room import Needs, Node, Room, make_room
+from pipelines.labeling.room import Needs, Node, Room, make_room, what_is_left
 from tests.stores import refusal
 
 
@@ -83,3 +83,18 @@ def test_where_the_tasks_compute_every_core_has_one() -> None:
     made = make_room([Node(8, 0), Node(3, 0)], None, 0, None, None, Needs(most_threads=1, tasks_compute=True))
     assert (made.threads, made.cpus, made.tasks) == (1, 0.5, 11)
     assert room([Node(8, 0)]).tasks == 4
+
+
+def test_lost_nodes_leave_room_for_fewer_actors() -> None:
+    made = room([Node(8, 0)] * 3, threads=2, low=6)
+    assert (made.min_actors, made.max_actors) == (6, 12)
+    left = what_is_left(made, [Node(8, 0)])
+    assert (left.min_actors, left.max_actors, left.threads, left.cpus) == (4, 4, 2, 1.5)
+    assert what_is_left(made, [Node(8, 0)] * 4) == made
+
+
+def test_room_that_is_lost_altogether_is_told() -> None:
+    made = room([Node(8, 1), Node(8, 0)], gpus=1)
+    words = refusal(ClusterError, lambda: what_is_left(made, [Node(8, 0)]))
+    assert "no actor fits into those that are left" in words and "8 CPUs and 0 GPUs" in words
+    assert "start the same run again" in words
