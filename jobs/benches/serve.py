@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs.benches.serve_live import CAMERA, live_frames
 from pipelines.errors import UsageError
 from pipelines.images import to_model_input
 from pipelines.pen import draw_digit
@@ -31,6 +32,7 @@ from pipelines.pen import draw_digit
 START_S = 180.0
 WARM_S = 3
 ROWS = 64
+LIVE = f"camera frames, {CAMERA:.0f} a second"
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
@@ -47,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class ServeBench:
-    """Requests a second and their times, beside bare FastAPI with the same engine, one after the other. Needs wrk."""
+    """Requests a second beside bare FastAPI with the same engine; tensors and live frames. Needs wrk."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     connections: tuple[int, ...] = (1, 32)
@@ -68,6 +70,8 @@ class ServeBench:
                     if server == "inkray":
                         target = f"{url}/v2/models/{self.model.partition(':')[0]}/infer"
                         rows.append(self._row(server, f"tensor of {ROWS}", target, tensor, max(self.connections)))
+                        live = f"{url.replace('http', 'ws', 1)}/v1/live"
+                        rows.append(Row(server, LIVE, 1, *live_frames(live, self.seconds), 0))
         Console().print(_table(rows))
         if self.json:
             self.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
@@ -162,7 +166,6 @@ def _table(rows: list[Row]) -> Table:
     bare = {row.connections: row for row in rows if row.server == "fastapi"}
     table = Table("server", "sends", "at once", "requests/s", "p50 ms", "p99 ms", "failed", "against FastAPI")
     for row in rows:
-        rival, digits = bare[row.connections], ROWS * row.requests_per_second
         table.add_row(
             row.server,
             row.what,
@@ -171,13 +174,15 @@ def _table(rows: list[Row]) -> Table:
             f"{row.p50_ms:.2f}",
             f"{row.p99_ms:.2f}",
             str(row.failed),
-            _against(row, rival) if row.what == "PNG" else f"{digits:,.0f} digits/s",
+            _remark(row, bare[row.connections]),
         )
     return table
 
 
-def _against(row: Row, rival: Row) -> str:
-    if row is rival:
+def _remark(row: Row, rival: Row) -> str:
+    if row is rival or row.what == LIVE:
         return ""
+    if row.what != "PNG":
+        return f"{ROWS * row.requests_per_second:,.0f} digits/s"
     speed = row.requests_per_second / rival.requests_per_second
     return f"{speed:.2f}, p50 {row.p50_ms / rival.p50_ms:.2f}, p99 {row.p99_ms / rival.p99_ms:.2f}"
