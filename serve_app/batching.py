@@ -23,6 +23,9 @@ from serve_app.errors import NotReady, Overloaded
 
 Images = NDArray[np.uint8]
 
+INSTANT_S = 0.001
+"""So long the event loop may stand still."""
+
 
 class Read(NamedTuple):
     """What the engine says, and the 28x28 that it saw."""
@@ -64,6 +67,8 @@ class Batcher:
         self._waiting: deque[_Part] = deque()
         self._rows_waiting = 0
         self._busy = self._closed = False
+        self._alone_s = float("inf")
+        """How long the engine took for the last image that came alone."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._work: queue.SimpleQueue[list[_Part] | None] = queue.SimpleQueue()
@@ -97,8 +102,18 @@ class Batcher:
             self._busy = True
             self._idle.clear()
             # Not at once: what else this turn of the loop brings goes along.
-            self._loop.call_soon(self._next)
+            self._loop.call_soon(self._start)
         return part.answer
+
+    def _start(self) -> None:
+        """After an idle time. One who is alone is read for here: a hand-over to the thread and back takes as long."""
+        parts = self._take()
+        if self._alone_s < INSTANT_S and len(parts) == 1 and len(parts[0].images) == 1:
+            self._give(parts, *self._timed(parts))
+        elif parts:
+            self._work.put(parts)
+        else:
+            self._next()
 
     def _next(self) -> None:
         parts = self._take()
@@ -123,12 +138,16 @@ class Batcher:
     def _serve(self) -> None:
         """The engine's thread."""
         while (parts := self._work.get()) is not None:
-            started = time.perf_counter()
-            try:
-                result: Read | Exception = self._read(_stacked(parts))
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
-                result = error
-            self._loop.call_soon_threadsafe(self._give, parts, result, started, time.perf_counter())
+            self._loop.call_soon_threadsafe(self._give, parts, *self._timed(parts))
+
+    def _timed(self, parts: list[_Part]) -> tuple[Read | Exception, float, float]:
+        """What came of it, when it began and when it ended."""
+        started = time.perf_counter()
+        try:
+            result: Read | Exception = self._read(_stacked(parts))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+            result = error
+        return result, started, time.perf_counter()
 
     def _give(self, parts: list[_Part], result: Read | Exception, started: float, ended: float) -> None:
         # The engine first: it works while the answers are written.
@@ -143,6 +162,8 @@ class Batcher:
             if not part.answer.done():
                 part.answer.set_result(_share(result, at, at + len(part.images)))
             at += len(part.images)
+        if at == 1:
+            self._alone_s = ended - started
         self._tell(Batch(at, len(parts), started - parts[0].arrived, ended - started, result))
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.errors import EngineError
 from pipelines.recognizer import Reading
+from serve_app import batching
 from serve_app.batching import Batch, Batcher, Images, Read
 from serve_app.errors import NotReady, Overloaded
 
@@ -73,6 +74,28 @@ def test_an_idle_engine_starts_at_once() -> None:
         assert labels(await batcher.read(numbered(5))) == ["5"]
 
     assert run(test).sizes == [1]
+
+
+@pytest.mark.parametrize(("instant", "then"), [(60.0, "MainThread"), (0.0, "engine")])
+def test_one_who_is_alone_is_read_for_without_a_hand_over_if_that_is_quick(
+    instant: float, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "INSTANT_S", instant)
+    threads: list[str] = []
+
+    def read(images: Images) -> Read:
+        threads.append(threading.current_thread().name)
+        return echo(images)
+
+    async def ask() -> None:
+        batcher = Batcher(read)
+        for numbers in ([1], [2], [3], [4, 5]):
+            assert labels(await batcher.read(numbered(*numbers))) == [str(number) for number in numbers]
+        await asyncio.gather(batcher.read(numbered(6)), batcher.read(numbered(7)))
+        await batcher.close()
+
+    asyncio.run(ask())
+    assert threads == ["engine", then, then, "engine", "engine"]
 
 
 def test_what_came_while_the_engine_worked_goes_together_and_comes_back_apart() -> None:
