@@ -31,6 +31,8 @@ from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
 
 OPTIONS, RESULT, RAY_FOLDER = "options.json", "result.json", "ray"
+DEATHS = ("worker process has died", "failed to initialize", "cancelled before it started")
+"""How Ray's words end where a worker died at work, while it was set up, and before it had begun."""
 RESTARTS = 3
 
 
@@ -164,7 +166,7 @@ def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
 def _cause(error: TrainingFailedError) -> str:
     # Ray tells a stack trace that ends in what happened, and of a process that died a paragraph.
     last = (str(error).strip().splitlines() or ["Ray did not say why"])[-1]
-    if "worker process has died" in last or "failed to initialize" in last:
+    if any(words in last for words in DEATHS):
         return f"a worker died, and again after each of {RESTARTS} restarts (killed, or out of memory)"
     return last.rstrip(".")
 
