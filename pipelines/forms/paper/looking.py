@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
-from pipelines.forms.paper.landmarks import Features, find_features
+from pipelines.forms.paper.landmarks import THOROUGH, Features, find_features
 from pipelines.forms.paper.straight import Grey, Matrix, NotRegistered, scaling, shrink
 
 WORKING_SIDE = 2500
@@ -28,6 +29,11 @@ class Page:
     working: Grey
     features: Features
     """In pixels of `working`."""
+
+    @cached_property
+    def thorough(self) -> Features:
+        """More of them, for a page that is hard to recognize."""
+        return find_features(self.working, *THOROUGH)
 
     @property
     def to_working(self) -> Matrix:
