@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,20 +73,3 @@ def _edges(sides: list[Side], flat: bool) -> Iterator[Edge]:
 
 def _meets(group: list[Side], side: Side) -> bool:
     return abs(group[0][0] - side[0]) <= JOINED and side[1] <= max(one[2] for one in group) + JOINED
-
-
-def runs(strips: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
-    """In strips [N, across, along]: the run of ink through the middle row, or next to it, at each place along.
-
-    Its first row, its last, and whether there is one.
-    """
-    middle = strips.shape[1] // 2
-    near = strips[:, [middle, middle - 1, middle + 1]]
-    seeds = middle + np.array([0, -1, 1])[near.argmax(1)]
-    rows = np.arange(strips.shape[1])[:, None]
-    paper_above = ~strips & (rows < seeds[:, None])
-    paper_below = ~strips & (rows > seeds[:, None])
-    size = strips.shape[1]
-    first = np.where(paper_above.any(1), size - paper_above[:, ::-1].argmax(1), 0)
-    last = np.where(paper_below.any(1), paper_below.argmax(1), size) - 1
-    return first, last, np.asarray(near.any(1))
