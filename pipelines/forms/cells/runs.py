@@ -29,7 +29,7 @@ class Runs:
 
 def runs_across(ink: Grey, columns: NDArray[np.intp], path: NDArray[np.float64]) -> Runs:
     """The runs through each place of the path, or next to it; columns and path may have any shape."""
-    framed = np.asarray(cv2.copyMakeBorder(ink, *[FRAME] * 4, cv2.BORDER_CONSTANT), np.uint8)
+    framed = np.asarray(cv2.copyMakeBorder(ink, FRAME, FRAME, FRAME, FRAME, cv2.BORDER_CONSTANT), np.uint8)
     height, width = framed.shape
     dots = framed.ravel()
     rows = (np.rint(path).astype(np.intp) + FRAME).clip(MOST + 2, height - MOST - 3)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.forms.paper.straight import Grey
 from pipelines.forms.template import Box, Field, Template
@@ -78,7 +80,15 @@ def _line(strip: Grey, dots: float) -> float | None:
     reach = round(REACH * dots)
     if strip.shape[0] < 4 * reach or not strip.shape[1]:
         return None
-    rows = np.quantile(strip, 0.7, axis=1)
+    rows = _bright_part(strip)
     middle = strip.shape[0] // 2
     near = rows[middle - reach : middle + reach + 1]
     return float(near.argmin() + 0.5 - reach) / dots if rows.max() - near.min() > DARKER else None
+
+
+def _bright_part(strip: Grey) -> NDArray[np.float64]:
+    """Of each row the level that 0.7 of its places stay below, without the costs of NumPy's own for a few places."""
+    ordered = np.sort(strip, axis=1).astype(np.float64)
+    rank = 0.7 * (strip.shape[1] - 1)
+    low = ordered[:, int(rank)]
+    return np.asarray(low + (ordered[:, ceil(rank)] - low) * (rank - int(rank)), np.float64)
