@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -39,10 +40,10 @@ def find_edges(straight: Grey, template: Template, dots: float) -> Edges:
     return Edges(float(np.mean(found)), float(np.median(offsets)))
 
 
-def framed_fields(straight: Grey, template: Template, dots: float) -> frozenset[str]:
+def framed_fields(straight: Grey, fields: Iterable[Field], dots: float) -> frozenset[str]:
     """The names of the fields whose edges are there."""
     smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
-    return frozenset(field.name for field in template.fields if _edges_of(smooth, field, dots)[0])
+    return frozenset(field.name for field in fields if _edges_of(smooth, field, dots)[0])
 
 
 def _edges_of(smooth: Grey, field: Field, dots: float) -> tuple[bool, list[float]]:

@@ -11,8 +11,8 @@ from pipelines.forms.paper.registration import SURE, register, register_page
 from pipelines.forms.paper.straight import Grey, Matrix, NotRegistered, Straight
 from pipelines.forms.template import Template
 
-GLANCE = 300
-"""So many of a page's strongest features tell which template to try first."""
+GLANCE = 300, 500
+"""So many of a page's strongest features, and of a form's, tell which template to try first."""
 RIVAL, TWIN = 0.3, 0.7
 """A template is tried beside the best one if this share of its features agrees with the page: of one that fits hardly,
 and of one that fits well."""
@@ -70,8 +70,9 @@ def _at_a_glance(page: Page, templates: Sequence[Template]) -> list[tuple[int, T
 
     Forms without a blank page come last.
     """
-    strongest = page.features.strongest(GLANCE)
-    looks = [(rough_match(strongest, template)[1], template) for template in templates]
+    of_page, of_form = GLANCE
+    strongest = page.features.strongest(of_page)
+    looks = [(rough_match(strongest, template, of_form)[1], template) for template in templates]
     return sorted(looks, key=lambda look: -look[0])
 
 
