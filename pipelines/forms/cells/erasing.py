@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,23 @@ SLANT = 6
 """A stroke may leave a line this many dots and a line's thickness beside the place where it came in."""
 DIP = 9
 """A curve that dips into a line and comes out so near is one stroke."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Lines of one direction, as arrays with a number for each line."""
+
+    starts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+    thickness: NDArray[np.float64]
+    middles: NDArray[np.float64]
+    """Of one line after the other."""
+
+    def middle_at(self, line: NDArray[np.intp], along: NDArray[Any]) -> NDArray[np.float64]:
+        """Where these lines are at these places, or at their ends if they do not reach so far."""
+        firsts = np.cumsum(self.lengths) - self.lengths
+        place = (along.astype(np.intp) - self.starts[line]).clip(0, self.lengths[line] - 1)
+        return self.middles[firsts[line] + place]
 
 
 @dataclass(frozen=True)
@@ -39,7 +56,7 @@ class Course:
 def erase(ink: Grey, lines: Sequence[Line]) -> Grey:
     """1 where a printed line, and no stroke through it, darkens the page."""
     erased = np.zeros_like(ink)
-    flat, upright = ([line for line in lines if line.flat == way] for way in (True, False))
+    flat, upright = (_bundle([line for line in lines if line.flat == way]) for way in (True, False))
     if flat:
         _erase_flat(ink, erased, flat, upright)
     if upright:
@@ -47,7 +64,15 @@ def erase(ink: Grey, lines: Sequence[Line]) -> Grey:
     return erased
 
 
-def _erase_flat(ink: Grey, erased: Grey, lines: Sequence[Line], crossings: Sequence[Line]) -> None:
+def _bundle(lines: Sequence[Line]) -> Bundle | None:
+    if not lines:
+        return None
+    starts, lengths = np.array([(line.start, len(line.middles)) for line in lines]).T
+    thickness = np.array([line.thickness for line in lines])
+    return Bundle(starts, lengths, thickness, np.concatenate([line.middles for line in lines]))
+
+
+def _erase_flat(ink: Grey, erased: Grey, lines: Bundle, crossings: Bundle | None) -> None:
     course = _course(lines, crossings, ink.shape[1])
     runs = runs_across(ink, course.columns, course.path)
     middle = np.rint(course.path).astype(np.intp)
@@ -64,28 +89,25 @@ def _erase_flat(ink: Grey, erased: Grey, lines: Sequence[Line], crossings: Seque
     erased[rows[band], np.broadcast_to(course.columns[gone], rows.shape)[band]] = 1
 
 
-def _course(lines: Sequence[Line], crossings: Sequence[Line], width: int) -> Course:
+def _course(lines: Bundle, crossings: Bundle | None, width: int) -> Course:
     """A little beyond the lines' ends, and not beyond the picture."""
-    beyond = [round(line.thickness) + 2 for line in lines]
-    starts = [max(0, line.start - more) for line, more in zip(lines, beyond, strict=True)]
-    stops = [min(width, line.stop + more) for line, more in zip(lines, beyond, strict=True)]
-    along = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
-    path = [line.middles[(x - line.start).clip(0, len(line.middles) - 1)] for line, x in zip(lines, along, strict=True)]
-    lengths = [len(x) for x in along]
-    line = np.repeat(np.arange(len(lines)), lengths)
-    half = np.repeat([one.thickness / 2 for one in lines], lengths)
-    junctions = [_junctions(x, one, crossings) for x, one in zip(along, lines, strict=True)]
-    return Course(line, np.concatenate(along), np.concatenate(path), half, np.concatenate(junctions))
+    beyond = np.rint(lines.thickness).astype(np.intp) + 2
+    starts = np.maximum(0, lines.starts - beyond)
+    lengths = np.maximum(0, np.minimum(width, lines.starts + lines.lengths + beyond) - starts)
+    line = np.repeat(np.arange(len(starts)), lengths)
+    columns = np.arange(len(line)) + (starts - np.cumsum(lengths) + lengths)[line]
+    junction = _junctions(line, columns, lines, crossings) if crossings else np.zeros(len(line), bool)
+    return Course(line, columns, lines.middle_at(line, columns), lines.thickness[line] / 2, junction)
 
 
-def _junctions(along: NDArray[np.intp], line: Line, crossings: Sequence[Line]) -> NDArray[np.bool_]:
-    meeting = np.zeros(len(along), bool)
-    for other in crossings:
-        place = line.middle_at(other.middle_at(0))
-        if other.start - other.thickness - 3 <= place <= other.stop + other.thickness + 3:
-            middle, reach = other.middle_at(place) - along[0], other.thickness / 2 + STICKS_OUT
-            meeting[max(0, ceil(middle - reach)) : max(0, floor(middle + reach) + 1)] = True
-    return meeting
+def _junctions(line: NDArray[np.intp], columns: NDArray[np.intp], lines: Bundle, others: Bundle) -> NDArray[np.bool_]:
+    mine, theirs = np.arange(len(lines.starts))[:, None], np.arange(len(others.starts))[None]
+    place = lines.middle_at(mine, others.middle_at(theirs, np.zeros(1)))
+    reach = others.thickness + 3
+    meeting = (others.starts - reach <= place) & (place <= others.starts + others.lengths + reach)
+    middles = np.where(meeting, others.middle_at(theirs, place), -np.inf)
+    near = np.abs(columns[:, None] - middles[line]) <= others.thickness / 2 + STICKS_OUT
+    return np.asarray(near.any(1))
 
 
 def _crossed(up: NDArray[np.bool_], down: NDArray[np.bool_], course: Course) -> NDArray[np.bool_]:

@@ -142,9 +142,10 @@ def _bend(rest: Paths, known: NDArray[np.bool_]) -> NDArray[np.float64]:
     length = rest.shape[1]
     if known.sum() <= 9:
         return np.zeros(length)
-    powers = np.vander(np.linspace(-1, 1, length), 3 if length >= LONG else 2).T
-    curve = np.linalg.lstsq((powers * known.sum(0)) @ powers.T, powers @ rest.sum(0))[0]
-    return np.asarray(curve @ powers, np.float64)
+    powers = np.linspace(-1, 1, length) ** np.arange(3 if length >= LONG else 2)[:, None]
+    # What little is known may lie at one place, through which any curve goes; the flattest is taken.
+    square = (powers * known.sum(0)) @ powers.T + 1e-6 * np.eye(len(powers))
+    return np.asarray(np.linalg.solve(square, powers @ rest.sum(0)) @ powers, np.float64)
 
 
 def _joined(there: NDArray[np.bool_]) -> NDArray[np.bool_]:

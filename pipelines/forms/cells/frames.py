@@ -65,9 +65,10 @@ def _lean(middles: NDArray[np.float64], height: float) -> float:
     """The angle of the line through the cells' middles; 0 where they do not stand in one row."""
     if len(middles) < 2 or np.ptp(middles[:, 0]) < np.ptp(middles[:, 1]):
         return 0.0
-    line = np.polyfit(middles[:, 0], middles[:, 1], 1)
-    off = np.abs(np.polyval(line, middles[:, 0]) - middles[:, 1]).max()
-    return float(np.arctan(line[0])) if off <= IN_A_ROW * height else 0.0
+    across, down = (middles - middles.mean(0)).T
+    slope = float(across @ down / (across @ across))
+    off = np.abs(slope * across - down).max()
+    return float(np.arctan(slope)) if off <= IN_A_ROW * height else 0.0
 
 
 def _warp(page: Grey, matrix: NDArray[np.float64], wide: int, high: int) -> Grey:

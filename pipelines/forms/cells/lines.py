@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,7 @@ Side = tuple[float, float, float]
 """Of a cell: its place, its start and its stop."""
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """Where a line is expected: along x if `flat`, else along y, from start to stop at `place`."""
 
     flat: bool
