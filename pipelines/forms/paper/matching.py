@@ -39,17 +39,28 @@ def straighten(image: Grey, templates: Sequence[Template]) -> Straight:
 def _one_of(page: Page, templates: Sequence[Template]) -> Straight:
     """The likely templates are tried one by one; two that fit as well as one another are no answer."""
     found: list[Straight] = []
-    best_glance, best_count = 0, 0
-    for glanced, template in _at_a_glance(page, templates):
-        share = 0.0 if not found else TWIN if found[0].certainty >= SURE else RIVAL
-        best_glance = max(best_glance, glanced)
-        if glanced < HINT * share * best_glance:
+    best = 0
+    for glanced, template, rough in _at_a_glance(page, templates):
+        best = max(best, glanced)
+        if not found:
+            straight = _tried(page, template, rough)
+        elif glanced < HINT * _rival_share(found) * best:
             break
-        rough, count = rough_match(page.features, template)
-        best_count = max(best_count, count)
-        straight = None if count < share * best_count else _tried(page, template, rough, only=bool(found))
+        else:
+            straight = _rival(page, template, found)
         found += [straight] if straight else []
     return _clear_best(found, templates)
+
+
+def _rival_share(found: Sequence[Straight]) -> float:
+    return TWIN if found[0].certainty >= SURE else RIVAL
+
+
+def _rival(page: Page, template: Template, found: Sequence[Straight]) -> Straight | None:
+    """The page by this template, if it may fit it as well as those that were found; by all its features alone."""
+    rough, count = rough_match(page.features, template)
+    others = [rough_match(page.features, one.template)[1] for one in found]
+    return None if count < _rival_share(found) * max(others) else _tried(page, template, rough, only=True)
 
 
 def _clear_best(found: Sequence[Straight], templates: Sequence[Template]) -> Straight:
@@ -65,18 +76,18 @@ def _clear_best(found: Sequence[Straight], templates: Sequence[Template]) -> Str
     return best
 
 
-def _at_a_glance(page: Page, templates: Sequence[Template]) -> list[tuple[int, Template]]:
-    """By how many of the page's strongest features agree with each, the most first.
+def _at_a_glance(page: Page, templates: Sequence[Template]) -> list[tuple[int, Template, Matrix | None]]:
+    """By how many of the page's strongest features agree with each, the most first, and where it lies by them.
 
     Forms without a blank page come last.
     """
     of_page, of_form = GLANCE
     strongest = page.features.strongest(of_page)
-    looks = [(rough_match(strongest, template, of_form)[1], template) for template in templates]
-    return sorted(looks, key=lambda look: -look[0])
+    looks = [(template, *rough_match(strongest, template, of_form)) for template in templates]
+    return [(count, template, rough) for template, rough, count in sorted(looks, key=lambda look: -look[2])]
 
 
-def _tried(page: Page, template: Template, rough: Matrix | None, only: bool) -> Straight | None:
+def _tried(page: Page, template: Template, rough: Matrix | None, only: bool = False) -> Straight | None:
     try:
         return register_page(page, template, rough, only)
     except NotRegistered:

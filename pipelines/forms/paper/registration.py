@@ -40,8 +40,7 @@ def register(image: Grey, template: Template) -> Straight:
     if template.register.by == "none":
         fill = scaling(template.width / image.shape[1], template.height / image.shape[0])
         return lay_out(image, template, fill, 0.0, 1.0)
-    page = look_at(image)
-    return register_page(page, template, rough_match(page.features, template)[0])
+    return register_page(look_at(image), template, None)
 
 
 def register_page(page: Page, template: Template, rough: Matrix | None, only: bool = False) -> Straight:
@@ -79,6 +78,9 @@ def _ideas(page: Page, template: Template, rough: Matrix | None) -> Iterator[Mat
     """The one that is there already, then those that take longer."""
     if rough is not None:
         yield rough
+    quick, _ = rough_match(page.features, template)
+    if quick is not None:
+        yield quick
     if template.register.corners:
         yield from rough_by_marks(page.working, template)
     thorough, _ = rough_match(page.thorough, template)
