@@ -16,7 +16,7 @@ GLANCE = 300, 500
 RIVAL, TWIN = 0.3, 0.7
 """A template is tried beside the best one if this share of its features agrees with the page: of one that fits hardly,
 and of one that fits well."""
-HINT = 0.5
+HINT = 0.75
 """At a glance a template must have this part of that share to be compared in full: few features say less."""
 APART = 0.08
 """By how much more of its print must be found than of any rival's."""

@@ -44,7 +44,7 @@ def register(image: Grey, template: Template) -> Straight:
 
 
 def register_page(page: Page, template: Template, rough: Matrix | None, only: bool = False) -> Straight:
-    """The same for a page that was looked at before, by a rough matrix from its working pixels to millimetres.
+    """The same for a page that was looked at before, by a rough matrix from working pixels to millimetres, if any.
 
     Other ideas are tried where that does not fit, unless it is to be the only one.
     """
