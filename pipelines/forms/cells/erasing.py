@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.lines import Line
+from pipelines.forms.cells.lines import Bundle, Line, bundle
 from pipelines.forms.cells.runs import MOST, runs_across
 
 STICKS_OUT = 1.5
@@ -19,23 +18,6 @@ SLANT = 6
 """A stroke may leave a line this many dots and a line's thickness beside the place where it came in."""
 DIP = 9
 """A curve that dips into a line and comes out so near is one stroke."""
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """Lines of one direction, as arrays with a number for each line."""
-
-    starts: NDArray[np.intp]
-    lengths: NDArray[np.intp]
-    thickness: NDArray[np.float64]
-    middles: NDArray[np.float64]
-    """Of one line after the other."""
-
-    def middle_at(self, line: NDArray[np.intp], along: NDArray[Any]) -> NDArray[np.float64]:
-        """Where these lines are at these places, or at their ends if they do not reach so far."""
-        firsts = np.cumsum(self.lengths) - self.lengths
-        place = (along.astype(np.intp) - self.starts[line]).clip(0, self.lengths[line] - 1)
-        return self.middles[firsts[line] + place]
 
 
 @dataclass(frozen=True)
@@ -56,20 +38,12 @@ class Course:
 def erase(ink: Grey, lines: Sequence[Line]) -> Grey:
     """1 where a printed line, and no stroke through it, darkens the page."""
     erased = np.zeros_like(ink)
-    flat, upright = (_bundle([line for line in lines if line.flat == way]) for way in (True, False))
+    flat, upright = (bundle([line for line in lines if line.flat == way]) for way in (True, False))
     if flat:
         _erase_flat(ink, erased, flat, upright)
     if upright:
         _erase_flat(np.ascontiguousarray(ink.T), erased.T, upright, flat)
     return erased
-
-
-def _bundle(lines: Sequence[Line]) -> Bundle | None:
-    if not lines:
-        return None
-    starts, lengths = np.array([(line.start, len(line.middles)) for line in lines]).T
-    thickness = np.array([line.thickness for line in lines])
-    return Bundle(starts, lengths, thickness, np.concatenate([line.middles for line in lines]))
 
 
 def _erase_flat(ink: Grey, erased: Grey, lines: Bundle, crossings: Bundle | None) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +46,30 @@ class Line:
     def stop(self) -> int:
         return self.start + len(self.middles)
 
-    def middle_at(self, along: float) -> float:
-        return float(self.middles[min(max(int(along) - self.start, 0), len(self.middles) - 1)])
+
+@dataclass(frozen=True)
+class Bundle:
+    """Lines of one direction, as arrays with a number for each line."""
+
+    starts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+    thickness: NDArray[np.float64]
+    middles: NDArray[np.float64]
+    """Of one line after the other."""
+
+    def middle_at(self, line: NDArray[np.intp], along: NDArray[Any]) -> NDArray[np.float64]:
+        """Where these lines are at these places, or at their ends if they do not reach so far."""
+        firsts = np.cumsum(self.lengths) - self.lengths
+        place = (along.astype(np.intp) - self.starts[line]).clip(0, self.lengths[line] - 1)
+        return self.middles[firsts[line] + place]
+
+
+def bundle(lines: Sequence[Line]) -> Bundle | None:
+    if not lines:
+        return None
+    starts, lengths = np.array([(line.start, len(line.middles)) for line in lines]).T
+    thickness = np.array([line.thickness for line in lines])
+    return Bundle(starts, lengths, thickness, np.concatenate([line.middles for line in lines]))
 
 
 def edges_of(cells: Cells) -> list[Edge]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.fitting import NEAR, find_lines
 from pipelines.forms.cells.frames import Cells, Frame, lay
-from pipelines.forms.cells.lines import JOINED, Edge, Line, edges_of
+from pipelines.forms.cells.lines import JOINED, Edge, Line, bundle, edges_of
 from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.template import Box
 
@@ -100,11 +100,15 @@ def _shares(ink: Grey, rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDA
 def _snapped(cells: Cells, lines: Sequence[Line]) -> Cells:
     """The cells with their edges on the lines that were found beside them."""
     snapped = cells.copy()
-    for cell in snapped:
-        across, down = (cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2
-        for side, flat, along in ((0, False, down), (1, True, across), (2, False, down), (3, True, across)):
-            near = [line.middle_at(along) for line in lines if line.flat == flat]
-            place = min(near, key=lambda middle: abs(middle - cell[side]), default=np.inf)
-            if abs(place - cell[side]) <= NEAR + JOINED:
-                cell[side] = place
+    for flat, sides, ends in ((False, [0, 2], [1, 3]), (True, [1, 3], [0, 2])):
+        found = bundle([line for line in lines if line.flat == flat])
+        if found is None:
+            continue
+        # An edge is compared with the lines halfway along it.
+        halfway = cells[:, ends].mean(1)
+        places = found.middle_at(np.arange(len(found.starts))[:, None], halfway)
+        for side in sides:
+            off = np.abs(places - cells[:, side])
+            nearest = places[off.argmin(0), np.arange(len(cells))]
+            snapped[:, side] = np.where(off.min(0) <= NEAR + JOINED, nearest, cells[:, side])
     return snapped
