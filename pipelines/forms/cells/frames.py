@@ -17,6 +17,8 @@ MARGIN = round(2.5 * DOTS_PER_MM)
 """What is seen around the field: as far as it may lie from its place, and a digit may stick out."""
 IN_A_ROW = 0.15
 """Cells whose middles lie within this share of their height from a straight line stand in one row."""
+STRAIGHT = 0.1
+"""A row that leans by fewer dots from end to end is taken as it lies on the page."""
 
 Cells = NDArray[np.float64]
 """[N, 4]: left, top, right and bottom of each, in dots of the frame."""
@@ -68,7 +70,8 @@ def _lean(middles: NDArray[np.float64], height: float) -> float:
     across, down = (middles - middles.mean(0)).T
     slope = float(across @ down / (across @ across))
     off = np.abs(slope * across - down).max()
-    return float(np.arctan(slope)) if off <= IN_A_ROW * height else 0.0
+    turned = abs(slope) * np.ptp(across) > STRAIGHT
+    return float(np.arctan(slope)) if turned and off <= IN_A_ROW * height else 0.0
 
 
 def _warp(page: Grey, matrix: NDArray[np.float64], wide: int, high: int) -> Grey:
