@@ -152,8 +152,8 @@ def _cell(box: Box, said: Probabilities, classes: Sequence[str]) -> CellReading:
 
 def prepare_fields(straight: Straight) -> tuple[PreparedField, ...]:
     fields = [_prepare(straight, field) for field in straight.template.fields]
-    lost = vanished(straight) if any(one.needs_frame for one in fields) else frozenset[str]()
-    return tuple(Missing(one.field) if one.needs_frame and one.field.name in lost else one for one in fields)
+    lost = vanished(straight, [one.field for one in fields if one.needs_frame])
+    return tuple(Missing(one.field) if one.field.name in lost else one for one in fields)
 
 
 def _prepare(straight: Straight, field: Field) -> PreparedField:

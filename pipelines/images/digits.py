@@ -36,17 +36,13 @@ def to_model_input(images: NDArray[Any] | Sequence[NDArray[Any]]) -> Digits:
     """A stack [N, H, W], [N, H, W, 3] or a list of such images of any sizes, as uint8 [N, 28, 28]."""
     if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
         return _prepare_stack(images)
-    prepared = np.empty((len(images), SIDE, SIDE), np.uint8)
-    sized = []
-    for index, image in enumerate(images):
-        grey = _to_grey(image, index)
-        if grey.shape == (SIDE, SIDE):
-            prepared[index] = grey
-            sized.append(index)
-        else:
-            prepared[index] = _prepare(grey)
-    if sized:
-        prepared[sized] = _prepare_stack(prepared[sized])
+    greys = [_to_grey(image, index) for index, image in enumerate(images)]
+    prepared = np.empty((len(greys), SIDE, SIDE), np.uint8)
+    sized = np.array([grey.shape == (SIDE, SIDE) for grey in greys], bool)
+    if sized.any():
+        prepared[sized] = _prepare_stack(np.stack([grey for grey in greys if grey.shape == (SIDE, SIDE)]))
+    if not sized.all():
+        prepared[~sized] = _prepare([grey for grey in greys if grey.shape != (SIDE, SIDE)])
     return prepared
 
 
@@ -55,8 +51,7 @@ def _prepare_stack(images: Digits) -> Digits:
     if not len(todo):
         return images
     prepared = images.copy()
-    for index in todo:
-        prepared[index] = _prepare(images[index])
+    prepared[todo] = _prepare([images[index] for index in todo])
     return prepared
 
 
@@ -96,14 +91,18 @@ def _to_grey(image: NDArray[Any], index: int) -> Digits:
     )
 
 
-def _prepare(grey: Digits) -> Digits:
+def _prepare(greys: Sequence[Digits]) -> Digits:
+    prepared = np.stack([_prepare_one(grey) for grey in greys])
+    # Ink of a few pixels, or of a hairline, has a margin that counts; without it the digit gets its full length.
+    for index in np.flatnonzero(~is_prepared(prepared)):
+        prepared[index] = _place(_scale(_without_margin(prepared[index])))
+    return prepared
+
+
+def _prepare_one(grey: Digits) -> Digits:
     ink = find_ink(grey)
     digit = None if ink is None else only_digit(ink)
-    if digit is None:
-        return np.zeros((SIDE, SIDE), np.uint8)
-    placed = _place(_scale(digit))
-    # Ink of a few pixels, or of a hairline, has a margin that counts; without it the digit gets its full length.
-    return placed if is_prepared(placed[None])[0] else _place(_scale(_without_margin(placed)))
+    return np.zeros((SIDE, SIDE), np.uint8) if digit is None else _place(_scale(digit))
 
 
 def _without_margin(digit: Digits) -> Digits:
@@ -118,7 +117,7 @@ def _scale(digit: Digits) -> Digits:
     factor = INK_SIDE / max(height, width)
     missing = round(MIN_STROKE / factor - _stroke_width(digit))
     if factor < 1 and missing > 0:
-        framed = np.pad(digit, missing)
+        framed = _framed(digit, missing, missing, missing, missing)
         digit = as_bytes(cv2.dilate(framed, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))))
         height, width = digit.shape
         factor = INK_SIDE / max(height, width)
@@ -136,12 +135,16 @@ def _shrink(digit: Digits) -> Digits:
         return digit
     height, width = digit.shape
     high, wide = (-(-side // block) * block for side in (height, width))
-    padded = np.pad(digit, ((0, high - height), (0, wide - width)))
+    padded = _framed(digit, 0, high - height, 0, wide - width)
     return padded.reshape(high // block, block, wide // block, block).max(axis=(1, 3))
 
 
+def _framed(digit: Digits, above: int, below: int, left: int, right: int) -> Digits:
+    return as_bytes(cv2.copyMakeBorder(digit, above, below, left, right, cv2.BORDER_CONSTANT))
+
+
 def _stroke_width(digit: Digits) -> float:
-    padded = np.pad((digit >= 128).astype(np.uint8), 1)
+    padded = _framed((digit >= 128).astype(np.uint8), 1, 1, 1, 1)
     inside = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[padded > 0]
     # Across a band, the distance to its edge is a quarter of its width on average.
     return 4 * float(inside.mean()) - 1 if inside.size else 1.0

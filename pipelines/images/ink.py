@@ -25,6 +25,7 @@ LEAST = 0.15
 """On clean paper."""
 OUTSTANDING = 99.5
 """Less of a picture than the rest of this percentage is no stroke but dirt."""
+LEVELS = np.arange(256)
 RIM = 0.14
 """The outer part of the picture, in which lie the remains of a printed box."""
 
@@ -33,16 +34,18 @@ def find_ink(grey: Ink) -> Ink | None:
     """The ink alone, bright on black and stretched to the full range, or None on blank paper."""
     bright = _smooth(~grey if is_paper_bright(grey) else grey)
     lifted = as_bytes(cv2.subtract(bright, _paper(bright)))
-    threshold, mask = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    inked = lifted[mask > 0]
-    if not inked.size:
+    threshold, _ = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    # Of pixels that are bytes every middle and share can be had from how often each level occurs.
+    counts = np.bincount(lifted.ravel(), minlength=256)
+    inked = np.where(threshold < LEVELS, counts, 0)
+    if not inked.any():
         return None
-    full, texture = float(np.median(inked)), _texture(lifted)
+    full, texture = _median(LEVELS, inked), _texture(counts)
     # On blank paper the threshold cuts through the paper's own texture, and nothing stands out of it.
-    if max(full, float(np.percentile(lifted, OUTSTANDING))) < max(FAINTEST, 1.2 * texture):
+    if max(full, _outstanding(counts)) < max(FAINTEST, 1.2 * texture):
         return None
     floor = min(texture, threshold / 2)
-    stretched = np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+    stretched = np.clip((LEVELS - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)[lifted]
     return _evened(stretched, max(LEAST, min(1.0, 2 * texture / full)))
 
 
@@ -52,8 +55,9 @@ def _evened(ink: Ink, least: float) -> Ink:
     They are lifted as if they had `least` of the usual level at least, so that what is no stroke stays faint.
     """
     reach = max(ink.shape) // 8 | 1
-    near = cv2.blur(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), (reach, reach)).astype(np.float32)
-    return np.clip(ink * (255 / np.maximum(near, 255 * least)) ** EVENING, 0, 255).astype(np.uint8)
+    near = as_bytes(cv2.blur(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), (reach, reach)))
+    lifts = (255 / np.maximum(LEVELS.astype(np.float32), 255 * least)) ** EVENING
+    return np.minimum(ink * lifts[near], 255).astype(np.uint8)
 
 
 def _smooth(bright: Ink) -> Ink:
@@ -61,10 +65,27 @@ def _smooth(bright: Ink) -> Ink:
     return as_bytes(cv2.GaussianBlur(bright, (0, 0), 0.9)) if max(bright.shape) >= GRAINY_SIDE else bright
 
 
-def _texture(lifted: Ink) -> float:
+def _texture(counts: NDArray[np.intp]) -> float:
     """How bright bare paper gets. By medians, which ink that covers less than half of the picture does not move."""
-    middle = float(np.median(lifted))
-    return middle + 4 * 1.4826 * float(np.median(np.abs(lifted - middle)))
+    middle = _median(LEVELS, counts)
+    apart = np.abs(LEVELS - middle)
+    order = np.argsort(apart)
+    return middle + 4 * 1.4826 * _median(apart[order], counts[order])
+
+
+def _median(values: NDArray[Any], counts: NDArray[np.intp]) -> float:
+    """Of values in their order, each of which occurs so often."""
+    upto = np.cumsum(counts)
+    low, high = values[np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], "right")]
+    return float(low + high) / 2
+
+
+def _outstanding(counts: NDArray[np.intp]) -> float:
+    """The level that only what stands out of the rest exceeds."""
+    upto = np.cumsum(counts)
+    rank = OUTSTANDING / 100 * (upto[-1] - 1)
+    low, high = np.searchsorted(upto, [int(rank), min(int(rank) + 1, upto[-1] - 1)], "right")
+    return float(low + (high - low) * (rank - int(rank)))
 
 
 def is_paper_bright(grey: Ink) -> bool:

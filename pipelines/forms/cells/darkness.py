@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,19 +41,26 @@ def measure(image: Grey) -> Darkness:
     lifted = cv2.subtract(_paper(smooth), smooth, dtype=cv2.CV_16S)
     noise = _noise(smooth)
     # More of a field is paper than is ink, but half of it may be ink.
-    middle = float(np.percentile(lifted.ravel()[:: max(1, lifted.size // SAMPLE)], 30))
+    middle = int(_lowest(lifted.ravel()[:: max(1, lifted.size // SAMPLE)], 0.3))
     levels = np.clip(lifted - np.int16(middle), 0, 255).astype(np.uint8)
     faintest = max(FAINTEST, NOISES * noise)
-    darkest = as_bytes(cv2.dilate(levels, np.ones((5, 5), np.uint8)))
-    ink = (levels > np.maximum(faintest, EDGE * darkest)).astype(np.uint8)
-    return Darkness(levels, faintest, ink)
+    darkest = cv2.dilate(levels, np.ones((5, 5), np.uint8))
+    thresholds = np.maximum(faintest, EDGE * np.arange(256)).clip(0, 255).astype(np.uint8)
+    ink = cv2.threshold(cv2.subtract(levels, cv2.LUT(darkest, thresholds)), 0, 1, cv2.THRESH_BINARY)[1]
+    return Darkness(levels, faintest, as_bytes(ink))
 
 
 def _noise(smooth: Grey) -> float:
     """The deviation of the grey levels, told by neighbours, which are mostly both paper or both ink."""
     apart = smooth[:, 3:].astype(np.int16) - smooth[:, :-3]
     sample = apart.ravel()[:: max(1, apart.size // SAMPLE)]
-    return 1.4826 * float(np.median(np.abs(sample))) / 2**0.5 if sample.size else 0.0
+    return 1.4826 * _lowest(np.abs(sample), 0.5) / 2**0.5 if sample.size else 0.0
+
+
+def _lowest(sample: NDArray[Any], share: float) -> float:
+    """What this share of a large sample stays below."""
+    rank = int(share * (len(sample) - 1))
+    return float(np.partition(sample, rank)[rank])
 
 
 def _paper(smooth: Grey) -> Grey:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.lines import THICKEST, Edge, Line, runs
+from pipelines.forms.cells.lines import THICKEST, Edge, Line
+from pipelines.forms.cells.runs import Runs, runs_across
 from pipelines.forms.paper.straight import DOTS_PER_MM
 
 NEAR = round(0.6 * DOTS_PER_MM)
@@ -25,8 +26,6 @@ PRINTED = 0.6
 LONG = 25 * DOTS_PER_MM
 """On paper that is not flat a line of this length bends."""
 
-Strips = NDArray[np.bool_]
-"""[lines, across, along]: the ink around each line."""
 Paths = NDArray[np.float64]
 """[lines, along]: where each line's middle is."""
 
@@ -36,7 +35,7 @@ def find_lines(ink: Grey, edges: Sequence[Edge]) -> list[Line]:
     flat, upright = ([edge for edge in edges if edge.flat == way] for way in (True, False))
     return [
         line
-        for group, turned in ((flat, ink), (upright, ink.T))
+        for group, turned in ((flat, ink), (upright, np.ascontiguousarray(ink.T)))
         for alike in _of_one_length(group)
         for line in _fit(turned, alike)
     ]
@@ -57,11 +56,12 @@ def _fit(ink: Grey, edges: Sequence[Edge]) -> list[Line]:
     length = edges[0].stop - edges[0].start
     places = np.array([edge.place for edge in edges])
     paths = _search(ink, starts, places, length)
-    first, last, there = runs(strips_along(ink, starts, paths, 2 * THICKEST))
-    thickness = _thickness(last - first + 1, there)
-    clear = there & (last - first < thickness[:, None] + 1)
-    paths = np.rint(paths) + _smooth(np.where(clear, (first + last) / 2 - 2 * THICKEST, np.nan), paths - np.rint(paths))
-    drawn = _joined(there & (thickness <= THICKEST)[:, None])
+    seen = runs_across(ink, starts[:, None] + np.arange(length), paths)
+    thickness = _thickness(seen)
+    clear = seen.there & (seen.last - seen.first < thickness[:, None] + 1)
+    exact = np.rint(paths)
+    paths = exact + _smooth(np.where(clear, (seen.first + seen.last) / 2, np.nan), paths - exact)
+    drawn = _joined(seen.there & (thickness <= THICKEST)[:, None])
     return [
         Line(edges[at].flat, int(starts[at]) + begin, paths[at, begin:end], float(thickness[at]))
         for at, (begin, end) in enumerate(_printed(drawn, edges[0].flat))
@@ -69,50 +69,62 @@ def _fit(ink: Grey, edges: Sequence[Edge]) -> list[Line]:
     ]
 
 
-def strips_along(ink: Grey, starts: NDArray[np.intp], paths: Paths, reach: int) -> Strips:
-    """What lies within reach of each path; paper beyond the picture."""
-    rows = np.rint(paths).astype(np.intp)[:, None] + np.arange(-reach, reach + 1)[:, None]
-    columns = (starts[:, None] + np.arange(paths.shape[1]))[:, None]
-    inside = (rows >= 0) & (rows < ink.shape[0]) & (columns >= 0) & (columns < ink.shape[1])
-    return (ink[rows.clip(0, ink.shape[0] - 1), columns.clip(0, ink.shape[1] - 1)] > 0) & inside
-
-
 def _search(ink: Grey, starts: NDArray[np.intp], places: NDArray[np.float64], length: int) -> Paths:
     """The straight paths, of one lean, along which most ink lies."""
-    along = np.arange(length) - (length - 1) / 2
     near = np.arange(-NEAR, NEAR + 1)
-    best, found = -1.0, np.zeros((len(places), length))
-    for lean in LEANS:
-        slanted = places[:, None] + lean * along
-        strips = strips_along(ink, starts, slanted, NEAR + 1)
-        exact = strips.mean(2)
-        around = (strips[:, :-2] | strips[:, 1:-1] | strips[:, 2:]).mean(2)
-        # Ink through the middle counts too: the edge of a thick line is not its middle.
-        shares = around + exact[:, 1:-1] - 0.01 * np.abs(near)
-        offsets = _agreed(shares, places)
-        score = float(shares[np.arange(len(places)), offsets].sum())
-        if score > best + 0.02 * len(places):
-            best, found = score, slanted + near[offsets][:, None]
-    return found
+    slanted = places[:, None] + LEANS[:, None, None] * (np.arange(length) - (length - 1) / 2)
+    shares = _shares(ink, starts, slanted, near)
+    offsets = _agreed(shares, places)
+    scores = np.take_along_axis(shares, offsets[..., None], 2).sum((1, 2))
+    best = 0
+    for lean in range(1, len(LEANS)):
+        if scores[lean] > scores[best] + 0.02 * len(places):
+            best = lean
+    return np.asarray(slanted[best] + near[offsets[best]][:, None], np.float64)
+
+
+def _shares(
+    ink: Grey, starts: NDArray[np.intp], paths: NDArray[np.float64], near: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """[leans, lines, offsets]: along what share of each path there is ink, with paths that are so far beside it."""
+    # Ink through the middle counts twice: the edge of a thick line is not its middle.
+    thick = cv2.add(ink, cv2.dilate(ink, np.ones((3, 1), np.uint8)))
+    framed = np.asarray(cv2.copyMakeBorder(thick, 1, 1, 1, 1, cv2.BORDER_CONSTANT), np.uint8)
+    height, width = framed.shape
+    rows = (np.rint(paths).astype(np.intp)[:, :, None] + (near + 1)[:, None]).clip(0, height - 1)
+    columns = (starts[:, None] + np.arange(1, paths.shape[2] + 1)).clip(0, width - 1)[:, None]
+    inked = framed.ravel()[rows * width + columns].sum(3, dtype=np.int32)
+    return np.asarray(inked / paths.shape[2] - 0.01 * np.abs(near), np.float64)
 
 
 def _agreed(shares: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The best offset of each line, near where the offsets of the others say."""
-    offsets = shares.argmax(1)
+    """[leans, lines]: the best offset of each line, near where the offsets of the others say."""
+    offsets = shares.argmax(2)
     if len(places) < 3:
         return offsets
     one, other = np.triu_indices(len(places), 1)
     apart = places[other] - places[one]
-    slope = float(np.median((offsets[other] - offsets[one])[apart > 0] / apart[apart > 0])) if (apart > 0).any() else 0
-    expected = slope * places + np.median(offsets - slope * places)
-    far = np.abs(np.arange(shares.shape[1]) - expected[:, None]) > ALIKE
-    return np.where(far, -np.inf, shares).argmax(1)
+    one, other, apart = one[apart > 0], other[apart > 0], apart[apart > 0]
+    slopes = medians((offsets[:, other] - offsets[:, one]) / apart) if len(apart) else np.zeros(len(offsets))
+    shift = slopes[:, None] * places
+    expected = shift + medians(offsets - shift)[:, None]
+    far = np.abs(np.arange(shares.shape[2]) - expected[..., None]) > ALIKE
+    return np.where(far, -np.inf, shares).argmax(2)
 
 
-def _thickness(lengths: NDArray[np.intp], there: NDArray[np.bool_]) -> NDArray[np.float64]:
+def medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row without what is not a number; not a number where there is nothing else."""
+    ordered = np.sort(values, axis=1)
+    count = (~np.isnan(values)).sum(1)
+    rows = np.arange(len(values))
+    return np.asarray((ordered[rows, (count - 1) // 2] + ordered[rows, count // 2 - (count == 0)]) / 2, np.float64)
+
+
+def _thickness(seen: Runs) -> NDArray[np.float64]:
     """Of each line, by its median; three or more together are not much thicker than their fellows."""
-    each = np.array([np.median(row[seen]) if seen.any() else 0.0 for row, seen in zip(lengths, there, strict=True)])
-    return np.minimum(each, 1.3 * np.median(each[each > 0])) if (each > 0).sum() >= 3 else each
+    each = np.nan_to_num(medians(np.where(seen.there, seen.last - seen.first + 1, np.nan)))
+    known = each[each > 0]
+    return np.minimum(each, 1.3 * medians(known[None])) if len(known) >= 3 else each
 
 
 def _smooth(seen: Paths, fallback: Paths) -> Paths:
@@ -120,13 +132,20 @@ def _smooth(seen: Paths, fallback: Paths) -> Paths:
     known = ~np.isnan(seen)
     if not known.any():
         return fallback
-    lean = np.linspace(-1, 1, seen.shape[1])
     rest = seen - fallback
-    offsets = np.array([np.median(row[clear]) if clear.any() else 0.0 for row, clear in zip(rest, known, strict=True)])
-    where = np.broadcast_to(lean, seen.shape)[known]
-    degree = 2 if seen.shape[1] >= LONG else 1
-    bend = np.polyval(np.polyfit(where, (rest - offsets[:, None])[known], degree), lean) if len(where) > 9 else 0 * lean
-    return fallback + offsets[:, None] + bend
+    offsets = np.nan_to_num(medians(rest))[:, None]
+    return fallback + offsets + _bend(np.where(known, rest - offsets, 0), known)
+
+
+def _bend(rest: Paths, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The curve through the known rests of all lines, by least squares."""
+    length = rest.shape[1]
+    if known.sum() <= 9:
+        return np.zeros(length)
+    powers = np.linspace(-1, 1, length) ** np.arange(3 if length >= LONG else 2)[:, None]
+    # What little is known may lie at one place, through which any curve goes; the flattest is taken.
+    square = (powers * known.sum(0)) @ powers.T + 1e-6 * np.eye(len(powers))
+    return np.asarray(np.linalg.solve(square, powers @ rest.sum(0)) @ powers, np.float64)
 
 
 def _joined(there: NDArray[np.bool_]) -> NDArray[np.bool_]:

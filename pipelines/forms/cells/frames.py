@@ -17,6 +17,8 @@ MARGIN = round(2.5 * DOTS_PER_MM)
 """What is seen around the field: as far as it may lie from its place, and a digit may stick out."""
 IN_A_ROW = 0.15
 """Cells whose middles lie within this share of their height from a straight line stand in one row."""
+STRAIGHT = 0.1
+"""A row that leans by fewer dots from end to end is taken as it lies on the page."""
 
 Cells = NDArray[np.float64]
 """[N, 4]: left, top, right and bottom of each, in dots of the frame."""
@@ -65,9 +67,11 @@ def _lean(middles: NDArray[np.float64], height: float) -> float:
     """The angle of the line through the cells' middles; 0 where they do not stand in one row."""
     if len(middles) < 2 or np.ptp(middles[:, 0]) < np.ptp(middles[:, 1]):
         return 0.0
-    line = np.polyfit(middles[:, 0], middles[:, 1], 1)
-    off = np.abs(np.polyval(line, middles[:, 0]) - middles[:, 1]).max()
-    return float(np.arctan(line[0])) if off <= IN_A_ROW * height else 0.0
+    across, down = (middles - middles.mean(0)).T
+    slope = float(across @ down / (across @ across))
+    off = np.abs(slope * across - down).max()
+    turned = abs(slope) * np.ptp(across) > STRAIGHT
+    return float(np.arctan(slope)) if turned and off <= IN_A_ROW * height else 0.0
 
 
 def _warp(page: Grey, matrix: NDArray[np.float64], wide: int, high: int) -> Grey:

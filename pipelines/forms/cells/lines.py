@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ Side = tuple[float, float, float]
 """Of a cell: its place, its start and its stop."""
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """Where a line is expected: along x if `flat`, else along y, from start to stop at `place`."""
 
     flat: bool
@@ -47,8 +46,30 @@ class Line:
     def stop(self) -> int:
         return self.start + len(self.middles)
 
-    def middle_at(self, along: float) -> float:
-        return float(self.middles[min(max(int(along) - self.start, 0), len(self.middles) - 1)])
+
+@dataclass(frozen=True)
+class Bundle:
+    """Lines of one direction, as arrays with a number for each line."""
+
+    starts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+    thickness: NDArray[np.float64]
+    middles: NDArray[np.float64]
+    """Of one line after the other."""
+
+    def middle_at(self, line: NDArray[np.intp], along: NDArray[Any]) -> NDArray[np.float64]:
+        """Where these lines are at these places, or at their ends if they do not reach so far."""
+        firsts = np.cumsum(self.lengths) - self.lengths
+        place = (along.astype(np.intp) - self.starts[line]).clip(0, self.lengths[line] - 1)
+        return self.middles[firsts[line] + place]
+
+
+def bundle(lines: Sequence[Line]) -> Bundle | None:
+    if not lines:
+        return None
+    starts, lengths = np.array([(line.start, len(line.middles)) for line in lines]).T
+    thickness = np.array([line.thickness for line in lines])
+    return Bundle(starts, lengths, thickness, np.concatenate([line.middles for line in lines]))
 
 
 def edges_of(cells: Cells) -> list[Edge]:
@@ -74,20 +95,3 @@ def _edges(sides: list[Side], flat: bool) -> Iterator[Edge]:
 
 def _meets(group: list[Side], side: Side) -> bool:
     return abs(group[0][0] - side[0]) <= JOINED and side[1] <= max(one[2] for one in group) + JOINED
-
-
-def runs(strips: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
-    """In strips [N, across, along]: the run of ink through the middle row, or next to it, at each place along.
-
-    Its first row, its last, and whether there is one.
-    """
-    middle = strips.shape[1] // 2
-    near = strips[:, [middle, middle - 1, middle + 1]]
-    seeds = middle + np.array([0, -1, 1])[near.argmax(1)]
-    rows = np.arange(strips.shape[1])[:, None]
-    paper_above = ~strips & (rows < seeds[:, None])
-    paper_below = ~strips & (rows > seeds[:, None])
-    size = strips.shape[1]
-    first = np.where(paper_above.any(1), size - paper_above[:, ::-1].argmax(1), 0)
-    last = np.where(paper_below.any(1), paper_below.argmax(1), size) - 1
-    return first, last, np.asarray(near.any(1))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.fitting import NEAR, find_lines
 from pipelines.forms.cells.frames import Cells, Frame, lay
-from pipelines.forms.cells.lines import JOINED, Edge, Line, edges_of
+from pipelines.forms.cells.lines import JOINED, Edge, Line, bundle, edges_of
 from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.template import Box
 
@@ -24,6 +24,9 @@ CERTAIN = 0.8
 LONG = 15 * DOTS_PER_MM
 """No stroke of a digit is that long."""
 FITS = 0.9
+WHOLE = np.array([(0, 1)])
+WHOLE_AND_THIRDS = np.array([(0, 1), (0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1)])
+"""Parts of an edge, as shares of its length."""
 
 Shift = tuple[float, float]
 
@@ -60,25 +63,23 @@ def _settle(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
 
 def _shift(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
     """Along what share of the edges there is ink if they move where most is, and by how much they must move for it."""
-    down, best_down, one = _along(ink, [edge for edge in edges if edge.flat], bands=1)
-    upright = [edge.moved(0, down) for edge in edges if not edge.flat]
-    across, best_across, other = _along(ink.T, upright, bands=3)
+    flat, upright = (np.array([one[1:] for one in edges if one.flat == way]) for way in (True, False))
+    down, best_down, one = _along(ink, flat, WHOLE)
+    across, best_across, other = _along(
+        np.ascontiguousarray(ink.T), upright + np.array([down, down, 0]), WHOLE_AND_THIRDS
+    )
     return (best_across + best_down) / 2, (across, down) if max(one, other) >= CERTAIN else None
 
 
-def _along(ink: Grey, edges: list[Edge], bands: int) -> tuple[int, float, float]:
+def _along(ink: Grey, edges: NDArray[np.float64], parts: NDArray[np.float64]) -> tuple[int, float, float]:
     """The best shift across the edges, the share of ink along all of them there, and along the one that tells most.
 
-    A comb's teeth may be short, so uprights are also compared along a third of their length.
+    A comb's teeth may be short, so uprights are also compared along parts of their length.
     """
-    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
-    sums = np.zeros((ink.shape[0], ink.shape[1] + 1), np.int32)
-    np.cumsum(thick, axis=1, out=sums[:, 1:])
     shifts = np.arange(-REACH, REACH + 1)
-    starts, stops, places = np.array([(edge.start, edge.stop, edge.place) for edge in edges]).T
-    rows = (np.rint(places)[:, None] + shifts).clip(0, len(ink) - 1).astype(int)
-    parts = [(0.0, 1.0), *((at / bands, (at + 1) / bands) for at in range(bands) if bands > 1)]
-    shares = np.stack([_share(sums, rows, starts, stops, part) for part in parts])
+    starts, stops, places = edges.T
+    rows = (np.rint(places)[:, None] + shifts).clip(0, len(ink) - 1).astype(np.intp)
+    shares = _shares(ink, rows, np.rint(starts + parts[..., None] * (stops - starts)))
     weights = (stops - starts) / (stops - starts).sum()
     # The whole before a part of it, and between equals the nearer.
     common = weights @ shares - 0.003 * np.abs(shifts) - np.where(np.arange(len(parts)) > 0, 0.05, 0)[:, None]
@@ -87,29 +88,27 @@ def _along(ink: Grey, edges: list[Edge], bands: int) -> tuple[int, float, float]
     return int(shifts[best]), score, float(shares[0, long, best].max()) if long.any() else score
 
 
-def _share(
-    sums: NDArray[np.int32],
-    rows: NDArray[np.intp],
-    starts: NDArray[np.float64],
-    stops: NDArray[np.float64],
-    part: tuple[float, float],
-) -> NDArray[np.float64]:
-    """[edges, shifts]: along what share of a part of each edge there is ink."""
-    first, last = (np.rint(starts + share * (stops - starts)).astype(int) for share in part)
-    width = sums.shape[1] - 1
-    first, last = first.clip(0, width), last.clip(0, width)
-    inked = sums[rows, last[:, None]] - sums[rows, first[:, None]]
-    return np.asarray(inked / np.maximum(last - first, 1)[:, None], np.float64)
+def _shares(ink: Grey, rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[parts, edges, shifts]: along what share of a part of each edge there is ink; ends are [parts, 2, edges]."""
+    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    sums = np.zeros((ink.shape[0], ink.shape[1] + 1), np.int32)
+    np.cumsum(thick, axis=1, out=sums[:, 1:])
+    first, last = np.moveaxis(ends.clip(0, ink.shape[1]).astype(np.intp), 1, 0)[..., None]
+    return np.asarray((sums[rows, last] - sums[rows, first]) / np.maximum(last - first, 1), np.float64)
 
 
 def _snapped(cells: Cells, lines: Sequence[Line]) -> Cells:
     """The cells with their edges on the lines that were found beside them."""
     snapped = cells.copy()
-    for cell in snapped:
-        across, down = (cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2
-        for side, flat, along in ((0, False, down), (1, True, across), (2, False, down), (3, True, across)):
-            near = [line.middle_at(along) for line in lines if line.flat == flat]
-            place = min(near, key=lambda middle: abs(middle - cell[side]), default=np.inf)
-            if abs(place - cell[side]) <= NEAR + JOINED:
-                cell[side] = place
+    for flat, sides, ends in ((False, [0, 2], [1, 3]), (True, [1, 3], [0, 2])):
+        found = bundle([line for line in lines if line.flat == flat])
+        if found is None:
+            continue
+        # An edge is compared with the lines halfway along it.
+        halfway = cells[:, ends].mean(1)
+        places = found.middle_at(np.arange(len(found.starts))[:, None], halfway)
+        for side in sides:
+            off = np.abs(places - cells[:, side])
+            nearest = places[off.argmin(0), np.arange(len(cells))]
+            snapped[:, side] = np.where(off.min(0) <= NEAR + JOINED, nearest, cells[:, side])
     return snapped

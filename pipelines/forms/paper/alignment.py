@@ -50,13 +50,12 @@ def _locate(page: Grey, matrix: Matrix, marks: Landmarks, level: int) -> tuple[P
     reference = marks.levels[level]
     straight = warp(page, matrix, reference.shape, dots, reach)
     side = round(BLOCK * dots)
-    places, scores = np.zeros((len(marks.blocks), 2)), np.zeros(len(marks.blocks))
-    for at, (left, top) in enumerate(np.round(marks.blocks * dots).astype(int)):
+    peaks, scores = np.zeros((len(marks.blocks), 2)), np.zeros(len(marks.blocks))
+    for at, (left, top) in enumerate(np.round(marks.blocks * dots).astype(int).tolist()):
         print_ = reference[top : top + side, left : left + side]
         around = straight[top : top + side + 2 * reach, left : left + side + 2 * reach]
-        peak, scores[at] = _peak(np.asarray(cv2.matchTemplate(around, print_, cv2.TM_CCOEFF_NORMED)))
-        places[at] = marks.blocks[at] + BLOCK / 2 + (peak - reach) / dots
-    return places, scores
+        peaks[at], scores[at] = _peak(np.asarray(cv2.matchTemplate(around, print_, cv2.TM_CCOEFF_NORMED)))
+    return marks.blocks + BLOCK / 2 + (peaks - reach) / dots, scores
 
 
 def warp(page: Grey, matrix: Matrix, shape: tuple[int, ...], dots: float, margin: int = 0) -> Grey:
@@ -66,19 +65,19 @@ def warp(page: Grey, matrix: Matrix, shape: tuple[int, ...], dots: float, margin
     return np.asarray(cv2.warpPerspective(page, moved, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _peak(likeness: NDArray[np.float32]) -> tuple[Points, float]:
+def _peak(likeness: NDArray[np.float32]) -> tuple[tuple[float, float], float]:
     """Where the likeness is greatest, as x and y to a part of a pixel, and how great it is."""
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)
-    return np.array([x + _summit(likeness[y, :], x), y + _summit(likeness[:, x], y)]), float(best)
+    return (x + _summit(likeness[y, :], x), y + _summit(likeness[:, x], y)), best
 
 
 def _summit(row: NDArray[np.float32], at: int) -> float:
     """The top of the parabola through a value and its two neighbours, from -0.5 to 0.5."""
     if not 0 < at < len(row) - 1:
         return 0.0
-    before, here, after = (float(value) for value in row[at - 1 : at + 2])
+    before, here, after = row[at - 1 : at + 2].tolist()
     bend = before - 2 * here + after
-    return float(np.clip((before - after) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0
+    return min(max((before - after) / (2 * bend), -0.5), 0.5) if bend < 0 else 0.0
 
 
 def _fit(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.forms.paper.straight import Grey
 from pipelines.forms.template import Box, Field, Template
@@ -37,10 +40,10 @@ def find_edges(straight: Grey, template: Template, dots: float) -> Edges:
     return Edges(float(np.mean(found)), float(np.median(offsets)))
 
 
-def framed_fields(straight: Grey, template: Template, dots: float) -> frozenset[str]:
+def framed_fields(straight: Grey, fields: Iterable[Field], dots: float) -> frozenset[str]:
     """The names of the fields whose edges are there."""
     smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
-    return frozenset(field.name for field in template.fields if _edges_of(smooth, field, dots)[0])
+    return frozenset(field.name for field in fields if _edges_of(smooth, field, dots)[0])
 
 
 def _edges_of(smooth: Grey, field: Field, dots: float) -> tuple[bool, list[float]]:
@@ -78,7 +81,15 @@ def _line(strip: Grey, dots: float) -> float | None:
     reach = round(REACH * dots)
     if strip.shape[0] < 4 * reach or not strip.shape[1]:
         return None
-    rows = np.quantile(strip, 0.7, axis=1)
+    rows = _bright_part(strip)
     middle = strip.shape[0] // 2
     near = rows[middle - reach : middle + reach + 1]
     return float(near.argmin() + 0.5 - reach) / dots if rows.max() - near.min() > DARKER else None
+
+
+def _bright_part(strip: Grey) -> NDArray[np.float64]:
+    """Of each row the level that 0.7 of its places stay below, without the costs of NumPy's own for a few places."""
+    ordered = np.sort(strip, axis=1).astype(np.float64)
+    rank = 0.7 * (strip.shape[1] - 1)
+    low = ordered[:, int(rank)]
+    return np.asarray(low + (ordered[:, ceil(rank)] - low) * (rank - int(rank)), np.float64)

@@ -32,8 +32,11 @@ PRINTED = 0.12
 @dataclass(frozen=True)
 class Features:
     points: Points
-    """[N, 2] in pixels of the page, or millimetres of the form."""
+    """[N, 2] in pixels of the page, or millimetres of the form, the strongest first."""
     descriptors: NDArray[np.uint8]
+
+    def strongest(self, count: int) -> Features:
+        return Features(self.points[:count], self.descriptors[:count])
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def find_features(page: Grey, long_side: int = LONG_SIDE, most: int = FEATURES) 
         return Features(np.zeros((0, 2)), np.zeros((0, 32), np.uint8))
     size = np.array([page.shape[1] / small.shape[1], page.shape[0] / small.shape[0]])
     points = (np.array([one.pt for one in keypoints]) + 0.5) * size
-    return Features(points, np.asarray(descriptors, np.uint8))
+    order = np.argsort([-one.response for one in keypoints], kind="stable")
+    return Features(points[order], np.asarray(descriptors, np.uint8)[order])
 
 
 def _check_shape(page: Grey, template: Template) -> None:

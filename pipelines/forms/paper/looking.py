@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
-from pipelines.forms.paper.landmarks import Features, find_features
+from pipelines.forms.paper.landmarks import THOROUGH, Features, find_features
 from pipelines.forms.paper.straight import Grey, Matrix, NotRegistered, scaling, shrink
 
 WORKING_SIDE = 2500
@@ -28,6 +29,11 @@ class Page:
     working: Grey
     features: Features
     """In pixels of `working`."""
+
+    @cached_property
+    def thorough(self) -> Features:
+        """More of them, for a page that is hard to recognize."""
+        return find_features(self.working, *THOROUGH)
 
     @property
     def to_working(self) -> Matrix:
@@ -60,8 +66,14 @@ def is_blurred(working: Grey) -> bool:
 
 def sharpness(working: Grey) -> float:
     """The steepness of the strongest edges, against the contrast of print and paper."""
-    smooth = cv2.GaussianBlur(working, (0, 0), 0.8)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1)))
-    steep = np.quantile(np.maximum(np.abs(across), np.abs(down)), 0.995)
-    low, high = np.quantile(smooth, [0.002, 0.6])
-    return float(steep / max(high - low, 1.0))
+    smooth = np.asarray(cv2.GaussianBlur(working, (0, 0), 0.8), np.uint8)
+    across, down = cv2.absdiff(smooth[:-2, 2:], smooth[:-2, :-2]), cv2.absdiff(smooth[2:, :-2], smooth[:-2, :-2])
+    (steep,) = _levels(np.asarray(cv2.max(across, down), np.uint8), 0.995)
+    low, high = _levels(smooth, 0.002, 0.6)
+    return steep / max(high - low, 1)
+
+
+def _levels(image: Grey, *shares: float) -> list[int]:
+    """The grey levels that these shares of the image stay below."""
+    upto = np.cumsum(cv2.calcHist([image], [0], None, [256], [0, 256]))
+    return [int(np.searchsorted(upto, share * upto[-1])) for share in shares]

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from pipelines.errors import UsageError
 from pipelines.forms.paper.coarse import rough_match
-from pipelines.forms.paper.landmarks import landmarks
 from pipelines.forms.paper.looking import Page, look_at
 from pipelines.forms.paper.registration import SURE, register, register_page
 from pipelines.forms.paper.straight import Grey, Matrix, NotRegistered, Straight
 from pipelines.forms.template import Template
 
+GLANCE = 300, 500
+"""So many of a page's strongest features, and of a form's, tell which template to try first."""
 RIVAL, TWIN = 0.3, 0.7
 """A template is tried beside the best one if this share of its features agrees with the page: of one that fits hardly,
 and of one that fits well."""
+HINT = 0.75
+"""At a glance a template must have this part of that share to be compared in full: few features say less."""
 APART = 0.08
 """By how much more of its print must be found than of any rival's."""
 
@@ -35,40 +38,57 @@ def straighten(image: Grey, templates: Sequence[Template]) -> Straight:
 
 def _one_of(page: Page, templates: Sequence[Template]) -> Straight:
     """The likely templates are tried one by one; two that fit as well as one another are no answer."""
-    ranked = _ranked(page, templates)
     found: list[Straight] = []
-    best_count = ranked[0][0]
-    for count, template, rough in ranked:
-        if found and count < (TWIN if found[0].certainty >= SURE else RIVAL) * best_count:
+    best = 0
+    for glanced, template, rough in _at_a_glance(page, templates):
+        best = max(best, glanced)
+        if not found:
+            straight = _tried(page, template, rough)
+        elif glanced < HINT * _rival_share(found) * best:
             break
-        straight = _tried(page, template, rough if found else None)
-        if straight:
-            found, best_count = [*found, straight], max(best_count, count)
+        else:
+            straight = _rival(page, template, found)
+        found += [straight] if straight else []
+    return _clear_best(found, templates)
+
+
+def _rival_share(found: Sequence[Straight]) -> float:
+    return TWIN if found[0].certainty >= SURE else RIVAL
+
+
+def _rival(page: Page, template: Template, found: Sequence[Straight]) -> Straight | None:
+    """The page by this template, if it may fit it as well as those that were found; by all its features alone."""
+    rough, count = rough_match(page.features, template)
+    others = [rough_match(page.features, one.template)[1] for one in found]
+    return None if count < _rival_share(found) * max(others) else _tried(page, template, rough, only=True)
+
+
+def _clear_best(found: Sequence[Straight], templates: Sequence[Template]) -> Straight:
     if not found:
         names = ", ".join(sorted(repr(one.name) for one in templates))
         raise NotRegistered(f"unknown form: the page does not fit any of {names}.")
-    found.sort(key=lambda one: -one.certainty)
-    if len(found) > 1 and found[0].certainty - found[1].certainty < APART:
+    best, *others = sorted(found, key=lambda one: -one.certainty)
+    if others and best.certainty - others[0].certainty < APART:
         raise NotRegistered(
-            f"unknown form: the page fits {found[0].template.name!r} and {found[1].template.name!r} alike; "
+            f"unknown form: the page fits {best.template.name!r} and {others[0].template.name!r} alike; "
             "their blank pages must differ by more than that."
         )
-    return found[0]
+    return best
 
 
-def _ranked(page: Page, templates: Sequence[Template]) -> list[tuple[int, Template, Matrix | None]]:
-    """By how many features of the page agree with each, the most first; forms without a blank page come last."""
-    looks: list[tuple[int, Template, Matrix | None]] = []
-    for template in templates:
-        rough, count = None, 0
-        if template.register.reference is not None:
-            rough, count = rough_match(page.features, landmarks(template).features)
-        looks.append((count, template, rough))
-    return sorted(looks, key=lambda look: -look[0])
+def _at_a_glance(page: Page, templates: Sequence[Template]) -> list[tuple[int, Template, Matrix | None]]:
+    """By how many of the page's strongest features agree with each, the most first, and where it lies by them.
+
+    Forms without a blank page come last.
+    """
+    of_page, of_form = GLANCE
+    strongest = page.features.strongest(of_page)
+    looks = [(template, *rough_match(strongest, template, of_form)) for template in templates]
+    return [(count, template, rough) for template, rough, count in sorted(looks, key=lambda look: -look[2])]
 
 
-def _tried(page: Page, template: Template, rough: Matrix | None) -> Straight | None:
+def _tried(page: Page, template: Template, rough: Matrix | None, only: bool = False) -> Straight | None:
     try:
-        return register_page(page, template, rough)
+        return register_page(page, template, rough, only)
     except NotRegistered:
         return None

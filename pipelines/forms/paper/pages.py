@@ -20,6 +20,8 @@ MAX_PAGES = 5_000
 POINTS_PER_INCH = 72
 UPRIGHT = (None, 0, 1)
 ORIENTATION = 0x0112
+TURNING_NOTES = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+"""What stands in a PNG that may say how it is turned."""
 
 Pixels = NDArray[np.uint8]
 Found = TypeVar("Found")
@@ -76,8 +78,15 @@ def _is_plain(image: ImageFile.ImageFile, name: str, content: bytes) -> bool:
         whole.get(image.format or "", False)
         and image.mode in ("1", "L", "RGB")
         and "transparency" not in image.info
-        and image.getexif().get(ORIENTATION) in UPRIGHT
+        and _orientation(image, content) in UPRIGHT
     )
+
+
+def _orientation(image: ImageFile.ImageFile, content: bytes) -> int | None:
+    # Such a note may stand behind the pixels: Pillow would decode a whole PNG to look for it.
+    if image.format == "PNG" and not any(note in content for note in TURNING_NOTES):
+        return None
+    return image.getexif().get(ORIENTATION)
 
 
 def _as_grey(pixels: Pixels) -> Pixels:

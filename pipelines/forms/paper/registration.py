@@ -11,7 +11,7 @@ from pipelines.forms.paper.coarse import rough_match
 from pipelines.forms.paper.corner_marks import rough_by_marks
 from pipelines.forms.paper.evidence import Edges, find_edges
 from pipelines.forms.paper.gaps import find_gaps
-from pipelines.forms.paper.landmarks import THOROUGH, Landmarks, find_features, landmarks
+from pipelines.forms.paper.landmarks import Landmarks, landmarks
 from pipelines.forms.paper.looking import Page, is_blurred, look_at
 from pipelines.forms.paper.straight import DOTS_PER_MM as DOTS_PER_MM
 from pipelines.forms.paper.straight import Grey, Matrix, quarter_turns, scaling, shrink, transform
@@ -40,15 +40,18 @@ def register(image: Grey, template: Template) -> Straight:
     if template.register.by == "none":
         fill = scaling(template.width / image.shape[1], template.height / image.shape[0])
         return lay_out(image, template, fill, 0.0, 1.0)
-    return register_page(look_at(image), template)
+    return register_page(look_at(image), template, None)
 
 
-def register_page(page: Page, template: Template, rough: Matrix | None = None) -> Straight:
-    """The same for a page that was looked at before; where a rough matrix is given, only by that."""
+def register_page(page: Page, template: Template, rough: Matrix | None, only: bool = False) -> Straight:
+    """The same for a page that was looked at before, by a rough matrix from working pixels to millimetres, if any.
+
+    Other ideas are tried where that does not fit, unless it is to be the only one.
+    """
     if template.register.reference is None:
         return _by_marks_alone(page, template)
     marks = landmarks(template)
-    best = _best_alignment(page, marks, _rough_ideas(page, marks) if rough is None else [rough])
+    best = _best_alignment(page, marks, [rough] if only and rough is not None else _ideas(page, template, rough))
     if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
         raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
     matrix = best.matrix @ page.to_working
@@ -71,14 +74,16 @@ def _best_alignment(page: Page, marks: Landmarks, ideas: Iterable[Matrix]) -> Al
     return best
 
 
-def _rough_ideas(page: Page, marks: Landmarks) -> Iterator[Matrix]:
-    """From working pixels to millimetres, the quick ideas first."""
-    quick, _ = rough_match(page.features, marks.features)
+def _ideas(page: Page, template: Template, rough: Matrix | None) -> Iterator[Matrix]:
+    """The one that is there already, then those that take longer."""
+    if rough is not None:
+        yield rough
+    quick, _ = rough_match(page.features, template)
     if quick is not None:
         yield quick
-    if marks.template.register.corners:
-        yield from rough_by_marks(page.working, marks.template)
-    thorough, _ = rough_match(find_features(page.working, *THOROUGH), marks.features)
+    if template.register.corners:
+        yield from rough_by_marks(page.working, template)
+    thorough, _ = rough_match(page.thorough, template)
     if thorough is not None:
         yield thorough
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import cv2
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pipelines.errors import DataError
 from pipelines.forms.paper import pages
@@ -21,6 +22,8 @@ ENCRYPTED = b"""%%PDF-1.4
 4 0 obj<</Filter/Standard/V 1/R 2/P -4/O(%s)/U(%s)>>endobj
 trailer<</Root 1 0 R/Encrypt 4 0 R/ID[(a)(a)]/Size 5>>
 """ % (b"o" * 32, b"u" * 32)
+TURNED_EXIF = b"eXIfMM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+TURNED_XMP = b'iTXtXML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 CORRUPT = pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 
 
@@ -86,6 +89,20 @@ def test_a_turned_camera_is_turned_back() -> None:
         page = open_page(saved(np.rot90(PAGES[0]), kind, exif=exif), "scan 7", 0)
         assert page.shape == PAGES[0].shape
         assert np.abs(page.astype(int) - PAGES[0]).mean() < 12
+
+
+@pytest.mark.parametrize("where", [b"IDAT", b"IEND"], ids=["before its pixels", "behind its pixels"])
+@pytest.mark.parametrize("note", [TURNED_EXIF, TURNED_XMP], ids=["eXIf", "XMP"])
+def test_a_png_is_turned_wherever_it_says_so(note: bytes, where: bytes) -> None:
+    content = saved(np.rot90(PAGES[0]), "PNG")
+    at = content.index(where) - 4
+    chunk = struct.pack(">I", len(note) - 4) + note + struct.pack(">I", zlib.crc32(note))
+    assert np.array_equal(open_page(content[:at] + chunk + content[at:], "scan 7", 0), PAGES[0])
+
+
+def test_a_plain_png_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("Pillow decoded it as well"))
+    assert np.array_equal(open_page(saved(PAGES[0], "PNG", dpi=(300, 300)), "scan 7", 0), PAGES[0])
 
 
 def test_pages_of_a_pdf_at_the_resolution_asked_for() -> None:
