@@ -83,8 +83,8 @@ def _strokes(grey: Picture, stroke: int) -> Picture:
     edges = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     dark = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, element))
     light = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, element))
-    masks = [(_marked(hat), hat) for hat in (dark, light)]
-    return max(masks, key=lambda found: _strength(found[1]) * _edged(*found, edges))[0]
+    hats = [(_marked(hat), hat) for hat in (dark, light)]
+    return max(hats, key=lambda pair: _strength(pair[1]) * _edged(pair[0], pair[1], edges))[0]
 
 
 def _marked(hat: Picture) -> Picture:

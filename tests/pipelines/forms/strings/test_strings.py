@@ -149,3 +149,11 @@ def test_every_run_of_a_photo_in_reading_order(reader: Callable, recognizer: Rec
     for digit in found[2].reading.digits:
         assert left - 3 <= digit.box[0] <= left + width
         assert top - 3 <= digit.box[1] <= top + height
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_a_printed_band_is_no_paper(read: Read, light: bool) -> None:
+    image = np.pad(on_paper(row("2365")), ((10, 0), (0, 0)), constant_values=225)
+    image[:12] = 70
+    image[12:, [0, 1, -2, -1]] = 140
+    assert read(255 - image if light else image).value == "2365"
