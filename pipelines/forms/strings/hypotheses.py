@@ -18,6 +18,8 @@ DROPPED = 10
 """The label of a segment that is no digit: a comma, a dash, a currency sign, dirt."""
 LABELS = 11
 IMPOSSIBLE = -1e9
+TALL = 0.7
+"""What is dropped and as tall as this may have been digits."""
 SMALLEST = 1e-4
 """A probability below this says nothing more."""
 
@@ -47,10 +49,11 @@ WEIGHTS: dict[str, float] = {
     "dropped at end": 1.28,
     "dropped below": 2.91,
     "dropped cut": -1.69,
+    "dropped tall": 0.0,
 }
 """Fitted on 260 drawn strings by `python jobs/bench.py strings --fit --count 260`, with the model `builtin`."""
 _OF_DIGIT = slice(0, 15)
-_OF_DROPPED = slice(15, 25)
+_OF_DROPPED = slice(15, 26)
 
 
 def features(
@@ -106,6 +109,7 @@ def _dropped_features(pieces: Pieces, segment: Segment, none: float, sized: bool
         float(segment.end == len(pieces.pieces)),
         min(max(off, -1.0), 1.0),
         float(cut > 0),
+        float(segment.height >= TALL),
     ]
 
 
