@@ -17,17 +17,25 @@ Boxes = NDArray[np.int64]
 WORKING_SIDE = 480
 """A photo is searched at this size of its longer side."""
 STROKE = 19
-"""What is wider than this there is no stroke."""
+"""What is wider than this there is no stroke of a usual pen."""
+BROAD_STROKE = 61
+"""Nor of any pen: numbers that fill the photo are looked for apart."""
+BROAD_TALL = 4 * STROKE
+"""What a pen broader than usual writes is this tall at least."""
 FAINTEST = 22
 """Levels by which ink must differ from the paper around it."""
-SMALLEST, LARGEST = 9, 0.7
+SMALLEST, LARGEST = 9, 0.95
 """Pixels of the working size, and share of the picture's height, between which a digit is tall."""
+WIDEST = 0.7
+"""Share of the picture's width."""
 FULLEST = 0.92
 """A blob that fills more of its box is no stroke, unless it stands as narrow as a 1."""
 GAP = 1.1
 """Digits of one run stand no further apart than this, in heights."""
 MOST_BLOBS = 250
 """More is texture: only the largest are looked at."""
+WITHIN = 0.7
+"""A run of which this share lies in a larger one belongs to it."""
 MARGIN = 0.25
 """What is added around a run, in heights."""
 
@@ -37,23 +45,59 @@ def find_strings(image: Picture) -> list[PixelBox]:
     factor = min(1.0, WORKING_SIDE / max(image.shape))
     height, width = (max(1, round(side * factor)) for side in image.shape)
     small = as_bytes(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-    blobs = _blobs(_strokes(small))
+    runs = _outer([*_runs(small, STROKE, SMALLEST), *_runs(small, BROAD_STROKE, BROAD_TALL)])
+    return [_in_image(run, factor, image.shape) for run in _in_reading_order(runs)]
+
+
+def _runs(grey: Picture, stroke: int, smallest: int) -> list[Boxes]:
+    """Around all that stands together and is as tall at least, written by a pen as broad at most."""
+    blobs = _blobs(_strokes(grey, stroke))
     if not len(blobs):
         return []
     runs = [_around(blobs[group]) for group in _groups(blobs)]
-    tall = [run for run in runs if run[3] - run[1] >= SMALLEST]
-    return [_in_image(run, factor, image.shape) for run in _in_reading_order(tall)]
+    return [run for run in runs if run[3] - run[1] >= smallest]
 
 
-def _strokes(grey: Picture) -> Picture:
-    """The mask of what is thin and differs from both sides; of the two polarities the one that differs more."""
+def _outer(runs: list[Boxes]) -> list[Boxes]:
+    """Without those that lie within a larger one: the loops of its digits, their parts, or itself again."""
+    kept: list[Boxes] = []
+    for run in sorted(runs, key=_area, reverse=True):
+        if all(_common(run, other) < WITHIN * _area(run) for other in kept):
+            kept.append(run)
+    return kept
+
+
+def _area(run: Boxes) -> int:
+    return int((run[2] - run[0]) * (run[3] - run[1]))
+
+
+def _common(one: Boxes, other: Boxes) -> int:
+    across, down = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    return int(max(across, 0) * max(down, 0))
+
+
+def _strokes(grey: Picture, stroke: int) -> Picture:
+    """The mask of what is thin and differs from both sides, in the polarity that looks more like writing."""
     smooth = cv2.GaussianBlur(grey, (3, 3), 0)
-    element = np.ones((STROKE, STROKE), np.uint8)
+    element = np.ones((stroke, stroke), np.uint8)
+    edges = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     dark = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, element))
     light = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, element))
-    hat = max(dark, light, key=_strength)
+    hats = [(_marked(hat), hat) for hat in (dark, light)]
+    return max(hats, key=lambda pair: _strength(pair[1]) * _edged(pair[0], pair[1], edges))[0]
+
+
+def _marked(hat: Picture) -> Picture:
     threshold, _ = cv2.threshold(hat, 0, 255, cv2.THRESH_OTSU)
     return as_bytes(hat > max(threshold, FAINTEST))
+
+
+def _edged(mask: Picture, hat: Picture, edges: Picture) -> float:
+    """How sharply it ends all around: a stroke does, and the paper between two strokes is open at its ends."""
+    contour = (mask > 0) & (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0)
+    if not contour.any():
+        return 0.0
+    return float(edges[contour].mean()) / max(float(hat[mask > 0].mean()), 1.0)
 
 
 def _strength(hat: Picture) -> float:
@@ -67,7 +111,7 @@ def _blobs(mask: Picture) -> Boxes:
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
     left, top, width, height, area = stats[1:].T.astype(np.int64)
     fill = area / (width * height)
-    digit = (height >= SMALLEST) & (height <= LARGEST * len(mask)) & (width <= LARGEST * mask.shape[1])
+    digit = (height >= SMALLEST) & (height <= LARGEST * len(mask)) & (width <= WIDEST * mask.shape[1])
     stroke = (fill < FULLEST) | (width < 0.4 * height)
     flat = width > 6 * height
     chosen = np.flatnonzero(digit & stroke & ~flat)

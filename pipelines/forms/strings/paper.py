@@ -14,10 +14,10 @@ Random = np.random.Generator
 
 
 def on_paper(ink: Picture, random: Random) -> Picture:
-    """The ink (bright on black, at any size) scanned with some 15 to 65 pixels for a digit."""
+    """The ink (bright on black, at any size) scanned with some 18 to 70 pixels for a digit."""
     small = _framed(_scanned_size(ink, random), random)
     paper = _paper(small.shape, random)
-    depth = random.uniform(0.35, 0.95) * (paper.mean() - 20)
+    depth = random.uniform(0.45, 0.95) * (paper.mean() - 20)
     pressure = cv2.resize(random.uniform(0.75, 1.0, (1, 8)), small.shape[::-1], interpolation=cv2.INTER_LINEAR)
     image = paper - depth * pressure * (small / 255.0)
     _print_line(image, random)
@@ -27,7 +27,7 @@ def on_paper(ink: Picture, random: Random) -> Picture:
 
 
 def _scanned_size(ink: Picture, random: Random) -> Picture:
-    height = float(np.exp(random.uniform(np.log(20), np.log(80))))
+    height = float(np.exp(random.uniform(np.log(26), np.log(90))))
     factor = height / ink.shape[0]
     size = (max(3, round(ink.shape[1] * factor)), max(3, round(height)))
     return as_bytes(cv2.resize(ink, size, interpolation=cv2.INTER_AREA))

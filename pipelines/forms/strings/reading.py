@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.strings.finding import PixelBox, find_strings
-from pipelines.forms.strings.hypotheses import features, scores
+from pipelines.forms.strings.hypotheses import TALL, features, scores
 from pipelines.forms.strings.lattice import Path, best_paths
 from pipelines.forms.strings.segments import Pieces, Segment, find_pieces, is_digit_sized
 from pipelines.forms.strings.strip import Strip, find_strip
@@ -24,6 +24,8 @@ Reader = Callable[[list[Picture]], NDArray[np.float32]]
 MOST_PIECES = 60
 """A strip of more is no run of digits but a drawing, or noise."""
 ALTERNATIVES = 5
+UNREAD_LUMP = 0.2
+"""How likely a value still is where a lump as tall as the digits, and too broad for one, could only be left out."""
 SURENESS = (1.0, 0.0)
 """Slope and start of the line from the model's log odds to the odds that drawn strings bear out; `--fit` prints it.
 
@@ -73,6 +75,12 @@ class CutString:
 
     def to_read(self) -> list[int]:
         return [index for index, segment in enumerate(self.segments) if is_digit_sized(segment)]
+
+    @property
+    def trust(self) -> float:
+        """How much of the ink that could be digits can be read at all, as a factor of any value's probability."""
+        lumps = sum(segment.height >= TALL and not is_digit_sized(segment) for segment in self.segments)
+        return UNREAD_LUMP**lumps
 
     def pictures(self) -> list[Picture]:
         return [self.pieces.picture(self.segments[index]) for index in self.to_read()]
@@ -160,7 +168,7 @@ def _decode(
     paths = best_paths(len(cut.pieces.pieces), cut.segments, scores(values, can_be), length)
     if not paths or not paths[0].value:
         return NOTHING
-    alternatives = tuple(Alternative(path.value, sureness(path.posterior)) for path in paths[:ALTERNATIVES])
+    alternatives = tuple(Alternative(path.value, cut.trust * sureness(path.posterior)) for path in paths[:ALTERNATIVES])
     digits = _digits(cut, paths[0], probabilities, classes)
     return StringReading(paths[0].value, alternatives[0].probability, digits, alternatives)
 

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.images.ink import is_paper_bright
 from pipelines.images.levels import as_bytes
 
 Picture = NDArray[np.uint8]
@@ -20,6 +19,10 @@ WORKING_HEIGHT = 96
 MOST_ENLARGED = 3.0
 INK = 80
 """What is brighter than this counts as ink."""
+STRONG = 150
+"""A stroke is as dark as this somewhere."""
+FLOOR = 0.75
+"""Ink begins at this share of the level that best divides it from paper."""
 FAINTEST = 8
 """Levels of contrast below which there is nothing but paper."""
 SHEARS = np.arange(-0.8, 0.85, 0.1)
@@ -62,20 +65,33 @@ def _resized(image: Picture, factor: float) -> Picture:
 
 def _ink(grey: Picture) -> Picture:
     """What is darker than the paper around it, from faint at 0 to full at 255, without printed lines and grain."""
-    bright = as_bytes(cv2.GaussianBlur(~grey if is_paper_bright(grey) else grey, (0, 0), 1.3))
+    smooth = as_bytes(cv2.GaussianBlur(grey, (0, 0), 1.3))
+    bright = ~smooth if _is_ink_dark(smooth) else smooth
     lifted = _lifted(bright)
     threshold, mask = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     inked = lifted[mask > 0]
     if not inked.size or np.median(inked) < FAINTEST or not _stands_out(lifted, threshold):
         return np.zeros_like(grey)
-    floor, full = 0.75 * threshold, float(np.median(inked))
+    floor, full = FLOOR * threshold, float(np.median(inked))
     ink = np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
     return _without_grain(_without_lines(ink))
 
 
+def _is_ink_dark(smooth: Picture) -> bool:
+    """Ink is the little that differs much from what is around it, whatever bands are printed along the rim."""
+    reach = _reach(smooth)
+    difference = smooth.astype(np.float32) - cv2.blur(smooth, (reach, reach))
+    return float((difference**3).sum()) < 0
+
+
+def _reach(image: Picture) -> int:
+    """Wider than any stroke."""
+    return round(0.35 * min(image.shape)) | 1
+
+
 def _lifted(bright: Picture) -> Picture:
-    """Above the paper, which is what an element wider than any stroke opens to."""
-    reach = round(0.35 * min(bright.shape)) | 1
+    """Above the paper, which is what an element of such a reach opens to."""
+    reach = _reach(bright)
     opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
     return as_bytes(cv2.subtract(bright, cv2.blur(opened, (reach, reach))))
 
@@ -107,7 +123,7 @@ def _without_lines(ink: Picture) -> Picture:
 def _without_grain(ink: Picture) -> Picture:
     """Only blobs that are dark somewhere."""
     count, labels = cv2.connectedComponents(as_bytes(ink > INK // 2))
-    strong = np.bincount(labels[ink >= 220], minlength=count) >= 6
+    strong = np.bincount(labels[ink >= STRONG], minlength=count) >= 6
     strong[0] = False
     return as_bytes(ink * strong[labels])
 

@@ -22,6 +22,8 @@ TALL = 60
 """How tall a digit is drawn, before the whole is made small."""
 ROOM = 50
 """What is left free above and below for digits that dance."""
+THINNEST = 0.9
+"""A digit is thinned to its median level at most, or near it."""
 DASHES = ("dash", "equals", "tilde")
 ENDS = ("hash", "cross", "star")
 
@@ -43,6 +45,9 @@ class Hand:
     thin: int
     slant: float
     climb: float
+    breadth: float
+    small_zeros: float
+    ties: float
 
     @classmethod
     def draw(cls, random: Random) -> Hand:
@@ -55,6 +60,9 @@ class Hand:
             thin=int(random.integers(90, 200)),
             slant=random.normal(0.12, 0.22),
             climb=random.normal(0.0, 0.03),
+            breadth=float(np.exp(random.normal(0.0, 0.18))),
+            small_zeros=random.uniform(0.5, 0.9) if random.random() < 0.25 else 1.0,
+            ties=random.uniform(0.2, 0.9) if random.random() < 0.15 else 0.0,
         )
 
 
@@ -74,8 +82,11 @@ def draw_string(random: Random, source: Split, length: int) -> WrittenString:
     line = Line()
     _start(line, hand, random)
     for position, index in enumerate(chosen):
-        glyph = _glyph(source.images[index], hand, random)
-        line.put(glyph, _gap(hand, random), _foot(hand, random))
+        small = hand.small_zeros if source.labels[index] == 0 and position else 1.0
+        glyph = _glyph(source.images[index], hand, small, random)
+        line.put(glyph, _gap(hand, random), _foot(hand, random) - round(random.uniform(0, 1 - small) * TALL))
+        if position and random.random() < hand.ties:
+            line.tie(random)
         if (length - position) % 3 == 1 and position < length - 1 and random.random() < 0.45:
             line.put_mark(_separator(random), int(random.integers(0, 8)), random)
     _finish(line, hand, random)
@@ -89,6 +100,7 @@ class Line:
     def __init__(self) -> None:
         self._canvas = np.zeros((TALL + 2 * ROOM, 4000), np.uint8)
         self._reach = np.full(len(self._canvas), 40)
+        self._boxes: list[tuple[int, int, int]] = []
 
     def put(self, glyph: Picture, gap: int, foot: int) -> None:
         """With `gap` pixels between it and what stands before it, where they come nearest; less than 0 overlaps."""
@@ -98,12 +110,23 @@ class Line:
         inked = glyph > 60
         starts = np.where(inked.any(1), inked.argmax(1), width)
         near = slice(max(0, top - 6), top + height + 6)
-        left = int(max((self._reach[rows] - starts).max(), self._reach[near].max() - width // 2)) + gap
+        left = int(max((self._reach[rows] - starts).max(), self._reach[near].max() - width // 3)) + gap
         left = max(left, 20)
         view = self._canvas[rows, left : left + width]
         np.maximum(view, glyph, out=view)
         ends = np.where(inked.any(1), left + width - inked[:, ::-1].argmax(1), 0)
         self._reach[rows] = np.maximum(self._reach[rows], ends)
+        self._boxes.append((left, left + width, top + height // 4))
+
+    def tie(self, random: Random) -> None:
+        """The pen stays down between the last two things, as between the zeros of a quick hand."""
+        if len(self._boxes) > 1:
+            (_, end, high), (start, far, low) = self._boxes[-2:]
+            points = np.array(
+                [[end - 10, high], [(end + start) / 2, (high + low) / 2 + 6], [(start + far) / 2, low - 9]]
+            )
+            pen = int(random.integers(3, 7))
+            cv2.polylines(self._canvas, [np.round(points).astype(np.int32)], False, 255, pen, cv2.LINE_AA)
 
     def put_mark(self, mark: Picture, gap: int, random: Random) -> None:
         """At the foot of the line, as dots and commas are."""
@@ -124,15 +147,17 @@ def _digits(random: Random, source: Split, length: int) -> NDArray[np.intp]:
     return chosen
 
 
-def _glyph(image: Picture, hand: Hand, random: Random) -> Picture:
+def _glyph(image: Picture, hand: Hand, size: float, random: Random) -> Picture:
     x, y, width, height = cv2.boundingRect(as_bytes(image > 40))
-    tall = TALL * (1 + random.normal(0, hand.uneven))
+    tall = size * TALL * (1 + random.normal(0, hand.uneven))
     tall *= 1.0 if height > 12 else 0.4
-    wide = max(6.0, tall * width / height * random.uniform(0.85, 1.15))
-    size = (round(min(wide, 2.0 * TALL)), max(8, round(tall)))
-    smooth = cv2.resize(image[y : y + height, x : x + width], size, interpolation=cv2.INTER_CUBIC)
+    wide = max(6.0, tall * width / height * hand.breadth * random.uniform(0.85, 1.15))
+    shape = (round(min(wide, 1.6 * TALL)), max(8, round(tall)))
+    smooth = cv2.resize(image[y : y + height, x : x + width], shape, interpolation=cv2.INTER_CUBIC)
     framed = cv2.GaussianBlur(cv2.copyMakeBorder(smooth, 4, 4, 4, 4, cv2.BORDER_CONSTANT), (0, 0), 1.5)
-    pen = np.clip((framed.astype(np.float32) - hand.thin + 30) * (255 / 60), 0, 255).astype(np.uint8)
+    # A fine stroke is thinned less, or it would be gone.
+    level = min(hand.thin, THINNEST * float(np.median(framed[framed > 40])))
+    pen = np.clip((framed.astype(np.float32) - level + 30) * (255 / 60), 0, 255).astype(np.uint8)
     return _broken(pen, random) if random.random() < 0.04 else pen
 
 

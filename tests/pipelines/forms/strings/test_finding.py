@@ -47,6 +47,26 @@ def test_each_run_has_its_box_in_reading_order(dark: bool, scale: int) -> None:
         assert holds(box, scale * left, scale * top, scale * width, scale * height)
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("number", "height", "shape"),
+    [("2365", 30, (480, 640)), ("2365", 60, (480, 640)), ("2365", 180, (480, 640)), ("23", 380, (480, 640)),
+     ("720", 700, (1200, 1600)), ("7", 60, (480, 640)), ("2365", 40, (50, 160))],
+)  # fmt: skip
+def test_one_number_on_plain_paper_has_its_box_alone(
+    number: str, height: int, shape: tuple[int, int], dark: bool
+) -> None:
+    ink = row(number, height=height)
+    left, top = (shape[1] - ink.shape[1]) // 2, (shape[0] - height) // 2
+    down, right = np.mgrid[: shape[0], : shape[1]]
+    paper = 210 - 40 * right / shape[1] - 20 * down / shape[0] + np.random.default_rng(1).normal(0, 3, shape)
+    paper[top : top + height, left : left + ink.shape[1]] -= 100 * (ink / 255.0)
+    image = paper.astype(np.uint8)
+    boxes = find_strings(255 - image if dark else image)
+    assert len(boxes) == 1
+    assert holds(boxes[0], left, top, ink.shape[1], height)
+
+
 def test_bare_paper_and_broad_shapes_hold_none() -> None:
     assert find_strings(np.full((480, 640), 200, np.uint8)) == []
     noise = np.random.default_rng(0).normal(180, 4, (480, 640))

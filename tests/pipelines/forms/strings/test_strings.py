@@ -149,3 +149,21 @@ def test_every_run_of_a_photo_in_reading_order(reader: Callable, recognizer: Rec
     for digit in found[2].reading.digits:
         assert left - 3 <= digit.box[0] <= left + width
         assert top - 3 <= digit.box[1] <= top + height
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_a_printed_band_is_no_paper(read: Read, light: bool) -> None:
+    image = np.pad(on_paper(row("2365")), ((10, 0), (0, 0)), constant_values=225)
+    image[:12] = 70
+    image[12:, [0, 1, -2, -1]] = 140
+    assert read(255 - image if light else image).value == "2365"
+
+
+def test_a_lump_that_cannot_be_read_makes_the_rest_unsure(read: Read) -> None:
+    ink = np.pad(row("236"), ((0, 0), (0, 130)))
+    plain = read(on_paper(ink))
+    for at in range(3):
+        cv2.rectangle(ink, (ink.shape[1] - 118 + 6 * at, 2 + 6 * at), (ink.shape[1] - 4 - 6 * at, 41 - 6 * at), 255, 3)
+    reading = read(on_paper(ink))
+    assert plain.value == "236" and plain.confidence > 0.5
+    assert reading.confidence < 0.5
