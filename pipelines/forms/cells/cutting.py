@@ -64,7 +64,7 @@ class Written:
 
     def runs_through(self, cell: NDArray[np.float64]) -> bool:
         """Whether a fold, a stain or the like is in this cell, and not just on its lines."""
-        left, top, right, bottom = np.rint(cell).astype(int) + (REMAINS, REMAINS, -REMAINS, -REMAINS)
+        left, top, right, bottom = np.rint(cell).astype(int) + REMAINS * np.array([1, 1, -1, -1])
         return bool(self.through[max(0, top) : bottom, max(0, left) : right].any())
 
 
@@ -84,7 +84,7 @@ def cut_field(straight: Straight, field: Field) -> FieldCut:
 
 def read_ink(straight: Straight, boxes: Sequence[Box]) -> Written:
     frame, lines = find_frame(straight.image, boxes)
-    erased = erase(frame.dark.ink, lines)
+    erased = erase(frame.dark, lines)
     ink = frame.dark.ink & ~erased & 1
     labels, sizes = _blobs(ink, erased)
     reaching = through_blobs(labels, len(sizes))

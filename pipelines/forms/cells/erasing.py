@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
+from pipelines.forms.cells.darkness import Darkness, Grey
 from pipelines.forms.cells.fitting import strips_along
 from pipelines.forms.cells.lines import THICKEST, Line, runs
+from pipelines.images.levels import as_bytes
 
 STICKS_OUT = 1.5
 """Ink that reaches this many dots beyond the line's edge belongs to a stroke."""
@@ -18,20 +20,45 @@ SLANT = 6
 DIP = 9
 """A curve that dips into a line and comes out so near is one stroke."""
 
+HEAVIER = 1.25
+"""A stroke lies along a line where this is so many times as dark as it is elsewhere, ..."""
+TOGETHER = 11
+"""... over so many dots in the median; crossing strokes are narrower."""
+FELLOWS = 1.2
+"""A line is no more than so many times as dark as lines of its direction are in the median, or it is covered whole."""
 
-def erase(ink: Grey, lines: Sequence[Line]) -> Grey:
-    """1 where a printed line, and no stroke through it, darkens the page."""
-    erased = np.zeros_like(ink)
-    for line in lines:
-        crossings = [other for other in lines if other.flat != line.flat]
-        if line.flat:
-            _erase_flat(ink, erased, line, crossings)
-        else:
-            _erase_flat(ink.T, erased.T, line, crossings)
+Profile = NDArray[np.float64]
+"""How dark a line is at each place along it, all across summed up."""
+
+
+def erase(dark: Darkness, lines: Sequence[Line]) -> Grey:
+    """1 where a printed line, and no stroke through it or along it, darkens the page."""
+    erased = np.zeros_like(dark.ink)
+    for flat in (True, False):
+        ink, levels, out = (of_page if flat else of_page.T for of_page in (dark.ink, dark.levels, erased))
+        parallel, crossings = ([line for line in lines if (line.flat == flat) == same] for same in (True, False))
+        profiles = [_profile(levels, line) for line in parallel]
+        usual = [float(np.quantile(one, 0.3)) for one in profiles]
+        for line, profile, own in zip(parallel, profiles, usual, strict=True):
+            heavy = _heavy(profile / max(1.0, min(own, FELLOWS * float(np.median(usual)))))
+            _erase_flat(ink, out, line, crossings, heavy)
     return erased
 
 
-def _erase_flat(ink: Grey, erased: Grey, line: Line, crossings: Sequence[Line]) -> None:
+def _profile(levels: Grey, line: Line) -> Profile:
+    reach = round(line.thickness / 2) + 2
+    rows = np.rint(line.middles).astype(np.intp) + np.arange(-reach, reach + 1)[:, None]
+    along = np.arange(line.start, line.stop).clip(0, levels.shape[1] - 1)
+    return np.asarray(levels[rows.clip(0, len(levels) - 1), along].sum(0, dtype=np.float64))
+
+
+def _heavy(ratios: Profile) -> NDArray[np.bool_]:
+    """Where most of the places around are heavier than the line alone is."""
+    hundredths = as_bytes(np.clip(100 * ratios, 0, 255))[None]
+    return np.asarray(cv2.medianBlur(hundredths, TOGETHER)[0] > 100 * HEAVIER)
+
+
+def _erase_flat(ink: Grey, erased: Grey, line: Line, crossings: Sequence[Line], heavy: NDArray[np.bool_]) -> None:
     beyond = round(line.thickness) + 2
     along = np.arange(max(0, line.start - beyond), min(ink.shape[1], line.stop + beyond))
     path = np.interp(along, np.arange(line.start, line.stop), line.middles)
@@ -42,7 +69,7 @@ def _erase_flat(ink: Grey, erased: Grey, line: Line, crossings: Sequence[Line]) 
     junction = _junctions(along, line, crossings)
     up = there & ~junction & (high - top >= STICKS_OUT)
     down = there & ~junction & (bottom - low >= STICKS_OUT)
-    crossed = _crossed(up, down, round(line.thickness))
+    crossed = _crossed(up, down, round(line.thickness)) | _covered(heavy, along - line.start, up | down)
     begin = np.where(up | junction, np.rint(high), np.minimum(top, np.rint(high)))
     end = np.where(down | junction, np.rint(low), np.maximum(bottom, np.rint(low)))
     rows = np.rint(path).astype(np.intp) + np.arange(-2 * THICKEST, 2 * THICKEST + 1)[:, None]
@@ -71,6 +98,15 @@ def _crossed(up: NDArray[np.bool_], down: NDArray[np.bool_], thickness: int) -> 
             if (first, side) != (other_first, other_side) and gap <= near:
                 crossed[min(first, other_first) : max(last, other_last)] = True
     return crossed
+
+
+def _covered(heavy: NDArray[np.bool_], places: NDArray[np.intp], sticks_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a stroke lies along the line: it is heavy there, and something of the stroke comes out of it."""
+    covered = np.zeros(len(places), bool)
+    for first, last in _stretches(heavy):
+        here = (places >= first) & (places < last)
+        covered |= here & bool(sticks_out[here].any())
+    return covered
 
 
 def _stretches(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
