@@ -60,21 +60,23 @@ class PreparedField(ABC):
 
 @dataclass(frozen=True)
 class Comb(PreparedField):
-    """Digits in cells; blank ones have nothing to read."""
+    """Digits in cells; blank ones have nothing to read, and some can be seen in two ways."""
 
     boxes: tuple[Box, ...]
-    blank: tuple[bool, ...]
+    ways: tuple[int, ...]
+    """How many digits were made of each cell."""
 
     @property
     def needs_frame(self) -> bool:
-        return all(self.blank)
+        return not any(self.ways)
 
     def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        said = iter(probabilities)
+        said = np.split(probabilities, np.cumsum(self.ways)[:-1])
         nothing = np.zeros(len(classes), np.float32)
+        # Seen in two ways that speak against each other, a digit is not sure.
         cells = [
-            CellReading("", 1.0, box, True, nothing) if blank else _cell(box, next(said), classes)
-            for box, blank in zip(self.boxes, self.blank, strict=True)
+            _cell(box, ways.mean(0), classes) if len(ways) else CellReading("", 1.0, box, True, nothing)
+            for box, ways in zip(self.boxes, said, strict=True)
         ]
         return read_cells(self.field, cells, classes, accept_above)
 
@@ -171,9 +173,10 @@ def _prepare(straight: Straight, field: Field) -> PreparedField:
 
 def _comb(straight: Straight, field: Field) -> PreparedField:
     cuts = cut_cells(straight, field)
-    digits = to_model_input([cut.image for cut in cuts if not cut.blank])
-    boxes, blank = tuple(cut.box for cut in cuts), tuple(cut.blank for cut in cuts)
-    return Comb(field, boxes, blank, digits=digits, doubt=_disturbed([cut.disturbed for cut in cuts]))
+    ways = [[] if cut.blank else [cut.image] if cut.fuller is None else [cut.image, cut.fuller] for cut in cuts]
+    digits = to_model_input([image for images in ways for image in images])
+    boxes, counts = tuple(cut.box for cut in cuts), tuple(map(len, ways))
+    return Comb(field, boxes, counts, digits=digits, doubt=_disturbed([cut.disturbed for cut in cuts]))
 
 
 def _disturbed(cells: Sequence[bool]) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.erasing import erase
+from pipelines.forms.cells.erasing import LINE, PERHAPS, erase
 from pipelines.forms.cells.frames import Cells, Frame, boxes_of
 from pipelines.forms.cells.lines import Line
 from pipelines.forms.cells.placing import find_frame
@@ -39,6 +39,8 @@ class CellCut:
     """Where the cell is on the straightened page."""
     disturbed: bool = False
     """Whether something runs through it that goes on beyond the field, as a fold or a stain does."""
+    fuller: Grey | None = None
+    """The ink with a piece of the printed line, where a stroke may lie along that."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Written:
     """Which blobs are what was left of a line."""
     through: NDArray[np.bool_]
     """[height, width]: where something ran on beyond the field. Of that, only what a pen may have drawn is left."""
+    perhaps: NDArray[np.bool_]
+    """[height, width]: ink that is a printed line's, and perhaps also a stroke's along it."""
 
     def runs_through(self, cell: NDArray[np.float64]) -> bool:
         """Whether a fold, a stain or the like is in this cell, and not just on its lines."""
@@ -84,7 +88,8 @@ def cut_field(straight: Straight, field: Field) -> FieldCut:
 
 def read_ink(straight: Straight, boxes: Sequence[Box]) -> Written:
     frame, lines = find_frame(straight.image, boxes)
-    erased = erase(frame.dark, lines)
+    printed = erase(frame.dark, lines)
+    erased = (printed == LINE).astype(np.uint8)
     ink = frame.dark.ink & ~erased & 1
     labels, sizes = _blobs(ink, erased)
     reaching = through_blobs(labels, len(sizes))
@@ -93,7 +98,7 @@ def read_ink(straight: Straight, boxes: Sequence[Box]) -> Written:
         ink = np.where(through & ~pen_strokes(frame.dark, lines), 0, ink).astype(np.uint8)
         labels, sizes = _blobs(ink, erased)
     remains = _remains(ink, labels, len(sizes), lines)
-    return Written(frame, lines, frame.dark.levels, labels, sizes, remains, through)
+    return Written(frame, lines, frame.dark.levels, labels, sizes, remains, through, printed == PERHAPS)
 
 
 def _blobs(ink: Grey, erased: Grey) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -157,9 +162,17 @@ def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
     around = (slice(y, y + height), slice(x, x + width))
     if _longest_blob(written.labels[around], mine[around]) < max(SHORTEST, SHORTEST_SHARE * (bottom - top)):
         return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box, disturbed)
+    bare = mine & ~written.perhaps
+    if bare.sum() == mine.sum() or not bare.any():
+        return CellCut(_close(written, mine), False, box, disturbed)
+    return CellCut(_close(written, bare), False, box, disturbed, fuller=_close(written, mine))
+
+
+def _close(written: Written, mine: NDArray[np.bool_]) -> Grey:
+    """A picture of this ink with some room around it."""
+    x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     room = round(ROOM * max(width, height)) + 1
-    window = (x - room, y - room, x + width + room, y + height + room)
-    return CellCut(_picture(written, mine, window), False, box, disturbed)
+    return _picture(written, mine, (x - room, y - room, x + width + room, y + height + room))
 
 
 def _longest_blob(labels: NDArray[np.int32], mine: NDArray[np.bool_]) -> int:

@@ -20,7 +20,9 @@ SLANT = 6
 DIP = 9
 """A curve that dips into a line and comes out so near is one stroke."""
 
-HEAVIER = 1.25
+LINE, PERHAPS = 1, 2
+"""What darkens a place: a printed line alone, or perhaps also a stroke that lies along it."""
+HEAVIER = 1.3
 """A stroke lies along a line where this is so many times as dark as it is elsewhere, ..."""
 TOGETHER = 11
 """... over so many dots in the median; crossing strokes are narrower."""
@@ -32,7 +34,7 @@ Profile = NDArray[np.float64]
 
 
 def erase(dark: Darkness, lines: Sequence[Line]) -> Grey:
-    """1 where a printed line, and no stroke through it or along it, darkens the page."""
+    """LINE where a printed line, and no stroke through it, darkens the page; PERHAPS where one may lie along it."""
     erased = np.zeros_like(dark.ink)
     for flat in (True, False):
         ink, levels, out = (of_page if flat else of_page.T for of_page in (dark.ink, dark.levels, erased))
@@ -69,12 +71,13 @@ def _erase_flat(ink: Grey, erased: Grey, line: Line, crossings: Sequence[Line], 
     junction = _junctions(along, line, crossings)
     up = there & ~junction & (high - top >= STICKS_OUT)
     down = there & ~junction & (bottom - low >= STICKS_OUT)
-    crossed = _crossed(up, down, round(line.thickness)) | _covered(heavy, along - line.start, up | down)
+    crossed = _crossed(up, down, round(line.thickness))
+    told = np.where(_covered(heavy, along - line.start, up | down), PERHAPS, LINE).astype(np.uint8)
     begin = np.where(up | junction, np.rint(high), np.minimum(top, np.rint(high)))
     end = np.where(down | junction, np.rint(low), np.maximum(bottom, np.rint(low)))
     rows = np.rint(path).astype(np.intp) + np.arange(-2 * THICKEST, 2 * THICKEST + 1)[:, None]
     band = (rows >= begin) & (rows <= end) & (there & ~crossed) & (rows >= 0) & (rows < len(ink))
-    erased[rows[band], np.broadcast_to(along, rows.shape)[band]] = 1
+    erased[rows[band], np.broadcast_to(along, rows.shape)[band]] = np.broadcast_to(told, rows.shape)[band]
 
 
 def _junctions(along: NDArray[np.intp], line: Line, crossings: Sequence[Line]) -> NDArray[np.bool_]:

@@ -13,9 +13,12 @@ Codes = dict[str, Points]
 
 
 def find_codes(page: Grey) -> Codes:
-    _, texts, corners, _ = cv2.QRCodeDetector().detectAndDecodeMulti(page)
-    found = [] if corners is None else corners
-    return {text: np.asarray(one, np.float64) for text, one in zip(texts, found, strict=True) if text}
+    # Grain hides a code from the detector, and blur hides one of few pixels.
+    for image in (cv2.GaussianBlur(page, (0, 0), 1), page):
+        _, texts, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecodeMulti(image)
+        if any(texts):
+            return {text: np.asarray(one, np.float64) for text, one in zip(texts, corners, strict=True) if text}
+    return {}
 
 
 def rough_by_code(codes: Codes, template: Template) -> Matrix | None:
