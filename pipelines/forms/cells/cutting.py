@@ -14,7 +14,7 @@ from pipelines.forms.cells.erasing import LINE, PERHAPS, erase
 from pipelines.forms.cells.frames import Cells, Frame, boxes_of
 from pipelines.forms.cells.lines import Line
 from pipelines.forms.cells.placing import find_frame
-from pipelines.forms.cells.stains import pen_strokes, through_blobs
+from pipelines.forms.cells.stains import creases, pen_strokes, through_blobs
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
 from pipelines.forms.template import Box, Field
 
@@ -97,6 +97,7 @@ def read_ink(straight: Straight, boxes: Sequence[Box]) -> Written:
     if through.any():
         ink = np.where(through & ~pen_strokes(frame.dark, lines), 0, ink).astype(np.uint8)
         labels, sizes = _blobs(ink, erased)
+        labels = np.where(creases(labels, sizes)[labels], 0, labels)
     remains = _remains(ink, labels, len(sizes), lines)
     return Written(frame, lines, frame.dark.levels, labels, sizes, remains, through, printed == PERHAPS)
 

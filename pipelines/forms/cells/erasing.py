@@ -22,7 +22,7 @@ DIP = 9
 
 LINE, PERHAPS = 1, 2
 """What darkens a place: a printed line alone, or perhaps also a stroke that lies along it."""
-HEAVIER = 1.3
+HEAVIER = 1.2
 """A stroke lies along a line where this is so many times as dark as it is elsewhere, ..."""
 TOGETHER = 11
 """... over so many dots in the median; crossing strokes are narrower."""

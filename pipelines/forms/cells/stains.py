@@ -27,6 +27,14 @@ def through_blobs(labels: NDArray[np.int32], count: int) -> NDArray[np.bool_]:
     return reaching
 
 
+def creases(labels: NDArray[np.int32], sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which blobs are thin and run from rim to rim, so that they are nothing but a crease or a shadow's edge."""
+    sides = sizes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    whole = sides >= np.array(labels.shape[::-1]) - 4
+    thin = sides <= WIDER
+    return np.asarray((whole[:, 0] & thin[:, 1]) | (whole[:, 1] & thin[:, 0]))
+
+
 def pen_strokes(dark: Darkness, lines: Sequence[Line]) -> NDArray[np.bool_]:
     """Where the page is dark as by a pen: above whatever is wider, and not much lighter than the print."""
     above = cv2.morphologyEx(dark.levels, cv2.MORPH_TOPHAT, np.ones((WIDER, WIDER), np.uint8))

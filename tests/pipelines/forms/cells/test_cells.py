@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.forms.cells.cutting import CellCut, cut_cells, cut_field
+from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.template import Box, Field
 from pipelines.images import to_model_input
 from pipelines.recognizer import Recognizer
@@ -142,3 +143,42 @@ def test_a_box_for_a_number_loses_its_lines_and_keeps_what_is_in_it() -> None:
     drawing.box(COMB)
     picture = cut_field(drawing.scan(field), field).image
     assert (picture < 150).sum() == pytest.approx((clean < 150).sum(), rel=0.06)
+
+
+def test_a_stroke_along_a_printed_line_is_seen_in_two_ways() -> None:
+    drawing, left = Drawing(), COMB.left + 10.6
+    drawing.comb("closed")
+    # A seven in the third cell, whose bar lies on the upper line, and one in the fifth that is clear of it.
+    drawing.stroke((left, 12.1), (left + 3.6, 12.1), (left + 1, 17), width=0.5, level=40)
+    drawing.stroke((left + 10, 13.4), (left + 13.6, 13.4), (left + 11, 17), width=0.5, level=40)
+    cuts = cut_cells(drawing.scan(comb_field()), comb_field())
+    assert [at for at, cut in enumerate(cuts) if cut.fuller is not None] == [2]
+    inked = [np.ptp(np.nonzero(picture[: len(picture) // 2] < 128)[1]) for picture in (cuts[2].image, cuts[2].fuller)]
+    assert inked[0] < 2 * DOTS_PER_MM < 3 * DOTS_PER_MM < inked[1]
+
+
+@pytest.mark.parametrize("bright", ["above", "below"])
+def test_a_shadow_that_ends_in_a_comb_is_no_ink(bright: str) -> None:
+    drawing, number = Drawing(), [None, 4, None, None, 7, 2, None, 0, None]
+    drawing.comb("closed")
+    drawing.digits(number, seed=5, level=20)
+    edge = drawing.at(0, COMB.top + 3.5)[1]
+    drawing.canvas[slice(edge, None) if bright == "above" else slice(None, edge)] -= 20
+    cuts = cut_cells(drawing.scan(comb_field()), comb_field())
+    assert [cut.blank for cut in cuts] == [one is None for one in number]
+
+
+def test_a_crease_is_told_and_leaves_blank_cells_blank() -> None:
+    drawing = Drawing()
+    drawing.comb("closed")
+    drawing.stroke((0, COMB.top + 3), (100, COMB.top + 4.5), width=0.4, level=170)
+    cuts = cut_cells(drawing.scan(comb_field()), comb_field())
+    assert all(cut.blank and cut.disturbed for cut in cuts)
+
+
+def test_what_lies_beside_a_comb_does_not_disturb_it() -> None:
+    drawing = Drawing()
+    drawing.comb("closed")
+    drawing.digits(NUMBERS[0], seed=1)
+    drawing.stroke((0, COMB.bottom + 1.5), (100, COMB.bottom + 1.5), width=0.5)
+    assert not any(cut.disturbed for cut in cut_cells(drawing.scan(comb_field()), comb_field()))
