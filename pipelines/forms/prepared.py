@@ -187,9 +187,9 @@ def _disturbed(cells: Sequence[bool]) -> str | None:
 
 def _number(straight: Straight, field: Field) -> PreparedField:
     found = cut_field(straight, field)
-    cut = cut_string(found.image)
+    cut = None if found.blank else cut_string(found.image)
     digits = to_model_input(cut.pictures()) if cut else NO_DIGITS
-    written = cut is not None or find_strip(found.image) is not None
+    written = cut is not None or (not found.blank and find_strip(found.image) is not None)
     return Number(field, cut, written, digits=digits, doubt=DISTURBED.format("the box") if found.disturbed else None)
 
 

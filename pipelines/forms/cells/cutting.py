@@ -46,6 +46,8 @@ class CellCut:
 @dataclass(frozen=True)
 class FieldCut:
     image: Grey
+    blank: bool
+    """Whether there are specks in it at most."""
     disturbed: bool
 
 
@@ -82,8 +84,9 @@ def cut_field(straight: Straight, field: Field) -> FieldCut:
     """A field of one box with all that is written in it, on white paper, without the box's lines."""
     written = read_ink(straight, [field.box])
     owners = _owners(written)
-    box = written.frame.cells[0]
-    return FieldCut(_picture(written, owners == 0, _window(written, box, owners == 0)), written.runs_through(box))
+    box, mine = written.frame.cells[0], owners == 0
+    blank = _longest_blob(written.labels, mine) < SHORTEST
+    return FieldCut(_picture(written, mine, _window(written, box, mine)), blank, written.runs_through(box))
 
 
 def read_ink(straight: Straight, boxes: Sequence[Box]) -> Written:

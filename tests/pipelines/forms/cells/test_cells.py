@@ -182,3 +182,14 @@ def test_what_lies_beside_a_comb_does_not_disturb_it() -> None:
     drawing.digits(NUMBERS[0], seed=1)
     drawing.stroke((0, COMB.bottom + 1.5), (100, COMB.bottom + 1.5), width=0.5)
     assert not any(cut.disturbed for cut in cut_cells(drawing.scan(comb_field()), comb_field()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_specks_in_a_box_for_a_number_are_blank_and_a_thin_digit_is_not(seed: int) -> None:
+    drawing, field, random = Drawing(), Field("amount", "number", COMB), np.random.default_rng(seed)
+    drawing.box(COMB)
+    for x, y in random.uniform((1, 1), (COMB.width - 1, COMB.height - 1), (6, 2)):
+        cv2.circle(drawing.canvas, drawing.at(COMB.left + x, COMB.top + y), int(random.integers(1, 12)), 70, -1)
+    assert cut_field(drawing.scan(field, 8, seed), field).blank
+    drawing.stroke((COMB.left + 9.3, COMB.top + 2.5), (COMB.left + 9, COMB.top + 5), width=0.2, level=120)
+    assert not cut_field(drawing.scan(field, 8, seed), field).blank
