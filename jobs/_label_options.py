@@ -71,10 +71,7 @@ class Options:
                 raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
 
     def accepted_above(self, model: ModelFolder) -> float:
-        if self.accept_above is not None:
-            return self.accept_above
-        test = (model.manifest.get("metrics") or {}).get("test") or {}
-        return float(test.get("accepted_above") or 0.0)
+        return model.accepted_above if self.accept_above is None else self.accept_above
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from jobs._cli import run
 from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
 from jobs.benches.forms import FormsBench
+from jobs.benches.forms_accuracy import FormsAccuracy
 from jobs.benches.reading import ReadBench
 from jobs.benches.serve import ServeBench
 from jobs.benches.strings import StringBench
@@ -31,6 +32,7 @@ class Bench:
         | Annotated[EngineBench, subcommand("engine")]
         | Annotated[BatchBench, subcommand("batch")]
         | Annotated[FormsBench, subcommand("forms")]
+        | Annotated[FormsAccuracy, subcommand("forms-accuracy")]
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[StringBench, subcommand("strings")]
         | Annotated[ServeBench, subcommand("serve")]

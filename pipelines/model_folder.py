@@ -36,6 +36,12 @@ class ModelFolder:
     def precisions(self) -> list[str]:
         return [precision for precision, file in GRAPHS.items() if file in self.manifest["files"]]
 
+    @property
+    def accepted_above(self) -> float:
+        """The confidence from which on a reading of this model needs no second look."""
+        test = (self.manifest.get("metrics") or {}).get("test") or {}
+        return float(test.get("accepted_above") or 0.0)
+
     def reads_well(self, engine: str, precision: str) -> bool:
         """Whether nothing that was measured when it was converted speaks against this engine in this precision."""
         rows = self.manifest.get("parity", [])

@@ -168,9 +168,7 @@ class Shelf(Mapping[str, Served]):
     def _accept_above(self, recognizer: Recognizer) -> float:
         if self._open != self._recognizer:
             return 0.0
-        manifest = open_model(recognizer.model, self._store()).manifest
-        test = (manifest.get("metrics") or {}).get("test") or {}
-        return float(test.get("accepted_above") or 0.0)
+        return open_model(recognizer.model, self._store()).accepted_above
 
     def _recognizer(self, reference: str) -> Recognizer:
         settings = self._settings

@@ -18,7 +18,7 @@ from pipelines.forms.cells.marks import mark_of
 from pipelines.forms.page_result import EMPTY, TICKED
 from pipelines.forms.paper.presence import vanished
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
-from pipelines.forms.readings import ERROR, CellReading, FieldReading, judge
+from pipelines.forms.readings import ERROR, CellReading, FieldReading, doubted, judge
 from pipelines.forms.strings.reading import NOTHING, CutString, FoundDigit, cut_string, read_cut
 from pipelines.forms.strings.strip import find_strip
 from pipelines.forms.template import Box, Field, FieldKind, Template
@@ -31,7 +31,9 @@ Probabilities = NDArray[np.float32]
 NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
 
 
+UNCLEAR = "it is not clear whether the box is ticked"
 NO_NUMBER = "what is written does not look like a number"
+DISTURBED = "something runs through {} and beyond it, such as a fold, a stain or a stroke"
 
 
 @dataclass(frozen=True)
@@ -39,34 +41,42 @@ class PreparedField(ABC):
     field: Field
     digits: Digits = dataclasses.field(default_factory=lambda: NO_DIGITS, kw_only=True)
     """What the engine is to read, [N, 28, 28]."""
+    doubt: str | None = dataclasses.field(default=None, kw_only=True)
+    """Why a person must look, whatever is read."""
 
     @property
     def needs_frame(self) -> bool:
         """Whether it must be seen to be there: a field that was torn off must not pass as blank."""
         return False
 
-    @abstractmethod
     def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         """What the field says, by what the engine said of each of its digits."""
+        reading = self._read(probabilities, classes, accept_above)
+        return doubted(reading, self.doubt) if self.doubt else reading
+
+    @abstractmethod
+    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading: ...
 
 
 @dataclass(frozen=True)
 class Comb(PreparedField):
-    """Digits in cells; blank ones have nothing to read."""
+    """Digits in cells; blank ones have nothing to read, and some can be seen in two ways."""
 
     boxes: tuple[Box, ...]
-    blank: tuple[bool, ...]
+    ways: tuple[int, ...]
+    """How many digits were made of each cell."""
 
     @property
     def needs_frame(self) -> bool:
-        return all(self.blank)
+        return not any(self.ways)
 
-    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        said = iter(probabilities)
+    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        said = np.split(probabilities, np.cumsum(self.ways)[:-1])
         nothing = np.zeros(len(classes), np.float32)
+        # Seen in two ways that speak against each other, a digit is not sure.
         cells = [
-            CellReading("", 1.0, box, True, nothing) if blank else _cell(box, next(said), classes)
-            for box, blank in zip(self.boxes, self.blank, strict=True)
+            _cell(box, ways.mean(0), classes) if len(ways) else CellReading("", 1.0, box, True, nothing)
+            for box, ways in zip(self.boxes, said, strict=True)
         ]
         return read_cells(self.field, cells, classes, accept_above)
 
@@ -83,7 +93,7 @@ class Number(PreparedField):
     def needs_frame(self) -> bool:
         return not self.written
 
-    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         if not self.written:
             return choose(self.field, (), accept_above)
         found = read_cut(self.cut, probabilities, classes, self.field.length) if self.cut else NOTHING
@@ -111,15 +121,16 @@ class Mark(PreparedField):
         # What darkens a box that is torn off looks like a tick.
         return True
 
-    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        return judge(self.field, TICKED if self.ticked else EMPTY, self.confidence, accept_above)
+    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+        note = UNCLEAR if self.confidence < accept_above else None
+        return judge(self.field, TICKED if self.ticked else EMPTY, self.confidence, accept_above, note=note)
 
 
 @dataclass(frozen=True)
 class Picture(PreparedField):
     """Kept as a picture, and not read."""
 
-    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         return FieldReading(self.field, None, 1.0, "ok")
 
 
@@ -127,7 +138,7 @@ class Picture(PreparedField):
 class Missing(PreparedField):
     """Where the page is torn off or covered."""
 
-    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
         return FieldReading(self.field, None, 0.0, ERROR, "the page is torn off, covered or cut here")
 
 
@@ -162,19 +173,29 @@ def _prepare(straight: Straight, field: Field) -> PreparedField:
 
 def _comb(straight: Straight, field: Field) -> PreparedField:
     cuts = cut_cells(straight, field)
-    digits = to_model_input([cut.image for cut in cuts if not cut.blank])
-    return Comb(field, tuple(cut.box for cut in cuts), tuple(cut.blank for cut in cuts), digits=digits)
+    ways = [[] if cut.blank else [cut.image] if cut.fuller is None else [cut.image, cut.fuller] for cut in cuts]
+    digits = to_model_input([image for images in ways for image in images])
+    boxes, counts = tuple(cut.box for cut in cuts), tuple(map(len, ways))
+    return Comb(field, boxes, counts, digits=digits, doubt=_disturbed([cut.disturbed for cut in cuts]))
+
+
+def _disturbed(cells: Sequence[bool]) -> str | None:
+    disturbed = [str(at + 1) for at, one in enumerate(cells) if one]
+    named = "cell " if len(disturbed) == 1 else "cells "
+    return DISTURBED.format(named + ", ".join(disturbed)) if disturbed else None
 
 
 def _number(straight: Straight, field: Field) -> PreparedField:
-    image = cut_field(straight, field)
-    cut = cut_string(image)
+    found = cut_field(straight, field)
+    cut = None if found.blank else cut_string(found.image)
     digits = to_model_input(cut.pictures()) if cut else NO_DIGITS
-    return Number(field, cut, cut is not None or find_strip(image) is not None, digits=digits)
+    written = cut is not None or (not found.blank and find_strip(found.image) is not None)
+    return Number(field, cut, written, digits=digits, doubt=DISTURBED.format("the box") if found.disturbed else None)
 
 
 def _mark(straight: Straight, field: Field) -> PreparedField:
-    return Mark(field, *mark_of(straight, field))
+    seen = mark_of(straight, field)
+    return Mark(field, seen.ticked, seen.confidence, doubt=seen.doubt)
 
 
 def _picture(straight: Straight, field: Field) -> PreparedField:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -69,3 +69,10 @@ def judge(
     reason = note or (f"less sure than {accept_above:.4g}" if unsure else None)
     others = tuple(one for one in candidates if one.value != value and one.probability > WORTH_SHOWING)[:SHOWN]
     return FieldReading(field, value, confidence, status, reason, cells, others, candidates, note, held_back)
+
+
+def doubted(reading: FieldReading, why: str) -> FieldReading:
+    """The same, for a person to look at, whatever else is said of it."""
+    note = "; ".join([why, *([reading.note] if reading.note else [])])
+    status = REVIEW if reading.status == OK else reading.status
+    return replace(reading, status=status, reason=note, note=note, held_back=True)

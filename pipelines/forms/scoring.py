@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.forms.readings import OK
+from pipelines.forms.template import Template
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,10 @@ def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, 
 
 def _is_known(row: Mapping[str, Any], answers: Mapping[str, Mapping[str, str]]) -> bool:
     return row["field"] in answers.get(row["source"], {})
+
+
+def checked_fields(template: Template) -> frozenset[str]:
+    """The names of the fields that a checksum or arithmetic speaks for."""
+    sums = [rule for rule in template.rules if "==" in rule]
+    summed = {name for rule in sums for name in re.findall(r"\w+", rule)}
+    return frozenset(one.name for one in template.fields if one.checksum or one.name in summed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,33 @@ def test_training_is_measured_against_both_rivals(repo: Path, corpus: str, tmp_p
 def test_reading_is_measured_for_every_source(repo: Path, corpus: str, tmp_path: Path) -> None:
     printed = bench(repo, tmp_path, "read", "--corpus", corpus)
     assert all(f"inkray, {source}" in printed for source in ("idx", "png folder", "parquet"))
+
+
+def test_forms_are_measured_by_what_must_hold_of_them(repo: Path, tmp_path: Path) -> None:
+    words = (
+        "--pages",
+        "5",
+        "--foreign",
+        "2",
+        "--level",
+        "easy",
+        "--processes",
+        "1",
+        "--json",
+        str(tmp_path / "a.json"),
+    )
+    printed = bench(repo, tmp_path, "forms-accuracy", *words)
+    assert re.search(r"pages laid straight on their form\W+5\W+5\W+100\.000%", printed)
+    trust = json.loads((tmp_path / "a.json").read_text())["trust"]
+    assert (trust["pages"], trust["foreign"], trust["mistaken"]) == (5, 2, 0)
+    assert trust["all"]["right"] >= 0.9 * trust["all"]["fields"] > 0
+    assert (
+        0
+        < trust["checked"]["ok_right"]
+        <= trust["checked"]["ok"]
+        <= trust["checked"]["fields"]
+        < trust["all"]["fields"]
+    )
 
 
 def test_strings_are_scored_by_exact_answers_and_by_what_can_be_accepted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from pipelines.corpora import Corpus, Split
 from pipelines.corpora.folders import write_folder
+from pipelines.forms.templates.reading import load_templates
 
 # A proxy that nobody answers: every download fails at once, whatever network the machine has.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": ""}
@@ -110,3 +112,28 @@ def test_broken_data_is_one_sentence_and_exit_1(data: Data, folder: Path) -> Non
 def test_a_broken_spec_is_one_sentence_and_exit_2(data: Data) -> None:
     expected = "error: The corpus 'idx:only-one' is not complete; write idx:IMAGES,LABELS.\n"
     assert data("stats", "idx:only-one", code=2) == expected
+
+
+def test_forms_are_written_with_their_templates_and_answers(data: Data, tmp_path: Path) -> None:
+    told = data("forms", "made", "--count", 6, "--level", "easy", "--seed", 5, "--format", "tiff")
+    assert told == "made: 6 scans in scans/, their templates in templates/, the answers in truth.csv\n"
+    scans = {path.name for path in (tmp_path / "made" / "scans").iterdir()}
+    assert scans == {f"form-{number:04d}.tiff" for number in range(6)}
+    templates = {one.name: one for one in load_templates((tmp_path / "made" / "templates").glob("*.yaml"))}
+    assert all(one.register.reference and one.register.reference.is_file() for one in templates.values())
+    with (tmp_path / "made" / "truth.csv").open(newline="") as file:
+        truth = list(csv.DictReader(file))
+    assert {row["scan"] for row in truth} == scans and {row["template"] for row in truth} == set(templates)
+    for scan in scans:
+        rows = [row for row in truth if row["scan"] == scan]
+        template = templates[rows[0]["template"]]
+        assert [row["field"] for row in rows] == [one.name for one in template.fields if one.kind != "text_image"]
+
+
+def test_forms_of_one_seed_are_the_same_and_nothing_is_overwritten(data: Data, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        data("forms", name, "--count", 1, "--seed", 5)
+    one, other = ((tmp_path / name / "scans" / "form-0000.png").read_bytes() for name in ("a", "b"))
+    assert one == other
+    assert "a exists already" in data("forms", "a", code=2)
+    assert "--count 0 is none" in data("forms", "c", "--count", 0, code=2)

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Corpus
-from pipelines.pen import STYLES, draw_digit, draw_digits
+from pipelines.pen import STYLES, draw_digit, draw_digits, trace
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,21 @@ def test_builtin_tests_on_drawings_it_does_not_train_on(builtin: Corpus) -> None
     assert (len(builtin.train), len(builtin.test)) == (12_000, 2_000)
     known = {image.tobytes() for image in builtin.train.images}
     assert not any(image.tobytes() in known for image in builtin.test.images)
+
+
+def test_a_trace_runs_through_its_points_and_keeps_its_strokes() -> None:
+    skeleton = (((0.0, 0.0), (0.5, 1.0), (1.0, 0.0)), ((0.0, 0.5), (1.0, 0.5)))
+    curves = trace(skeleton, np.eye(2), 0.0, np.random.default_rng(0))
+    assert len(curves) == 2
+    for curve, stroke in zip(curves, skeleton, strict=True):
+        for point in np.array(stroke) - 0.5:
+            assert np.hypot(*(curve - point).T).min() < 1e-9
+    assert len(curves[0]) > 10
+
+
+def test_a_trace_follows_the_hand_and_wobbles_by_its_seed() -> None:
+    straight = (((0.0, 0.0), (0.0, 1.0)),)
+    [wide] = trace(straight, np.diag([1.0, 2.0]), 0.0, np.random.default_rng(0))
+    assert np.ptp(wide, axis=0) == pytest.approx([0, 2])
+    [one], [same], [other] = (trace(straight, np.eye(2), 0.05, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert (one == same).all() and 0 < np.abs(one - other).max() < 0.5

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.erasing import erase
+from pipelines.forms.cells.erasing import LINE, PERHAPS, erase
 from pipelines.forms.cells.frames import Cells, Frame, boxes_of
 from pipelines.forms.cells.lines import Line
 from pipelines.forms.cells.placing import find_frame
+from pipelines.forms.cells.stains import creases, pen_strokes, through_blobs
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
 from pipelines.forms.template import Box, Field
 
@@ -36,6 +37,18 @@ class CellCut:
     blank: bool
     box: Box
     """Where the cell is on the straightened page."""
+    disturbed: bool = False
+    """Whether something runs through it that goes on beyond the field, as a fold or a stain does."""
+    fuller: Grey | None = None
+    """The ink with a piece of the printed line, where a stroke may lie along that."""
+
+
+@dataclass(frozen=True)
+class FieldCut:
+    image: Grey
+    blank: bool
+    """Whether there are specks in it at most."""
+    disturbed: bool
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,15 @@ class Written:
     """[blobs, 5] as OpenCV counts them: left, top, width, height, area; the first is the paper."""
     remains: NDArray[np.bool_]
     """Which blobs are what was left of a line."""
+    through: NDArray[np.bool_]
+    """[height, width]: where something ran on beyond the field. Of that, only what a pen may have drawn is left."""
+    perhaps: NDArray[np.bool_]
+    """[height, width]: ink that is a printed line's, and perhaps also a stroke's along it."""
+
+    def runs_through(self, cell: NDArray[np.float64]) -> bool:
+        """Whether a fold, a stain or the like is in this cell, and not just on its lines."""
+        left, top, right, bottom = np.rint(cell).astype(int) + REMAINS * np.array([1, 1, -1, -1])
+        return bool(self.through[max(0, top) : bottom, max(0, left) : right].any())
 
 
 def cut_cells(straight: Straight, field: Field) -> list[CellCut]:
@@ -58,25 +80,43 @@ def cut_cells(straight: Straight, field: Field) -> list[CellCut]:
     return [_cut(written, owners, at) for at in range(len(written.frame.cells))]
 
 
-def cut_field(straight: Straight, field: Field) -> Grey:
+def cut_field(straight: Straight, field: Field) -> FieldCut:
     """A field of one box with all that is written in it, on white paper, without the box's lines."""
     written = read_ink(straight, [field.box])
     owners = _owners(written)
-    return _picture(written, owners == 0, _window(written, written.frame.cells[0], owners == 0))
+    box, mine = written.frame.cells[0], owners == 0
+    blank = _longest_blob(written.labels, mine) < SHORTEST
+    return FieldCut(_picture(written, mine, _window(written, box, mine)), blank, written.runs_through(box))
 
 
 def read_ink(straight: Straight, boxes: Sequence[Box]) -> Written:
     frame, lines = find_frame(straight.image, boxes)
-    erased = erase(frame.dark.ink, lines)
+    printed = erase(frame.dark, lines)
+    erased = (printed == LINE).astype(np.uint8)
     ink = frame.dark.ink & ~erased & 1
+    labels, sizes = _blobs(ink, erased)
+    reaching = through_blobs(labels, len(sizes))
+    through = reaching[labels] & (ink > 0)
+    if through.any():
+        ink = np.where(through & ~pen_strokes(frame.dark, lines), 0, ink).astype(np.uint8)
+        labels, sizes = _blobs(ink, erased)
+        labels = np.where(creases(labels, sizes)[labels], 0, labels)
+    remains = _remains(ink, labels, len(sizes), lines)
+    return Written(frame, lines, frame.dark.levels, labels, sizes, remains, through, printed == PERHAPS)
+
+
+def _blobs(ink: Grey, erased: Grey) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     # A faint stroke that breaks up is one blob.
     near = cv2.dilate(ink, np.ones((3, 3), np.uint8))
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(near, connectivity=8, ltype=cv2.CV_32S)
-    labels = np.asarray(labels, np.int32) * (1 - erased)
+    _, labels, sizes, _ = cv2.connectedComponentsWithStats(near, connectivity=8, ltype=cv2.CV_32S)
+    return np.asarray(labels, np.int32) * (1 - erased), np.asarray(sizes, np.int32)
+
+
+def _remains(ink: Grey, labels: NDArray[np.int32], count: int, lines: Sequence[Line]) -> NDArray[np.bool_]:
     beside = _beside(lines, ink.shape)
     whole = np.bincount(labels[ink > 0], minlength=count)
     within = np.bincount(labels[(ink & beside) > 0], minlength=count)
-    return Written(frame, lines, frame.dark.levels, labels, np.asarray(sizes, np.int32), within >= 0.9 * whole)
+    return within >= 0.9 * whole
 
 
 def _beside(lines: Sequence[Line], shape: tuple[int, ...]) -> Grey:
@@ -119,15 +159,24 @@ def _places(cells: Cells, shape: tuple[int, ...]) -> NDArray[np.int32]:
 
 def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
     cell = written.frame.cells[at]
-    box = written.frame.on_page(cell)
+    box, disturbed = written.frame.on_page(cell), written.runs_through(cell)
     mine = owners == at
     left, top, right, bottom = (max(0, round(side)) for side in cell)
     x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     around = (slice(y, y + height), slice(x, x + width))
     if _longest_blob(written.labels[around], mine[around]) < max(SHORTEST, SHORTEST_SHARE * (bottom - top)):
-        return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box)
+        return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box, disturbed)
+    bare = mine & ~written.perhaps
+    if bare.sum() == mine.sum() or not bare.any():
+        return CellCut(_close(written, mine), False, box, disturbed)
+    return CellCut(_close(written, bare), False, box, disturbed, fuller=_close(written, mine))
+
+
+def _close(written: Written, mine: NDArray[np.bool_]) -> Grey:
+    """A picture of this ink with some room around it."""
+    x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     room = round(ROOM * max(width, height)) + 1
-    return CellCut(_picture(written, mine, (x - room, y - room, x + width + room, y + height + room)), False, box)
+    return _picture(written, mine, (x - room, y - room, x + width + room, y + height + room))
 
 
 def _longest_blob(labels: NDArray[np.int32], mine: NDArray[np.bool_]) -> int:

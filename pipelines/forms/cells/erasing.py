@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
+from pipelines.forms.cells.darkness import Darkness, Grey
 from pipelines.forms.cells.lines import Bundle, Line, bundle
 from pipelines.forms.cells.runs import MOST, runs_across
+from pipelines.images.levels import as_bytes
 
 STICKS_OUT = 1.5
 """Ink that reaches this many dots beyond the line's edge belongs to a stroke."""
@@ -18,6 +20,18 @@ SLANT = 6
 """A stroke may leave a line this many dots and a line's thickness beside the place where it came in."""
 DIP = 9
 """A curve that dips into a line and comes out so near is one stroke."""
+
+LINE, PERHAPS = 1, 2
+"""What darkens a place: a printed line alone, or perhaps also a stroke that lies along it."""
+HEAVIER = 1.2
+"""A stroke lies along a line where this is so many times as dark as it is elsewhere, ..."""
+TOGETHER = 11
+"""... over so many dots in the median; crossing strokes are narrower."""
+FELLOWS = 1.2
+"""A line is no more than so many times as dark as lines of its direction are in the median, or it is covered whole."""
+
+Profile = NDArray[np.float64]
+"""How dark a line is at each place along it, all across summed up."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +49,19 @@ class Course:
     """Where another printed line meets this one, which looks like a stroke."""
 
 
-def erase(ink: Grey, lines: Sequence[Line]) -> Grey:
-    """1 where a printed line, and no stroke through it, darkens the page."""
-    erased = np.zeros_like(ink)
+def erase(dark: Darkness, lines: Sequence[Line]) -> Grey:
+    """LINE where a printed line, and no stroke through it, darkens the page; PERHAPS where one may lie along it."""
+    erased = np.zeros_like(dark.ink)
     flat, upright = (bundle([line for line in lines if line.flat == way]) for way in (True, False))
     if flat:
-        _erase_flat(ink, erased, flat, upright)
+        _erase_flat(dark.ink, dark.levels, erased, flat, upright)
     if upright:
-        _erase_flat(np.ascontiguousarray(ink.T), erased.T, upright, flat)
+        ink, levels = (np.ascontiguousarray(picture.T) for picture in (dark.ink, dark.levels))
+        _erase_flat(ink, levels, erased.T, upright, flat)
     return erased
 
 
-def _erase_flat(ink: Grey, erased: Grey, lines: Bundle, crossings: Bundle | None) -> None:
+def _erase_flat(ink: Grey, levels: Grey, erased: Grey, lines: Bundle, crossings: Bundle | None) -> None:
     course = _course(lines, crossings, ink.shape[1])
     runs = runs_across(ink, course.columns, course.path)
     middle = np.rint(course.path).astype(np.intp)
@@ -60,7 +75,41 @@ def _erase_flat(ink: Grey, erased: Grey, lines: Bundle, crossings: Bundle | None
     gone = np.flatnonzero(runs.there & ~_crossed(up, down, course))
     rows = middle[gone] + np.arange(-MOST, MOST + 1)[:, None]
     band = (rows >= begin[gone]) & (rows <= end[gone]) & (rows >= 0) & (rows < len(ink))
-    erased[rows[band], np.broadcast_to(course.columns[gone], rows.shape)[band]] = 1
+    told = np.where(_covered(levels, course, lines, up | down), PERHAPS, LINE).astype(np.uint8)[gone]
+    erased[rows[band], np.broadcast_to(course.columns[gone], rows.shape)[band]] = np.broadcast_to(told, rows.shape)[
+        band
+    ]
+
+
+def _covered(levels: Grey, course: Course, lines: Bundle, sticks_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a stroke lies along the line: it is heavy there, and something of the stroke comes out of it."""
+    profile = _profile(levels, course)
+    starts = lines.starts[course.line]
+    inside = (course.columns >= starts) & (course.columns < starts + lines.lengths[course.line])
+    pieces = [np.flatnonzero(inside & (course.line == one)) for one in range(len(lines.starts))]
+    pieces = [piece for piece in pieces if len(piece)]
+    usual = [float(np.quantile(profile[piece], 0.3)) for piece in pieces]
+    heavy = np.zeros(len(profile), bool)
+    for piece, own in zip(pieces, usual, strict=True):
+        heavy[piece] = _heavy(profile[piece] / max(1.0, min(own, FELLOWS * float(np.median(usual)))))
+    covered = np.zeros(len(profile), bool)
+    for first, last in _stretches(heavy, course.line).T:
+        covered[first:last] = sticks_out[first:last].any()
+    return covered
+
+
+def _profile(levels: Grey, course: Course) -> Profile:
+    reach = np.rint(course.half).astype(np.intp) + 2
+    beside = np.arange(-reach.max(initial=0), reach.max(initial=0) + 1)[:, None]
+    rows = (np.rint(course.path).astype(np.intp) + beside).clip(0, len(levels) - 1)
+    near = levels[rows, course.columns] * (np.abs(beside) <= reach)
+    return np.asarray(near.sum(0, dtype=np.float64))
+
+
+def _heavy(ratios: Profile) -> NDArray[np.bool_]:
+    """Where most of the places around are heavier than the line alone is."""
+    hundredths = as_bytes(np.clip(100 * ratios, 0, 255))[None]
+    return np.asarray(cv2.medianBlur(hundredths, TOGETHER)[0] > 100 * HEAVIER)
 
 
 def _course(lines: Bundle, crossings: Bundle | None, width: int) -> Course:

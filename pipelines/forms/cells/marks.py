@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +25,19 @@ BLACKENED, AROUND = 0.6, 0.3
 SUREST = 0.995
 
 
-def mark_of(straight: Straight, field: Field) -> tuple[bool, float]:
-    """Ticked or not, and how sure that is, from 0.5 to 1."""
+RUN_THROUGH = "something runs through the box and beyond it, such as a fold, a stain or a stroke"
+STRUCK_OUT = "the box is blackened, perhaps to take a tick back"
+
+
+class Seen(NamedTuple):
+    ticked: bool
+    confidence: float
+    """From 0.5 to 1."""
+    doubt: str | None = None
+    """Why a person must look, however sure it is."""
+
+
+def mark_of(straight: Straight, field: Field) -> Seen:
     written = read_ink(straight, [field.box])
     inside = _inside(written)
     ink = (written.frame.dark.ink > 0) & (written.labels > 0)
@@ -33,15 +46,22 @@ def mark_of(straight: Straight, field: Field) -> tuple[bool, float]:
     reach = max(within, ABOUT * about) / max(1.0, _side(inside))
     ticked = float(np.clip((reach - SPECK) / (STROKE - SPECK), 0, 1))
     ticked = ticked * ticked * (3 - 2 * ticked)
+    if (written.through & _near(inside)).any():
+        return Seen(ticked > 0.5, 0.5, RUN_THROUGH)
     if ticked > 0.5 and _struck_out(written, ink, inside):
-        return True, 0.5
-    return ticked >= 0.5, 0.5 + (SUREST - 0.5) * abs(2 * ticked - 1)
+        return Seen(True, 0.5, STRUCK_OUT)
+    return Seen(ticked >= 0.5, 0.5 + (SUREST - 0.5) * abs(2 * ticked - 1))
 
 
 def _touching(written: Written, ink: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """All of the blobs that touch the box or its lines, as a circle around it does."""
-    blobs = np.unique(written.labels[ink & _grown(inside, AWAY + WALL)])
+    blobs = np.unique(written.labels[ink & _near(inside)])
     return np.isin(written.labels, blobs)
+
+
+def _near(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The box and its lines."""
+    return _grown(inside, AWAY + WALL)
 
 
 def _inside(written: Written) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from pipelines.forms.paper.codes import Codes, find_codes
 from pipelines.forms.paper.landmarks import THOROUGH, Features, find_features
 from pipelines.forms.paper.straight import Grey, Matrix, NotRegistered, scaling, shrink
 
@@ -38,6 +39,11 @@ class Page:
     @property
     def to_working(self) -> Matrix:
         return scaling(self.working.shape[1] / self.image.shape[1], self.working.shape[0] / self.image.shape[0])
+
+    @cached_property
+    def codes(self) -> Codes:
+        """In pixels of `working`; looked for only where a template asks."""
+        return find_codes(self.working)
 
 
 def look_at(image: Grey) -> Page:

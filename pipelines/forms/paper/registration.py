@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.forms.paper.alignment import Alignment, align, warp
 from pipelines.forms.paper.coarse import rough_match
+from pipelines.forms.paper.codes import rough_by_code
 from pipelines.forms.paper.corner_marks import rough_by_marks
 from pipelines.forms.paper.evidence import Edges, find_edges
 from pipelines.forms.paper.gaps import find_gaps
@@ -48,6 +49,8 @@ def register_page(page: Page, template: Template, rough: Matrix | None, only: bo
 
     Other ideas are tried where that does not fit, unless it is to be the only one.
     """
+    if template.register.by == "qr" and template.register.code not in page.codes:
+        raise NotRegistered(f"{_code_seen(page)}, and not the code {template.register.code!r} of {template.name!r}.")
     if template.register.reference is None:
         return _by_marks_alone(page, template)
     marks = landmarks(template)
@@ -78,6 +81,9 @@ def _ideas(page: Page, template: Template, rough: Matrix | None) -> Iterator[Mat
     """The one that is there already, then those that take longer."""
     if rough is not None:
         yield rough
+    by_code = rough_by_code(page.codes, template) if template.register.by == "qr" else None
+    if by_code is not None:
+        yield by_code
     quick, _ = rough_match(page.features, template)
     if quick is not None:
         yield quick
@@ -132,6 +138,11 @@ def _is_sensible(matrix: Matrix, working: Grey, template: Template) -> bool:
     lengths = np.hypot(*sides.T)
     leaning = max(lengths[:2] / lengths[2:]), max(lengths[2:] / lengths[:2])
     return bool((bends > 0).all() and bends.mean() > SMALLEST * working.size and max(*leaning) < LEANING)
+
+
+def _code_seen(page: Page) -> str:
+    seen = ", ".join(map(repr, page.codes))
+    return f"the page has the code {seen}" if seen else "no QR code can be read on the page"
 
 
 def _why_not(page: Page, template: Template, share: float) -> str:

@@ -37,12 +37,13 @@ class Scan:
 
 def synthesise(count: int, seed: int, level: Level, designs: tuple[Design, ...] | None = None) -> Iterator[Scan]:
     """Forms of every design in turn; each depends on the seed and its number alone."""
-    designs = designs or all_designs()
     for number in range(count):
-        yield _one(designs[number % len(designs)], number, seed, level)
+        yield synthesise_one(number, seed, level, designs)
 
 
-def _one(design: Design, number: int, seed: int, level: Level) -> Scan:
+def synthesise_one(number: int, seed: int, level: Level, designs: tuple[Design, ...] | None = None) -> Scan:
+    designs = designs or all_designs()
+    design = designs[number % len(designs)]
     random = np.random.default_rng([seed, number])
     template = design.template
     answers = make_answers(template, random)

@@ -18,6 +18,13 @@ KINDS_OF = {
     "fill": ("digits",),
     **dict.fromkeys(("length", "pattern", "min", "max", "checksum", "allowed"), ("digits", "number")),
 }
+NEEDED: dict[str, tuple[str, ...]] = {
+    "reference": ("reference",),
+    "corners": ("corners",),
+    # A code is too small to lay a page straight by; that is done by what is printed.
+    "qr": ("code", "code_box", "reference"),
+}
+"""What each way to register cannot do without."""
 LONGEST_NUMBER = 20
 """As far as is looked for a value of a number without a length."""
 
@@ -93,10 +100,9 @@ def _lengths_in_words(field: Field) -> str:
 
 
 def register_faults(register: Register, size: tuple[float, float] | None) -> Iterator[Fault]:
-    needed = {"reference": register.reference, "corners": register.corners, "qr": register.code}
-    if register.by in needed and not needed[register.by]:
-        key = "code" if register.by == "qr" else register.by
-        yield "by", f"register by {register.by} needs {key!r}, which is missing."
+    for key in NEEDED.get(register.by, ()):
+        if not getattr(register, key):
+            yield "by", f"register by {register.by} needs {key!r}, which is missing."
     if register.reference and not register.reference.is_file():
         yield "reference", f"there is no picture {register.reference}; the path is taken from the template's folder."
     if size:

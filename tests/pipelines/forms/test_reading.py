@@ -18,11 +18,12 @@ from pipelines.forms.page_result import PageResult
 from pipelines.forms.reading import prepare_page, read_document, read_pages
 from pipelines.forms.synthesis.designs import meter, survey
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
-from pipelines.forms.template import Box, Template
+from pipelines.forms.template import Box, Field, Template
 from pipelines.recognizer import Recognizer
 
 ACCEPT = 0.9
 SEED = 4
+NO_PROBABILITIES = np.zeros((0, 11), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +230,38 @@ def test_a_blank_comb_is_blank_and_no_digit(tmp_path: Path, templates: dict[str,
     assert {result.fields[name].value for name in ("meter1", "meter4", "area")} == {""}
     assert result.fields["tenant"].value == "0"
     assert (result.fields["contract"].value, result.fields["contract"].status) == ("", "review")
+
+
+def test_a_fold_through_fields_sends_them_to_a_person_and_the_others_not(
+    filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    rows, _ = pixels(filled, meter_card[0].field_named("meter2").box)
+    folded = filled.image.astype(float)
+    folded[(rows.start + rows.stop) // 2 :] *= 0.75
+    folded[(rows.start + rows.stop) // 2 :][:3] *= 0.6
+    result = read(folded.astype(np.uint8), meter_card, reader)
+    assert result.fields["meter2"].status == "review"
+    assert "such as a fold, a stain or a stroke" in (result.fields["meter2"].reason or "")
+    plain = read(filled.image, meter_card, reader)
+    assert result.fields["contract"].value == plain.fields["contract"].value
+    assert result.fields["contract"].status == plain.fields["contract"].status
+    assert not wrong_but_ok(result, filled.answers)
+
+
+def test_a_mark_that_is_not_clear_says_so() -> None:
+    field = Field("agreed", "mark", Box(0, 0, 5, 5))
+    unclear = prepared.Mark(field, True, 0.6).read(NO_PROBABILITIES, [], ACCEPT)
+    assert (unclear.value, unclear.status, unclear.reason) == ("1", "review", prepared.UNCLEAR)
+    doubted = prepared.Mark(field, False, 0.99, doubt="it is torn").read(NO_PROBABILITIES, [], ACCEPT)
+    assert (doubted.value, doubted.status, doubted.reason) == ("0", "review", "it is torn")
+
+
+def test_a_digit_seen_in_two_ways_is_sure_only_if_both_are_read_alike() -> None:
+    classes = [*"0123456789", "none"]
+    comb = prepared.Comb(Field("n", "digits", Box(0, 0, 12, 7), 2), (Box(0, 0, 6, 7), Box(6, 0, 6, 7)), (2, 1))
+    said = np.full((3, 11), 1e-4, np.float32)
+    for row, label in enumerate((7, 7, 3)):
+        said[row, label] = 0.999
+    assert (comb.read(said, classes, ACCEPT).value, comb.read(said, classes, ACCEPT).status) == ("73", "ok")
+    said[1] = np.roll(said[1], -5)
+    assert comb.read(said, classes, ACCEPT).status == "review"

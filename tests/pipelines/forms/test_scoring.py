@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.forms.scoring import Score, score
+from pipelines.forms.scoring import Score, checked_fields, score
+from pipelines.forms.synthesis.designs import invoice, survey
 
 
 def row(source: str, field: str | None, value: str | None, status: str) -> dict[str, Any]:
@@ -25,3 +26,8 @@ def test_fields_count_whether_they_were_read_or_not() -> None:
 
 def test_what_is_for_review_is_right_but_not_ok() -> None:
     assert score([row("a", "x", "1", "review")], {"a": {"x": "1"}}) == Score(1, 1, 0, 0)
+
+
+def test_a_checksum_and_a_sum_speak_for_fields_and_a_date_does_not() -> None:
+    assert checked_fields(invoice().template) == {"account", "goods", "freight", "insurance", "total"}
+    assert checked_fields(survey().template) == {"household"}

@@ -130,13 +130,13 @@ def test_sizes_of_pages(load: Load, size: str, expected: tuple[float, float]) ->
     assert (form.register, form.page, form.pages, form.form) == (Register("none"), 1, 1, None)
 
 
-def test_ways_to_register(load: Load) -> None:
+def test_ways_to_register(load: Load, tmp_path: Path) -> None:
     fields = "fields:\n- {name: a, kind: mark, box: [1, 1, 5, 5]}\n"
     corners = "{by: corners, corners: [[10, 10, 6], [200, 10, 6], [10, 280, 6]]}"
-    code = "{by: qr, code: 42, code_box: [10, 10, 20, 20]}"
+    code = "{by: qr, code: 42, code_box: [10, 10, 20, 20], reference: blank.png}"
     assert load(f"name: f\nsize: A4\nregister: {corners}\n{fields}").register.corners[1] == Corner(200, 10, 6)
     assert load(f"name: f\nsize: A4\nregister: {code}\n{fields}").register == Register(
-        "qr", code="42", code_box=Box(10, 10, 20, 20)
+        "qr", tmp_path / "blank.png", code="42", code_box=Box(10, 10, 20, 20)
     )
 
 
@@ -213,6 +213,8 @@ def test_a_fault_is_told_with_file_line_field_and_what_is_known(refusal: Refusal
         (comb() + "register: {by: reference, reference: gone.png}", "line 8: there is no picture"),
         (comb() + "register:\n\n  code: x", "line 8: 'by' is missing; it is reference or corners or qr or none."),
         (comb() + "register: {by: qr}", "register by qr needs 'code', which is missing."),
+        (comb() + "register: {by: qr, code: x}", "register by qr needs 'code_box', which is missing."),
+        (comb() + "register: {by: qr, code: x}", "register by qr needs 'reference', which is missing."),
         (comb() + "register: {by: corners, corners: [[1, 1, 9], [9, 9, 9], [300, 9, 9]]}", "does not lie on the page"),
         (comb().replace("A4", "A5"), "line 2: size 'A5' is not A4, Letter, or width and height in mm"),
         (comb().replace("name: form", "name: ../form"), "line 1: name '../form' is not a name of letters"),

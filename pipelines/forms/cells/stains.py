@@ -1,0 +1,52 @@
+"""What runs through a field and on beyond it, as no pen does that fills it in: folds, stains, tears, long strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells.darkness import Darkness, Grey
+from pipelines.forms.cells.lines import Line
+from pipelines.forms.paper.straight import DOTS_PER_MM
+
+WIDER = round(1.6 * DOTS_PER_MM)
+"""What is wider is no pen's stroke."""
+FAINT = 0.5
+"""What is so much lighter than the print is no pen's either, if it runs through."""
+
+
+def through_blobs(labels: NDArray[np.int32], count: int) -> NDArray[np.bool_]:
+    """Which blobs reach the rim of the picture, which is far beyond the field."""
+    reaching = np.zeros(count, bool)
+    for rim in (labels[:2], labels[-2:], labels[:, :2], labels[:, -2:]):
+        reaching[np.unique(rim)] = True
+    reaching[0] = False
+    return reaching
+
+
+def creases(labels: NDArray[np.int32], sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which blobs are thin and run from rim to rim, so that they are nothing but a crease or a shadow's edge."""
+    sides = sizes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    whole = sides >= np.array(labels.shape[::-1]) - 4
+    thin = sides <= WIDER
+    return np.asarray((whole[:, 0] & thin[:, 1]) | (whole[:, 1] & thin[:, 0]))
+
+
+def pen_strokes(dark: Darkness, lines: Sequence[Line]) -> NDArray[np.bool_]:
+    """Where the page is dark as by a pen: above whatever is wider, and not much lighter than the print."""
+    above = cv2.morphologyEx(dark.levels, cv2.MORPH_TOPHAT, np.ones((WIDER, WIDER), np.uint8))
+    return np.asarray(above > max(dark.faintest, FAINT * _print(dark.levels, lines)))
+
+
+def _print(levels: Grey, lines: Sequence[Line]) -> float:
+    """How dark the printed lines are; 0 where there are none."""
+    seen = [_along(levels if line.flat else levels.T, line) for line in lines]
+    return float(np.median(np.concatenate(seen))) if seen else 0.0
+
+
+def _along(levels: Grey, line: Line) -> Grey:
+    along = np.arange(line.start, line.stop).clip(0, levels.shape[1] - 1)
+    return levels[np.rint(line.middles).astype(np.intp).clip(0, levels.shape[0] - 1), along]
