@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pipelines.augment.chance import Effect, some
+from pipelines.augment.crossing import swapped, waved
 from pipelines.augment.geometry import FREE, GENTLE, STILL, warp
 from pipelines.augment.marks import cornered, crowded, dotted, lined, speckled, underlined
 from pipelines.augment.preparation import prepared
 from pipelines.augment.scanning import blurred, coarse, compressed, cut_off, noisy, one_bit
-from pipelines.augment.strokes import broken, pressed, sharper, thicker, thinner, worn
+from pipelines.augment.strokes import broken, hollow, pressed, sharper, thicker, thinner, worn
 from pipelines.images import SIDE
 
 SCAN = 2 * SIDE
@@ -36,6 +37,7 @@ STEPS = (
     Step("width", 0.55, thinner),
     Step("width", 0.2, thicker),
     Step("width", 0.25, sharper),
+    Step("hollow", 0.02, hollow),
     Step("pressure", 0.2, pressed),
     Step("pressure", 0.08, worn),
     Step("breaks", 0.1, broken),
@@ -43,6 +45,7 @@ STEPS = (
     Step("lines", 0.12, lined),
     Step("lines", 0.07, cornered),
     Step("lines", 0.04, underlined),
+    Step("waves", 0.035, waved),
     Step("specks", 0.08, dotted),
     Step("specks", 0.06, speckled),
     Step("blur", 0.2, blurred),
@@ -51,6 +54,7 @@ STEPS = (
     Step("jpeg", 0.1, compressed),
     Step("fading", 0.2, cut_off),
     Step("onebit", 0.15, one_bit),
+    Step("bands", 0.02, swapped),
 )
 EFFECTS = ("geometry", *dict.fromkeys(step.family for step in STEPS))
 

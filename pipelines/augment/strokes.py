@@ -75,3 +75,10 @@ def broken(ink: Tensor) -> Tensor:
         gap = bars(ink, x, y, between(0, 3.15, ink), between(4, 22, ink), width)
         ink = ink * (1 - gap)
     return ink
+
+
+def hollow(ink: Tensor) -> Tensor:
+    """Only the outline of each stroke, as a dry marker leaves it, or a scanner that looks for edges."""
+    outside = torch.where(torch.rand(len(ink), 1, 1, device=ink.device) < 0.5, grown(ink), grown(grown(ink), False))
+    outline = outside - torch.where(torch.rand(len(ink), 1, 1, device=ink.device) < 0.7, shrunk(ink, False), ink)
+    return (outline * between(1.0, 2.0, ink)).clamp(0, 1)
