@@ -17,6 +17,7 @@ from jobs.benches.reading import ReadBench
 from jobs.benches.serve import ServeBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
+from jobs.benches.variants import VariantsBench
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)
@@ -36,6 +37,7 @@ class Bench:
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[StringBench, subcommand("strings")]
         | Annotated[ServeBench, subcommand("serve")]
+        | Annotated[VariantsBench, subcommand("variants")]
     )
 
 

@@ -32,6 +32,7 @@ def prepare(environment: MutableMapping[str, str]) -> str:
         BINARY: str(LOOPBACK),
         # Reading changes nothing, so what a dying replica left unanswered may be asked of another.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_RETRIES": "10",
         # Only a request that fits is kept for that.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),

@@ -3,6 +3,8 @@
 # when Ray's process is: one left over would hold the ports, and route to nobody.
 # What takes milliseconds is not watched for callers who hang up, which would take Serve a fifth of its time.
 unwatched='http-request set-header x-request-disconnect-disabled ?1 if { path /v1/digits } || { path_beg /v2/ }'
+# What came whole before it is passed on can be asked of another replica when the first one dies.
+whole='http-request wait-for-body time 30s if METH_POST'
 before=
 for word in "$@"; do
     if [ "$before" = -f ]; then
@@ -11,7 +13,7 @@ for word in "$@"; do
             -e 's/^\( *bind \):/\1127.0.0.1:/' \
             -e '/^listen stats/,$ s/^\( *bind \)\*:/\1127.0.0.1:/' \
             -e '/^ *stats socket/ s/mode 666/mode 600/' \
-            -e "/^frontend http_frontend/ a\\    $unwatched" "$word"
+            -e "/^frontend http_frontend/ a\\    $unwatched\\n    $whole" "$word"
     fi
     before=$word
 done

@@ -48,6 +48,19 @@ def test_training_is_measured_against_both_rivals(repo: Path, corpus: str, tmp_p
     assert all(speed > 0 for row in rows for speed in row["images_per_second"])
 
 
+def test_a_recipe_is_trained_again_with_something_left_out(repo: Path, corpus: str, tmp_path: Path) -> None:
+    """And what was measured before stays as it was."""
+    numbers, accuracies = tmp_path / "numbers.json", [{"on": corpus, "accuracy": 0.5}]
+    whole = {"seed": 0, "without": "", "epochs": 1, "corpus": corpus, "on": [corpus], "read": accuracies}
+    numbers.write_text(json.dumps([whole]))
+    words = ("--corpus", corpus, "--on", corpus, "--epochs", "1", "--json", str(numbers))
+    printed = bench(repo, tmp_path, "variants", *words, "--without", "lines,specks,drawn,junk")
+    assert "without" in printed and "50.00 %" in printed
+    before, less = json.loads(numbers.read_text())
+    assert before == whole
+    assert len(less["read"][0]["per_class"]) == 10
+
+
 def test_reading_is_measured_for_every_source(repo: Path, corpus: str, tmp_path: Path) -> None:
     printed = bench(repo, tmp_path, "read", "--corpus", corpus)
     assert all(f"inkray, {source}" in printed for source in ("idx", "png folder", "parquet"))
