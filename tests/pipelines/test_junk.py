@@ -44,4 +44,4 @@ def test_no_upright_line_alone_is_left_of_a_form() -> None:
 
 
 def test_no_letter_can_be_taken_for_a_digit() -> None:
-    assert not set(LETTERS) & set("OIlSZqgbQDCUJ")
+    assert not set(LETTERS) & set("OIlSZqgbQDCUJP")
