@@ -1,6 +1,6 @@
 """Fifteen ways in which a clean digit can come out worse, each from a fixed seed: a reader is measured on them.
 
-None of them is how the training changes digits; what a reader gains here it has not practised.
+They are drawn by other code than the effects of the training, and differently, though most have a relative there.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from pipelines.augment import scanning
 from pipelines.augment.chance import some
+from pipelines.augment.crossing import swapped, waved
 from pipelines.augment.geometry import STILL, warp
 from pipelines.augment.marks import cornered, crowded, dotted, lined, underlined
 from pipelines.augment.paper import SCAN, STEPS
-from pipelines.augment.strokes import broken, pressed, thicker, thinner, worn
+from pipelines.augment.strokes import broken, hollow, pressed, thicker, thinner, worn
 from tests.digits import drawn, tensors
 
 
@@ -43,7 +44,7 @@ def test_less_ink(effect: Callable[[Tensor], Tensor]) -> None:
     assert (ratio < 1.001).all()
 
 
-@pytest.mark.parametrize("effect", [thicker, lined, cornered, underlined, dotted, crowded])
+@pytest.mark.parametrize("effect", [thicker, lined, cornered, underlined, dotted, crowded, waved])
 def test_more_ink_and_none_taken_away(effect: Callable[[Tensor], Tensor]) -> None:
     after, before = changed(effect), ink()
     assert (after >= before - 0.51).all()
@@ -57,6 +58,30 @@ def test_lines_leave_the_middle_of_the_picture_free() -> None:
     alone = lined(torch.zeros(300, SCAN, SCAN))
     assert alone[:, middle, middle].max() == 0
     assert (alone.amax((1, 2)) > 0.3).float().mean() > 0.6
+
+
+def test_waves_run_from_one_side_to_the_other() -> None:
+    torch.manual_seed(0)
+    alone = waved(torch.zeros(300, SCAN, SCAN)) > 0.1
+    reach = torch.maximum(alone.any(1).float().mean(1), alone.any(2).float().mean(1))
+    assert (reach > 0.9).float().mean() > 0.9
+
+
+def test_a_band_of_swapped_light_is_right_again_when_swapped_again() -> None:
+    twice = before = ink()
+    for _ in range(2):
+        torch.manual_seed(0)
+        twice = swapped(twice)
+    assert torch.allclose(twice, before, atol=1e-6)
+
+
+def test_of_a_hollow_stroke_only_the_outline_is_left() -> None:
+    block = torch.zeros(50, SCAN, SCAN)
+    block[:, 15:41, 15:41] = 1
+    torch.manual_seed(0)
+    after = hollow(block)
+    assert after[:, 20:36, 20:36].max() == 0
+    assert after.amax((1, 2)).min() > 0.5
 
 
 def test_few_pixels_lose_what_is_fine() -> None:
