@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 import pipelines
 from pipelines.corpora import load_corpus
 from pipelines.engines.pytorch import PyTorchEngine
+from pipelines.evaluation import refusals
 from pipelines.images import decode, to_model_input
-from pipelines.junk import draw_junk, draw_kind
+from pipelines.junk import draw_junk
 from pipelines.metrics import score
 from pipelines.model_folder import open_model
 from pipelines.pen import draw_digits
@@ -59,10 +61,12 @@ def test_it_reads_every_hand_that_the_pen_knows(reader: Recognizer) -> None:
     assert (read(reader, images).argmax(1) == labels).mean() > 0.99
 
 
-def test_blank_paper_and_junk_are_none(reader: Recognizer) -> None:
+def test_blank_paper_and_junk_are_refused_where_nearly_every_digit_is_kept(reader: Recognizer) -> None:
     assert (read(reader, np.zeros((1, 28, 28), np.uint8)).argmax(1) == NONE).all()
-    assert (read(reader, draw_kind("blank", 1000, seed=99)).argmax(1) == NONE).mean() > 0.99
-    assert (read(reader, draw_junk(2000, seed=99)).argmax(1) == NONE).mean() > 0.98
+    digits = read(reader, draw_digits(2000, seed=99)[0])
+    refused = refusals(digits, partial(read, reader), count=500)
+    assert refused.by_kind["blank"] > 0.999
+    assert refused.all > 0.98
 
 
 def test_it_reads_mnist_as_its_card_says(
@@ -74,7 +78,7 @@ def test_it_reads_mnist_as_its_card_says(
     scores = score(read(reader, test.images), test.labels)
     told = open_model(SHIPPED).manifest["metrics"]["test"]
     assert scores.accuracy == pytest.approx(told["accuracy"], abs=3e-4)
-    assert scores.accuracy > 0.997
+    assert scores.accuracy > 0.996
     assert scores.calibration_error < 0.005
 
 
