@@ -50,5 +50,6 @@ def no_card() -> Iterator[None]:
         patch.setattr(torch_cuda, "check_cuda", lambda: None)
         patch.setattr(torch_cuda, "CARD", torch.device("cpu"))
         patch.setattr(torch_cuda, "SIZES", SIZES)
+        patch.setattr(torch_cuda, "_STREAMS", [])
         patch.setattr(torch_cuda.TorchCudaEngine, "max_batch", SIZES[-1])
         yield

@@ -104,11 +104,19 @@ def choose(model: ModelFolder) -> tuple[str, str]:
     if not model.precisions:
         return "pytorch", f"{model.reference} has no ONNX graph yet (jobs/convert.py makes it)"
     gpus, flavour = cuda_gpus(), tensorrt_flavour()
-    if gpus and flavour:
+    if gpus and flavour and _builds_here(flavour):
         return flavour, "there are a CUDA GPU and TensorRT"
+    lacking = f"{flavour} does not build for it" if flavour else "there is no TensorRT with pycuda"
     if gpus and torch_computes_on_cuda():
-        return "torch_cuda", "there is a CUDA GPU, but no TensorRT with pycuda"
-    without = "there is a CUDA GPU that PyTorch cannot use, and no TensorRT" if gpus else "there is no CUDA GPU"
+        return "torch_cuda", f"there is a CUDA GPU, but {lacking}"
+    without = f"there is a CUDA GPU, but {lacking}, and PyTorch cannot use it" if gpus else "there is no CUDA GPU"
     if platform.machine().lower() in ("x86_64", "amd64"):
         return "openvino", f"{without}, and this is x86"
     return "onnxruntime", f"{without}, and this is {platform.machine()}"
+
+
+def _builds_here(flavour: str) -> bool:
+    from pipelines.engines.tensorrt import compute_capability
+    from pipelines.engines.tensorrt_build import builds_for
+
+    return builds_for(flavour, compute_capability())

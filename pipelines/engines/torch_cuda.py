@@ -19,6 +19,9 @@ TYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 SIZES = tuple(1 << power for power in range(13))
 """Of the batches that there is a graph for, since a graph has one size."""
 
+_STREAMS: list[torch.cuda.Stream] = []
+"""Of lanes that were freed, to be used again: cuBLAS keeps memory for each stream that it has worked on."""
+
 
 def size_for(count: int) -> int:
     """The smallest size with room for so many images: less than half of it is computed for nothing."""
@@ -40,7 +43,7 @@ class NarrowReadout(Readout):
 
 class TorchLane(Lane):
     def __init__(self, readout: nn.Module, classes: int) -> None:
-        self._stream = torch.cuda.Stream()
+        self._stream = _STREAMS.pop() if _STREAMS else torch.cuda.Stream()
         self._pinned_in = torch.zeros(SIZES[-1], SIDE, SIDE, dtype=torch.uint8).pin_memory()
         self._pinned_out = torch.zeros(SIZES[-1], classes).pin_memory()
         super().__init__(self._pinned_in.numpy(), self._pinned_out.numpy())
@@ -78,6 +81,7 @@ class TorchLane(Lane):
         for graph in self._graphs.values():
             graph.reset()
         del self._graphs, self._images, self._answer, self._pinned_in, self._pinned_out, self._host_in, self._host_out
+        _STREAMS.append(self._stream)
 
 
 @torch.inference_mode()

@@ -34,18 +34,31 @@ def test_auto_is_onnx_runtime_elsewhere(model: ModelFolder, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("flavour", "by_torch", "chosen"),
+    ("flavour", "builds", "by_torch", "chosen"),
     [
-        ("tensorrt", True, ("tensorrt", "there are a CUDA GPU and TensorRT")),
-        (None, True, ("torch_cuda", "there is a CUDA GPU, but no TensorRT with pycuda")),
-        (None, False, ("openvino", "there is a CUDA GPU that PyTorch cannot use, and no TensorRT, and this is x86")),
+        ("tensorrt", True, True, ("tensorrt", "there are a CUDA GPU and TensorRT")),
+        ("tensorrt_rtx", False, True, ("torch_cuda", "there is a CUDA GPU, but tensorrt_rtx does not build for it")),
+        (None, False, True, ("torch_cuda", "there is a CUDA GPU, but there is no TensorRT with pycuda")),
+        (
+            *(None, False, False),
+            (
+                "openvino",
+                "there is a CUDA GPU, but there is no TensorRT with pycuda, and PyTorch cannot use it, and this is x86",
+            ),
+        ),
     ],
 )
 def test_auto_on_a_gpu(
-    model: ModelFolder, monkeypatch: pytest.MonkeyPatch, flavour: str | None, by_torch: bool, chosen: tuple[str, str]
+    model: ModelFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    flavour: str | None,
+    builds: bool,
+    by_torch: bool,
+    chosen: tuple[str, str],
 ) -> None:
     monkeypatch.setattr(opening, "cuda_gpus", lambda: 1)
     monkeypatch.setattr(opening, "tensorrt_flavour", lambda: flavour)
+    monkeypatch.setattr(opening, "_builds_here", lambda flavour: builds)
     monkeypatch.setattr(opening, "torch_computes_on_cuda", lambda: by_torch)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert choose(model) == chosen
