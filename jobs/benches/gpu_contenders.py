@@ -24,6 +24,7 @@ from pipelines.model_folder import ModelFolder
 from pipelines.training.checkpoint import load_reader
 
 CARD = "cuda"
+HALF = torch.float16
 ONE_LANE = "torch_cuda, one lane"
 """Ours without overlap: each batch waits for the one before it."""
 
@@ -147,13 +148,12 @@ def our_names() -> list[str]:
 
 def contenders() -> dict[str, Opener]:
     """Those that there are here, ours first."""
-    half, full = torch.float16, torch.float32
     there: dict[str, Opener] = {name: partial(ours, name) for name in our_names()}
     there |= {
-        "PyTorch eager, fp32": partial(pytorch, eagerly, full),
-        "PyTorch eager, fp16 autocast": partial(pytorch, eagerly, half),
-        "torch.compile, fp16 autocast": partial(pytorch, compiled, half),
-        "CUDA graph by hand, fp16 autocast": partial(pytorch, as_graph, half),
+        "PyTorch eager, fp32": partial(pytorch, eagerly, torch.float32),
+        "PyTorch eager, fp16 autocast": partial(pytorch, eagerly, HALF),
+        "torch.compile, fp16 autocast": partial(pytorch, compiled, HALF),
+        "CUDA graph by hand, fp16 autocast": partial(pytorch, as_graph, HALF),
     }
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         there["ONNX Runtime on CUDA"] = onnx_runtime

@@ -20,6 +20,7 @@ from jobs.benches.gpu_limits import Limits, operations_per_image
 from jobs.benches.gpu_tables import Row, speed_goals, training_goals
 from jobs.benches.gpu_training import Run, Runs, train_often
 from pipelines.corpora import Corpus
+from pipelines.engines import torch_cuda
 from pipelines.errors import EngineError, UsageError
 from pipelines.model_folder import PRETRAINED, open_model
 from tests.digits import drawn, new_reader, plain
@@ -103,6 +104,9 @@ def test_an_actor_that_cannot_read_is_not_waited_for() -> None:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(gpu_contenders, "CARD", "cpu")
+    # A CPU takes ten times as long in fp16.
+    monkeypatch.setattr(gpu_contenders, "HALF", torch.bfloat16)
+    monkeypatch.setitem(torch_cuda.TYPES, "fp16", torch.bfloat16)
     monkeypatch.setattr(gpu_contenders, "capture", Graph)
     monkeypatch.setattr(gpu_contenders, "compiled", gpu_contenders.eagerly)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
