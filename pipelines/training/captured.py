@@ -16,13 +16,13 @@ Update = Callable[[Tensor, Tensor, "float | Tensor"], Tensor]
 class CapturedUpdate:
     """The first updates are made as they are, on a stream of their own, as a capture needs; then the graph makes them.
 
-    It has one size of batch, and its own tensor for the learning rate: a plain number would be captured with it.
+    It has one size of batch, and its own tensor for the learning rate: a plain number would be captured as it was.
     """
 
     def __init__(self, update: Update, device: torch.device) -> None:
         self._update = update
         self._stream = torch.cuda.Stream(device)
-        self._rate = torch.zeros((), device=device)
+        self._rate, self._loss = torch.zeros((), device=device), torch.zeros((), device=device)
         self._made = 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
@@ -49,4 +49,4 @@ class CapturedUpdate:
         return loss
 
     def _work(self) -> None:
-        self._loss = self._update(self._views, self._labels, self._rate)
+        self._loss.copy_(self._update(self._views, self._labels, self._rate))

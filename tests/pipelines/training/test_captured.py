@@ -72,6 +72,9 @@ def test_a_checkpoint_of_either_kind_is_resumed_by_the_other(optimizer: Any, fir
         resumed = new_learner(options, captured=second, seed=1)
         resumed.load_state(begun.state())
         assert course(resumed, steps[6:]) == expected[1]
+        if second:
+            # Adam refuses to be captured otherwise.
+            assert all(group["capturable"] for group in resumed.optimizer.param_groups)
 
 
 def test_on_a_cpu_nothing_is_captured() -> None:
