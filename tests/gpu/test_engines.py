@@ -119,7 +119,7 @@ def test_memory_is_given_back(opened: Open, images: Images) -> None:
 def test_no_memory_left_is_a_sentence_and_the_gpu_can_be_used_again(opened: Open, images: Images) -> None:
     opened().close()
     torch.cuda.empty_cache()
-    taken = torch.empty(free_memory() - (16 << 20), dtype=torch.uint8, device="cuda")
+    taken = torch.empty(free_memory() - (64 << 20), dtype=torch.uint8, device="cuda")
     said = refusal(EngineError, opened)
     assert "memory" in said
     assert "\n" not in said
