@@ -13,6 +13,7 @@ from jobs.benches.batch import BatchBench
 from jobs.benches.engines import EngineBench
 from jobs.benches.forms import FormsBench
 from jobs.benches.forms_accuracy import FormsAccuracy
+from jobs.benches.gpu import GpuBench
 from jobs.benches.reading import ReadBench
 from jobs.benches.serve import ServeBench
 from jobs.benches.strings import StringBench
@@ -31,6 +32,7 @@ class Bench:
     bench: (
         Annotated[TrainBench, subcommand("train")]
         | Annotated[EngineBench, subcommand("engine")]
+        | Annotated[GpuBench, subcommand("gpu")]
         | Annotated[BatchBench, subcommand("batch")]
         | Annotated[FormsBench, subcommand("forms")]
         | Annotated[FormsAccuracy, subcommand("forms-accuracy")]

@@ -48,6 +48,8 @@ class Train(TrainingOptions):
     cpus_per_worker: float | None = None
     """CPUs of each worker; by default this machine's, shared evenly."""
     gpus_per_worker: float = 0
+    cuda_graph: bool = True
+    """A worker that has a GPU and is alone launches each step as one CUDA graph."""
     name: str | None = None
     """The run's name, once only; by default made of network, corpus and time."""
     resume: bool = False
@@ -75,7 +77,7 @@ class Train(TrainingOptions):
     def crew(self) -> Crew:
         mine = len(os.sched_getaffinity(0))
         cpus = self.cpus_per_worker if self.cpus_per_worker is not None else max(1, mine // self.workers)
-        return Crew(self.workers, cpus, self.gpus_per_worker)
+        return Crew(self.workers, cpus, self.gpus_per_worker, self.cuda_graph)
 
 
 def main(options: Train) -> None:

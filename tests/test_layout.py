@@ -31,7 +31,8 @@ WITHOUT_RAY = """
     networks metrics pen junk corruptions augment corpora corpora.convert corpora.preview corpora.statistics evaluation
     pictures model_store training.options training.recipes training.mixture training.calibration training.data
     training.learner training.checkpoint images engines engines.onnx_runtime engines.openvino engines.pytorch
-    engines.fake engines.tensorrt engines.tensorrt_build recognizer conversion.convert forms.templates.reading
+    engines.fake engines.tensorrt engines.tensorrt_build engines.lanes engines.torch_cuda
+    readout cuda_graphs recognizer conversion.convert forms.templates.reading
     forms.values.choosing forms.paper.pages forms.paper.matching forms.synthesis.forms forms.cells.cutting
     forms.cells.marks forms.drafting.draft forms.strings.reading forms.strings.finding forms.strings.synthesis
     forms.reading

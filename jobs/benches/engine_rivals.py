@@ -11,10 +11,9 @@ import openvino
 import torch
 from numpy.typing import NDArray
 
+from jobs.benches.timing import Call
 from pipelines.model_folder import ModelFolder
 from pipelines.training.checkpoint import load_reader
-
-Call = Callable[[NDArray[np.uint8]], object]
 
 
 def onnx_runtime(model: ModelFolder, precision: str, threads: int) -> Call:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +16,12 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs.benches.engine_rivals import RIVALS
+from jobs.benches.timing import Call, speed
 from pipelines.corpora import load_corpus
 from pipelines.engines import open_engine
 from pipelines.engines.base import Engine
 from pipelines.engines.threads import available_threads
 from pipelines.model_folder import ModelFolder, open_model
-
-Call = Callable[[NDArray[np.uint8]], object]
 
 CASES = {
     "fp32": (("pytorch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")),
@@ -74,22 +72,14 @@ class EngineBench:
         speeds: list[list[float]] = [[] for _ in calls]
         for turn in range(self.rounds + 1):
             for call, found in zip(calls, speeds, strict=True):
-                speed = _speed(call, images, self.seconds)
+                measured = speed(call, images, self.seconds)
                 if turn:  # the first is a warm-up
-                    found.append(speed)
+                    found.append(measured)
         return [statistics.median(found) for found in speeds]
 
 
 def _run(engine: Engine) -> Call:
     return engine.run
-
-
-def _speed(call: Call, images: NDArray[np.uint8], seconds: float) -> float:
-    seen, started = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - started) < seconds:
-        call(images)
-        seen += len(images)
-    return seen / elapsed
 
 
 def _table(rows: list[Row], reference: str) -> Table:

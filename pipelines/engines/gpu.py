@@ -19,6 +19,13 @@ def cuda_gpus() -> int:
     return count.value
 
 
+def torch_computes_on_cuda() -> bool:
+    """Whether the PyTorch here was built for CUDA, and the driver is new enough for it."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def tensorrt_flavour() -> str | None:
     """The TensorRT that can run here, full TensorRT before TensorRT for RTX."""
     if importlib.util.find_spec("pycuda") is None:

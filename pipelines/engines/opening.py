@@ -5,12 +5,16 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipelines.engines.base import Engine
-from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour
+from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour, torch_computes_on_cuda
 from pipelines.engines.threads import available_threads
 from pipelines.errors import UnknownName, UsageError
 from pipelines.model_folder import ModelFolder
+
+if TYPE_CHECKING:
+    from pipelines.networks import Reader
 
 AUTO = "auto"
 
@@ -43,10 +47,21 @@ def _openvino(model: ModelFolder, wish: Wish) -> Engine:
 
 def _pytorch(model: ModelFolder, wish: Wish) -> Engine:
     from pipelines.engines.pytorch import PyTorchEngine
+
+    return PyTorchEngine(_reader(model), wish.threads)
+
+
+def _torch_cuda(model: ModelFolder, wish: Wish) -> Engine:
+    from pipelines.engines.torch_cuda import TorchCudaEngine
+
+    return TorchCudaEngine(_reader(model), "fp16" if wish.precision == AUTO else wish.precision)
+
+
+def _reader(model: ModelFolder) -> Reader:
     from pipelines.training.checkpoint import WEIGHTS, load_reader
 
     model.read(WEIGHTS)  # says so if they are not as published
-    return PyTorchEngine(load_reader(model.path), wish.threads)
+    return load_reader(model.path)
 
 
 def _tensorrt(model: ModelFolder, wish: Wish) -> Engine:
@@ -62,6 +77,7 @@ def _tensorrt(model: ModelFolder, wish: Wish) -> Engine:
 OPENERS: dict[str, tuple[Callable[[ModelFolder, Wish], Engine], tuple[str, ...]]] = {
     "tensorrt": (_tensorrt, ("fp32", "fp16", "int8")),
     "tensorrt_rtx": (_tensorrt, ("fp32", "fp16", "int8")),
+    "torch_cuda": (_torch_cuda, ("fp16", "bf16")),
     "openvino": (_openvino, ("fp32", "bf16", "fp16", "int8")),
     "onnxruntime": (_onnx_runtime, ("fp32", "fp16", "int8")),
     "onnxruntime-cuda": (_onnx_runtime, ("fp32", "fp16", "int8")),
@@ -84,13 +100,23 @@ def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: i
 
 
 def choose(model: ModelFolder) -> tuple[str, str]:
-    """TensorRT on a CUDA GPU, else OpenVINO on x86, else ONNX Runtime; and why."""
+    """TensorRT or else PyTorch on a CUDA GPU, without one OpenVINO on x86, else ONNX Runtime; and why."""
     if not model.precisions:
         return "pytorch", f"{model.reference} has no ONNX graph yet (jobs/convert.py makes it)"
     gpus, flavour = cuda_gpus(), tensorrt_flavour()
-    if gpus and flavour:
+    if gpus and flavour and _builds_here(flavour):
         return flavour, "there are a CUDA GPU and TensorRT"
-    without = "there is a CUDA GPU, but no TensorRT with pycuda" if gpus else "there is no CUDA GPU"
+    lacking = f"{flavour} does not build for it" if flavour else "there is no TensorRT with pycuda"
+    if gpus and torch_computes_on_cuda():
+        return "torch_cuda", f"there is a CUDA GPU, but {lacking}"
+    without = f"there is a CUDA GPU, but {lacking}, and PyTorch cannot use it" if gpus else "there is no CUDA GPU"
     if platform.machine().lower() in ("x86_64", "amd64"):
         return "openvino", f"{without}, and this is x86"
     return "onnxruntime", f"{without}, and this is {platform.machine()}"
+
+
+def _builds_here(flavour: str) -> bool:
+    from pipelines.engines.tensorrt import compute_capability
+    from pipelines.engines.tensorrt_build import builds_for
+
+    return builds_for(flavour, compute_capability())

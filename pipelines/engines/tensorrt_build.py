@@ -40,6 +40,15 @@ def load_flavour(flavour: str) -> Any:
         ) from error
 
 
+def builds_for(flavour: str, capability: int) -> bool:
+    """Full TensorRT builds for the GPU at hand, whatever it is."""
+    return flavour in TIMED or capability in _known(load_flavour(flavour))
+
+
+def _known(trt: Any) -> dict[int, Any]:
+    return {kind.value: kind for kind in trt.ComputeCapability.__members__.values() if kind.value > 1}
+
+
 def build_plan(
     graph: bytes,
     flavour: str,
@@ -93,7 +102,7 @@ def _aim(trt: Any, config: Any, flavour: str, capabilities: Sequence[int]) -> No
         return
     if not hasattr(config, "set_compute_capability"):
         raise UsageError(f"{flavour} builds for the GPU at hand alone; name tensorrt_rtx to build for others.")
-    known = {kind.value: kind for kind in trt.ComputeCapability.__members__.values() if kind.value > 1}
+    known = _known(trt)
     for capability in capabilities:
         if capability not in known:
             names = ", ".join(map(str, sorted(known)))

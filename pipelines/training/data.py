@@ -1,6 +1,8 @@
-"""Who sees which image: the validation split, and each worker's share of a batch."""
+"""Who sees which image: the validation split, each worker's share of a batch; and how bright images are."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import UsageError
+from pipelines.training.options import TrainingOptions
 
 
 def hold_back(train: Split, share: float, seed: int) -> tuple[Split, Split]:
@@ -37,6 +40,20 @@ def worker_batches(order: Tensor, batch: int, rank: int, workers: int) -> Tensor
     """This worker's part of every full batch, [steps, batch / workers]: disjoint, and together the whole batch."""
     steps = len(order) // batch
     return order[: steps * batch].view(steps, workers, batch // workers)[:, rank]
+
+
+def describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
+    """The network to make, and the images' brightness, which lies in it."""
+    pixels = split.images
+    # In float64 sums, since a float32 mean over 47 million pixels drifts.
+    mean = float(pixels.mean(dtype=np.float64) / 255)
+    deviation = float(pixels.std(dtype=np.float64) / 255)
+    return {
+        "network": options.network,
+        "classes": len(options.classes()),
+        "mean": mean,
+        "deviation": max(deviation, 1e-3),
+    }
 
 
 def check_batch(batch: int, workers: int, count: int) -> None:

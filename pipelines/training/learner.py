@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipelines.augment import augment
 from pipelines.networks import Reader
+from pipelines.training.captured import CapturedUpdate, Update
 from pipelines.training.options import TrainingOptions
 
 
@@ -30,6 +31,14 @@ def make_optimizer(options: TrainingOptions, parameters: Iterator[nn.Parameter])
     return kind(parameters, rate, weight_decay=decay, fused=True)
 
 
+def set_rate(optimizer: torch.optim.Optimizer, rate: float | Tensor) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+        if isinstance(rate, Tensor):
+            # Adam asks for it; and one resumed from a checkpoint of a CPU has been told otherwise.
+            group["capturable"] = True
+
+
 class Learner:
     def __init__(
         self,
@@ -37,6 +46,7 @@ class Learner:
         reader: Reader,
         device: torch.device,
         prepare: Callable[[nn.Module], nn.Module] = lambda module: module,
+        cuda_graph: bool = True,
     ) -> None:
         self.options = options
         self.left_out = options.left_out()
@@ -49,6 +59,9 @@ class Learner:
         self.optimizer = make_optimizer(options, self.model.parameters())
         precise = options.precision == "bf16" or (options.precision == "auto" and computes_bf16(device))
         self.dtype = torch.bfloat16 if precise else torch.float32
+        # What several workers tell each other in a step is not captured with it.
+        captured = cuda_graph and device.type == "cuda" and self.model is self.reader
+        self._learn: Update = CapturedUpdate(self._update, device) if captured else self._update
 
     @property
     def judged(self) -> Reader:
@@ -61,18 +74,24 @@ class Learner:
             yield
 
     def step(self, images: Tensor, labels: Tensor, rate: float) -> Tensor:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        # Never captured: how many images an effect hits is another number each time.
         with self._precision():
-            logits = self.model(augment(images, self.options.augment, self.left_out))
+            views = augment(images, self.options.augment, self.left_out)
+        loss = self._learn(views, labels, rate)
+        if self.average:
+            self.average.update_parameters(self.reader)
+        return loss
+
+    def _update(self, views: Tensor, labels: Tensor, rate: float | Tensor) -> Tensor:
+        set_rate(self.optimizer, rate)
+        with self._precision():
+            logits = self.model(views)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.options.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimizer.step()
-        if self.average:
-            self.average.update_parameters(self.reader)
         return loss.detach()
 
     @torch.inference_mode()

@@ -36,6 +36,7 @@ class Plan:
     description: dict[str, Any]
     threads: int
     board: Any
+    cuda_graph: bool = True
 
 
 class Stop(Exception):
@@ -58,6 +59,7 @@ class Worker:
             Reader(**{key: plan.description[key] for key in ("network", "classes", "mean", "deviation")}),
             self.device,
             lambda module: ray.train.torch.prepare_model(module, parallel_strategy_kwargs=wrap),
+            plan.cuda_graph,
         )
         self.steps = len(self.labels) // self.options.batch
         self.history: list[dict[str, Any]] = []

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 from ray.train import CheckpointConfig, Result, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer
@@ -24,7 +23,7 @@ from pipelines.errors import TrainingError, UsageError
 from pipelines.ray_session import check_room
 from pipelines.training import checkpoint
 from pipelines.training.board import start_board
-from pipelines.training.data import check_batch, hold_back
+from pipelines.training.data import check_batch, describe, hold_back
 from pipelines.training.display import Display
 from pipelines.training.loop import Plan, work
 from pipelines.training.mixture import mixed
@@ -41,6 +40,7 @@ class Crew:
     workers: int = 1
     cpus: float = 1
     gpus: float = 0
+    cuda_graph: bool = True
 
     @property
     def threads(self) -> int:
@@ -111,7 +111,7 @@ def prepare(options: TrainingOptions, corpus: Corpus, crew: Crew) -> Task:
     images = mixed(corpus.train.prepared(), options)
     training, held = hold_back(images, options.validation, options.seed)
     check_batch(options.batch, crew.workers, len(training))
-    return Task(options, training, held, _describe(options, images))
+    return Task(options, training, held, describe(options, images))
 
 
 def train(task: Task, crew: Crew, folder: Path, console: Console) -> Trained:
@@ -120,23 +120,10 @@ def train(task: Task, crew: Crew, folder: Path, console: Console) -> Trained:
     board, options = start_board(), task.options
     steps = len(task.training) // options.batch
     arrays = (task.training.images, task.training.labels, task.held.images, task.held.labels)
-    plan = Plan(options, [ray.put(array) for array in arrays], task.description, crew.threads, board)
+    plan = Plan(options, [ray.put(array) for array in arrays], task.description, crew.threads, board, crew.cuda_graph)
     with Display(console, options.epochs, steps, folder / "tensorboard") as display, _watching(board, display):
         result = _fit(plan, crew, folder)
     return _finish(result, folder, ray.get(board.stopped.remote()))
-
-
-def _describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
-    pixels = split.images
-    # In float64 sums, since a float32 mean over 47 million pixels drifts.
-    mean = float(pixels.mean(dtype=np.float64) / 255)
-    deviation = float(pixels.std(dtype=np.float64) / 255)
-    return {
-        "network": options.network,
-        "classes": len(options.classes()),
-        "mean": mean,
-        "deviation": max(deviation, 1e-3),
-    }
 
 
 def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.engines import open_engine
+from pipelines.engines import open_engine, opening
 from pipelines.engines.gpu import cuda_gpus
 from pipelines.engines.opening import choose
 from pipelines.engines.threads import available_threads
@@ -31,6 +31,37 @@ def test_auto_is_openvino_on_x86_and_says_why(model: ModelFolder) -> None:
 def test_auto_is_onnx_runtime_elsewhere(model: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     assert choose(model) == ("onnxruntime", "there is no CUDA GPU, and this is aarch64")
+
+
+@pytest.mark.parametrize(
+    ("flavour", "builds", "by_torch", "chosen"),
+    [
+        ("tensorrt", True, True, ("tensorrt", "there are a CUDA GPU and TensorRT")),
+        ("tensorrt_rtx", False, True, ("torch_cuda", "there is a CUDA GPU, but tensorrt_rtx does not build for it")),
+        (None, False, True, ("torch_cuda", "there is a CUDA GPU, but there is no TensorRT with pycuda")),
+        (
+            *(None, False, False),
+            (
+                "openvino",
+                "there is a CUDA GPU, but there is no TensorRT with pycuda, and PyTorch cannot use it, and this is x86",
+            ),
+        ),
+    ],
+)
+def test_auto_on_a_gpu(
+    model: ModelFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    flavour: str | None,
+    builds: bool,
+    by_torch: bool,
+    chosen: tuple[str, str],
+) -> None:
+    monkeypatch.setattr(opening, "cuda_gpus", lambda: 1)
+    monkeypatch.setattr(opening, "tensorrt_flavour", lambda: flavour)
+    monkeypatch.setattr(opening, "_builds_here", lambda flavour: builds)
+    monkeypatch.setattr(opening, "torch_computes_on_cuda", lambda: by_torch)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    assert choose(model) == chosen
 
 
 def test_auto_reads_a_model_that_was_never_converted_with_pytorch(bare: ModelFolder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.engines.tensorrt_build import build_plan, load_flavour
+from pipelines.engines.tensorrt_build import build_plan, builds_for, load_flavour
 from pipelines.errors import EngineError, UsageError
 from pipelines.model_folder import ModelFolder
 from tests.stores import refusal
@@ -33,6 +33,12 @@ def test_a_gpu_that_it_cannot_build_for(model: ModelFolder) -> None:
     assert refusal(UsageError, lambda: build_plan(model.graph("fp32"), "tensorrt_rtx", (90,))) == (
         "tensorrt_rtx cannot build for compute capability 90; it knows 75, 80, 86, 89, 120, 121."
     )
+
+
+@pytest.mark.parametrize(("capability", "builds"), [(75, True), (89, True), (90, False), (120, True)])
+def test_which_gpus_it_knows_can_be_asked(capability: int, builds: bool) -> None:
+    assert builds_for("tensorrt_rtx", capability) is builds
+    assert builds_for("tensorrt", capability)
 
 
 def test_a_network_that_the_gpu_cannot_compute_says_why(model: ModelFolder) -> None:

@@ -1,0 +1,160 @@
+"""Who reads on the GPU in its bench: inkray's engines, and rivals written as the libraries' manuals show."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jobs.benches.timing import Call
+from pipelines.cuda_graphs import WARM_UP, capture
+from pipelines.engines import Engine, open_engine
+from pipelines.engines.gpu import tensorrt_flavour
+from pipelines.engines.lanes import LanedEngine
+from pipelines.model_folder import ModelFolder
+from pipelines.training.checkpoint import load_reader
+
+CARD = "cuda"
+HALF = torch.float16
+ONE_LANE = "torch_cuda, one lane"
+"""Ours without overlap: each batch waits for the one before it."""
+
+Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Contender:
+    read: Call
+    """From an array on the host to an array on the host."""
+    on_card: Call
+    """As many images that lie on the card already; the answers stay there."""
+
+
+def open_ours(name: str, model: ModelFolder) -> Engine:
+    if name == ONE_LANE:
+        from pipelines.engines.torch_cuda import TorchCudaEngine
+
+        return TorchCudaEngine(load_reader(model.path), lanes=1)
+    return open_engine(name, model)
+
+
+@contextmanager
+def ours(name: str, model: ModelFolder) -> Iterator[Contender]:
+    with open_ours(name, model) as engine:
+        yield Contender(engine.run, partial(_compute, cast(LanedEngine, engine)))
+
+
+def _compute(engine: LanedEngine, images: NDArray[np.uint8]) -> None:
+    for start in range(0, len(images), engine.max_batch):
+        engine.compute(min(engine.max_batch, len(images) - start))
+
+
+@contextmanager
+def pytorch(make: Callable[[Forward], Forward], dtype: torch.dtype, model: ModelFolder) -> Iterator[Contender]:
+    forward = make(_forward(model, dtype))
+    there: dict[int, Tensor] = {}
+
+    def read(images: NDArray[np.uint8]) -> object:
+        return forward(torch.from_numpy(images).to(CARD)).cpu().numpy()
+
+    def on_card(images: NDArray[np.uint8]) -> None:
+        count = len(images)
+        if count not in there:
+            there[count] = torch.from_numpy(images).to(CARD)
+        forward(there[count])
+        torch.cuda.synchronize()
+
+    yield Contender(read, on_card)
+    there.clear()
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def _forward(model: ModelFolder, dtype: torch.dtype) -> Forward:
+    reader = load_reader(model.path).to(CARD)
+
+    @torch.inference_mode()
+    def forward(images: Tensor) -> Tensor:
+        with torch.autocast(CARD, dtype, enabled=dtype is not torch.float32):
+            return reader(images).float().softmax(1)
+
+    return forward
+
+
+def eagerly(forward: Forward) -> Forward:
+    return forward
+
+
+def compiled(forward: Forward) -> Forward:
+    return torch.compile(forward, mode="reduce-overhead", dynamic=False)
+
+
+def as_graph(forward: Forward) -> Forward:
+    """One graph for each size that is seen, with the input and the answer at fixed places."""
+    graphs: dict[int, tuple[Tensor, Tensor, torch.cuda.CUDAGraph]] = {}
+
+    def record(images: Tensor) -> tuple[Tensor, Tensor, torch.cuda.CUDAGraph]:
+        stream, place, answer = torch.cuda.Stream(), images.clone(), forward(images).clone()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                forward(place)
+        return place, answer, capture(lambda: answer.copy_(forward(place)), stream)
+
+    def replay(images: Tensor) -> Tensor:
+        if len(images) not in graphs:
+            graphs[len(images)] = record(images)
+        place, answer, graph = graphs[len(images)]
+        place.copy_(images)
+        graph.replay()
+        return answer
+
+    return replay
+
+
+@contextmanager
+def onnx_runtime(model: ModelFolder) -> Iterator[Contender]:
+    precision = "fp16" if "fp16" in model.precisions else "fp32"
+    session = onnxruntime.InferenceSession(model.graph(precision), providers=["CUDAExecutionProvider"])
+    bindings: dict[int, onnxruntime.IOBinding] = {}
+
+    def on_card(images: NDArray[np.uint8]) -> None:
+        if len(images) not in bindings:
+            binding = bindings[len(images)] = session.io_binding()
+            binding.bind_ortvalue_input("images", onnxruntime.OrtValue.ortvalue_from_numpy(images, "cuda", 0))
+            binding.bind_output("probabilities", "cuda")
+        session.run_with_iobinding(bindings[len(images)])
+        bindings[len(images)].synchronize_outputs()
+
+    yield Contender(lambda images: session.run(None, {"images": images}), on_card)
+
+
+Opener = Callable[[ModelFolder], AbstractContextManager[Contender]]
+
+
+def our_names() -> list[str]:
+    flavour = tensorrt_flavour()
+    return [*([flavour] if flavour else []), "torch_cuda", ONE_LANE]
+
+
+def contenders() -> dict[str, Opener]:
+    """Those that there are here, ours first."""
+    there: dict[str, Opener] = {name: partial(ours, name) for name in our_names()}
+    there |= {
+        "PyTorch eager, fp32": partial(pytorch, eagerly, torch.float32),
+        "PyTorch eager, fp16 autocast": partial(pytorch, eagerly, HALF),
+        "torch.compile, fp16 autocast": partial(pytorch, compiled, HALF),
+        "CUDA graph by hand, fp16 autocast": partial(pytorch, as_graph, HALF),
+    }
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        there["ONNX Runtime on CUDA"] = onnx_runtime
+    return there

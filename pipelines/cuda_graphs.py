@@ -1,0 +1,28 @@
+"""Work on a GPU kept as one graph, which is launched at once and costs Python nothing more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+WARM_UP = 3
+"""How often work must have run on its stream before it is captured: libraries set themselves up in the first runs."""
+
+ALONE = threading.RLock()
+"""Held while a graph is captured, of which PyTorch allows one at a time in a process, and by whoever gives memory back
+to the driver, which it does not allow meanwhile."""
+
+
+def capture(work: Callable[[], object], stream: torch.cuda.Stream, pool: Any = None) -> torch.cuda.CUDAGraph:
+    """What `work` does on the stream, without doing it; graphs of one pool share memory and must not run side by side.
+
+    The work has run there `WARM_UP` times before, and reads and writes tensors that outlive the graph.
+    """
+    graph = torch.cuda.CUDAGraph()
+    # By "thread_local" other threads may use the GPU meanwhile: other engines read on, and NCCL watches over workers.
+    with ALONE, torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+        work()
+    return graph
