@@ -128,7 +128,7 @@ def train_workers(processes: list[Process]) -> list[Process]:
 
 
 def cluster_processes(cluster: RayCluster) -> list[Process]:
-    running = local.running(Path(cluster.env["INKRAY_HOME"]) / "cluster")
+    running = local.running(cluster.home / "cluster")
     assert running
     return _processes.owned(running.id)
 

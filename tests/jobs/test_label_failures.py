@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,10 +20,8 @@ import pytest
 
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
-from tests.labels import actors, models, once, parts, rows, tables
+from tests.labels import actors, once, parts, rows, tables
 from tests.processes import Home, Job, cluster_processes, new_home, until
-
-__all__ = ["models"]
 
 PARTS, SIZE = 30, 1500
 
@@ -50,12 +49,29 @@ def start(home: Home, repo: Path, models: ModelStore) -> Start:
     return begin
 
 
+@dataclass(frozen=True)
+class Twice:
+    """A run that nobody kills, and the same one started once more meanwhile."""
+
+    output: Path
+    first: Job
+    second: Job
+
+
 @pytest.fixture(scope="module")
-def undisturbed(start: Start, source: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    output = tmp_path_factory.mktemp("undisturbed") / "out"
-    with start(source, output) as job:
-        assert job.ended() == 0, job.err
-    table = rows(output)
+def twice(start: Start, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    output = tmp_path_factory.mktemp("twice") / "out"
+    with start(source, output) as first:
+        first.says("items in ")
+        with start(source, output) as second:
+            second.ended()
+        assert first.ended() == 0, first.err
+    return Twice(output, first, second)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(twice: Twice) -> pa.Table:
+    table = rows(twice.output)
     once(table, PARTS * SIZE)
     return table
 
@@ -105,17 +121,10 @@ def test_a_run_whose_driver_was_killed_goes_on(
     assert rows(tmp_path / "out").equals(undisturbed)
 
 
-def test_the_second_start_of_a_run_is_refused(
-    start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
-) -> None:
-    with start(source, tmp_path / "out") as job:
-        job.says("items in ")
-        with start(source, tmp_path / "out") as second:
-            assert second.ended() == 1
-        assert second.err.startswith(f"error: Another process ({job.process.pid} on ")
-        assert second.err.endswith(f") is labelling into {tmp_path}/out; wait for it, or end it.\n")
-        assert job.ended() == 0, job.err
-    assert rows(tmp_path / "out").equals(undisturbed)
+def test_the_second_start_of_a_run_is_refused(twice: Twice) -> None:
+    assert twice.second.process.returncode == 1
+    assert twice.second.err.startswith(f"error: Another process ({twice.first.process.pid} on ")
+    assert twice.second.err.endswith(f") is labelling into {twice.output}; wait for it, or end it.\n")
 
 
 def test_what_ends_every_process_that_reads_it_becomes_error_rows(start: Start, tmp_path: Path) -> None:
