@@ -51,7 +51,7 @@ class Half:
 
 def run_side_by_side(commands: Mapping[str, Sequence[str]]) -> int:
     """The worst exit code. What the first command says is seen as it comes, and the others' when it is over."""
-    halves = {name: Half(command, live=place == 0) for place, (name, command) in enumerate(commands.items())}
+    halves: dict[str, Half] = {}
 
     def interrupt(*_: object) -> None:
         for number in ENDING:
@@ -61,6 +61,8 @@ def run_side_by_side(commands: Mapping[str, Sequence[str]]) -> int:
 
     for number in ENDING:
         signal.signal(number, interrupt)
+    for name, command in commands.items():
+        halves[name] = Half(command, live=not halves)
     for half in halves.values():
         half.tell()
     print("\n" + "\n".join(f"{name}: {half.last_line}" for name, half in halves.items()))
