@@ -14,11 +14,15 @@ from tests.__main__ import ON_RAY, run_side_by_side
 from tests.processes import until
 
 WAIT_FOR_CTRL_C = """
-import signal, sys, pathlib
+import pathlib, signal, sys, time
+begun, clearing, allowed = (pathlib.Path(sys.argv[1] + end) for end in (".begun", ".clearing", ".allowed"))
 try:
-    pathlib.Path(sys.argv[1]).touch()
+    begun.touch()
     signal.pause()
 except KeyboardInterrupt:
+    clearing.touch()
+    while not allowed.exists():
+        time.sleep(0.01)
     print("cleared up")
     sys.exit(2)
 """
@@ -51,11 +55,14 @@ def test_one_that_is_killed_fails_the_whole() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_both_are_interrupted_once_and_clear_up(number: signal.Signals, repo: Path, tmp_path: Path) -> None:
-    begun = [tmp_path / "one", tmp_path / "other"]
-    process = subprocess.Popen([*python(TWO_THAT_WAIT), *map(str, begun)], cwd=repo, stdout=subprocess.PIPE)
-    until(lambda: all(file.exists() for file in begun), "both are under way")
-    for _ in range(2):  # a terminal and the one who started it may both say so
+    halves = [f"{tmp_path}/one", f"{tmp_path}/other"]
+    process = subprocess.Popen([*python(TWO_THAT_WAIT), *halves], cwd=repo, stdout=subprocess.PIPE)
+    # A terminal and the one who started it may both say so.
+    for state in (".begun", ".clearing"):
+        until(lambda: all(Path(half + state).exists() for half in halves), f"both are {state}")  # noqa: B023
         process.send_signal(number)
+    for half in halves:
+        Path(half + ".allowed").touch()
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, said.splitlines().count(b"cleared up"), b"Traceback" in said) == (2, 2, False)
 
