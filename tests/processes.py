@@ -18,7 +18,7 @@ from cluster import _processes, local
 from cluster._processes import TAG, Process
 from tests.clusters import RayCluster
 
-PATIENCE_S = 150.0
+PATIENCE_S = 240.0
 # To look through /proc takes some ten milliseconds, which the watched would miss.
 POLL_S = 0.05
 
