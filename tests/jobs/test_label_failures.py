@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from cluster._processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
 from tests.labels import actors, once, parts, rows, tables
@@ -76,9 +77,19 @@ def undisturbed(twice: Twice) -> pa.Table:
     return table
 
 
-def kill(pid: int) -> None:
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
+
+
+def killed_at_work(killed: list[Process], output: Path) -> bool:
+    """Whether one of them was in the midst of a part, which can be told while they are held still; if so, all die."""
+    for process in killed:
+        kill(process.pid, signal.SIGSTOP)
+    at_work = any(any((output / ".work" / "under-way").glob(f"*-{process.pid}")) for process in killed)
+    for process in killed:
+        kill(process.pid, signal.SIGKILL if at_work else signal.SIGCONT)
+    return at_work
 
 
 def test_an_actor_that_is_killed_is_replaced(
@@ -86,8 +97,9 @@ def test_an_actor_that_is_killed_is_replaced(
 ) -> None:
     with start(source, tmp_path / "out", "--max-actors", 1) as job:
         until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
-        [actor] = actors(cluster_processes(ray_cluster))
-        kill(actor.pid)
+        only = actors(cluster_processes(ray_cluster))
+        assert len(only) == 1
+        until(lambda: killed_at_work(only, tmp_path / "out"), "the actor is at work")
         assert job.ended() == 0, job.out + job.err
     assert rows(tmp_path / "out").equals(undisturbed)
 
@@ -97,10 +109,9 @@ def test_every_actor_may_be_killed_once(
 ) -> None:
     with start(source, tmp_path / "out", "--min-actors", 2, "--max-actors", 2) as job:
         until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
-        first = actors(cluster_processes(ray_cluster))
-        assert len(first) == 2
-        for actor in first:
-            kill(actor.pid)
+        both = actors(cluster_processes(ray_cluster))
+        assert len(both) == 2
+        until(lambda: killed_at_work(both, tmp_path / "out"), "the actors are at work")
         assert job.ended() == 0, job.out + job.err
     assert rows(tmp_path / "out").equals(undisturbed)
 
