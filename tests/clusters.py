@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import local
+from cluster import _processes, local
 
 CPUS = 4
 
@@ -39,6 +39,8 @@ def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
         patch.setenv("INKRAY_HOME", str(home))
         patch.setenv("INKRAY_DATA", str(home / "data"))
         patch.delenv("INKRAY_STORE", raising=False)
+        # Ray has its workers stand back behind all else on the machine; beside the other half of the suite they starve.
+        patch.setenv("RAY_worker_niceness", "0")
         options = local.Up(port=0, dashboard_port=0, num_cpus=cpus, num_gpus=0)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = cluster.head_env() | cluster.client_env()
@@ -47,7 +49,9 @@ def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
     try:
         yield RayCluster(cluster.address, cluster.dashboard_url, env, home)
     finally:
-        local.down(home / "cluster")
+        # Where pytest is interrupted it may take its folders away, and the record with them, before this.
+        if local.down(home / "cluster") is None:
+            _processes.end(cluster.id)
     assert mentioning(cluster.temp_dir) == {}
 
 
