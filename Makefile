@@ -17,7 +17,7 @@ serve: $(VENV)/base  ## Answer online at http://127.0.0.1:8000, until Ctrl-C
 setup: $(VENV)/test  ## Make .venv with everything that development needs
 
 test: lint  ## Install, lint, check types, run every test
-	@$(BIN)/python -m pytest || { echo "make test: a test failed, see above" >&2; exit 1; }
+	@$(BIN)/python -m tests || { echo "make test: a test failed, see above" >&2; exit 1; }
 
 lint: $(VENV)/test  ## Check style and types
 	@$(BIN)/ruff check . || { echo "make lint: ruff found something, see above" >&2; exit 1; }

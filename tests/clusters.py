@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from cluster import local
+from cluster import _processes, local
 
 CPUS = 4
 
 
 @dataclass(frozen=True)
 class RayCluster:
-    """`env` is the whole environment for a subprocess that talks to the cluster."""
+    """`env` is all that a subprocess needs to talk to the cluster; `home` is where the jobs on it keep their things."""
 
     address: str
     dashboard_url: str
     env: dict[str, str]
-    num_cpus: int = CPUS
+    home: Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ray_cluster(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    """A cluster of the module's own, on free ports, whose jobs run in the repo root."""
+    """One cluster for all, on free ports, whose jobs run in the repo root; kill jobs on it, but nothing of its own."""
     with new_cluster(tmp_path_factory.mktemp("home"), repo, CPUS) as cluster:
         yield cluster
 
@@ -37,15 +37,21 @@ def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
     with pytest.MonkeyPatch.context() as patch:
         # Jobs inherit the environment their cluster was started with.
         patch.setenv("INKRAY_HOME", str(home))
+        patch.setenv("INKRAY_DATA", str(home / "data"))
+        patch.delenv("INKRAY_STORE", raising=False)
+        # Ray has its workers stand back behind all else on the machine; beside the other half of the suite they starve.
+        patch.setenv("RAY_worker_niceness", "0")
         options = local.Up(port=0, dashboard_port=0, num_cpus=cpus, num_gpus=0)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = cluster.head_env() | cluster.client_env()
     for name in ("INKRAY_CLUSTER", "TMPDIR"):
         env.pop(name)
     try:
-        yield RayCluster(cluster.address, cluster.dashboard_url, env, cpus)
+        yield RayCluster(cluster.address, cluster.dashboard_url, env, home)
     finally:
-        local.down(home / "cluster")
+        # Where pytest is interrupted it may take its folders away, and the record with them, before this.
+        if local.down(home / "cluster") is None:
+            _processes.end(cluster.id)
     assert mentioning(cluster.temp_dir) == {}
 
 

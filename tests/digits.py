@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipelines.corpora.corpus import Split
+from pipelines.corpora.builtin import load_builtin
+from pipelines.corpora.corpus import Corpus, Split
 from pipelines.networks import Reader
 from pipelines.pen import draw_digits
 from pipelines.training.options import TrainingOptions
+
+
+@cache
+def builtin() -> Corpus:
+    """The corpus of that name, drawn once, since that takes seconds."""
+    return load_builtin()
 
 
 def drawn(count: int, seed: int = 3) -> Split:

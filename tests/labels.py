@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +12,25 @@ import pytest
 
 from cluster._processes import Process
 from pipelines.corpora import Corpus
-from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.parquet import write_parquet
 from pipelines.labeling.rows import read_parts
 from pipelines.model_store import ModelStore
+from tests.digits import builtin
 from tests.models import convert, publish, taught
 from tests.processes import title
 
 
+@cache
 def digits() -> Split:
-    split = load_builtin().test
+    split = builtin().test
     assert split is not None
     return split.prepared()
 
 
 def small_model(folder: Path) -> ModelStore:
     store = ModelStore(folder / "store")
-    convert(store, publish(store, taught(load_builtin().train.prepared(), steps=60), folder / "files"), digits())
+    convert(store, publish(store, taught(builtin().train.prepared(), steps=60), folder / "files"), digits())
     return store
 
 
@@ -65,6 +67,6 @@ def actors(processes: list[Process]) -> list[Process]:
     return [process for process in processes if title(process.pid).startswith("ray::MapWorker")]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     return small_model(tmp_path_factory.mktemp("models"))

@@ -18,14 +18,16 @@ from cluster import _processes, local
 from cluster._processes import TAG, Process
 from tests.clusters import RayCluster
 
-PATIENCE_S = 150.0
+PATIENCE_S = 240.0
+# To look through /proc takes some ten milliseconds, which the watched would miss.
+POLL_S = 0.05
 
 
 def until(met: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline, f"in {seconds:.0f} s: {what}"
-        time.sleep(0.02)
+        time.sleep(POLL_S)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def train_workers(processes: list[Process]) -> list[Process]:
 
 
 def cluster_processes(cluster: RayCluster) -> list[Process]:
-    running = local.running(Path(cluster.env["INKRAY_HOME"]) / "cluster")
+    running = local.running(cluster.home / "cluster")
     assert running
     return _processes.owned(running.id)
 

@@ -1,47 +1,31 @@
-"""Jobs run in this process, for what they refuse before any Ray starts."""
+"""What jobs refuse before any Ray starts: the exit code and the words."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from jobs import label, train
-from jobs._cli import run
+from tests.in_process import RunJob
 
 Refused = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """What training with these options ends with: the exit code and the words."""
-    return _refuser("train.py", lambda: run(train.Train, train.main), tmp_path, monkeypatch, capsys)
+def refused(run_job: RunJob) -> Refused:
+    """What training with these options ends with."""
+    return _refuser(run_job, "train.py")
 
 
 @pytest.fixture
-def not_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """What labelling with these options ends with: the exit code and the words."""
-    return _refuser("label.py", lambda: run(label.Label, label.main), tmp_path, monkeypatch, capsys)
+def not_labelled(run_job: RunJob) -> Refused:
+    """What labelling with these options ends with."""
+    return _refuser(run_job, "label.py")
 
 
-def _refuser(
-    name: str,
-    job: Callable[[], None],
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Refused:
-    monkeypatch.setenv("INKRAY_HOME", str(home / "ink"))
-    monkeypatch.delenv("INKRAY_STORE", raising=False)
-    # Should it not be refused, it must not start a Ray in here either.
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-
+def _refuser(run_job: RunJob, job: str) -> Refused:
     def refuse(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            job()
-        return ended.value.code, capsys.readouterr().err
+        ended = run_job(job, *arguments)
+        return ended.returncode, ended.stderr
 
     return refuse

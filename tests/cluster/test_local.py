@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import _processes, local
+from cluster import _processes, _record, local
 from cluster._ports import claim
 from cluster._record import Cluster
 from pipelines.errors import ClusterError
@@ -184,12 +184,13 @@ def test_a_head_that_is_killed_is_noticed_and_replaced_once(cluster: Cluster, ho
     assert not Path(cluster.temp_dir).exists()
 
 
-def test_a_record_of_processes_long_gone_counts_as_down(cluster: Cluster, home: Path) -> None:
-    _processes.end(cluster.id)
-    assert run(home, "status", "--env").returncode == 1
-    down = run(home, "down")
+def test_a_record_of_processes_long_gone_counts_as_down(empty_home: Path, repo: Path) -> None:
+    (empty_home / "cluster").mkdir()
+    gone = _record.create(empty_home / "cluster", repo, *claim({"--port": 0, "--dashboard-port": 0}))
+    assert run(empty_home, "status", "--env").returncode == 1
+    down = run(empty_home, "down")
     assert (down.returncode, down.stdout) == (0, "down: 0 processes ended\n")
-    assert not Path(cluster.temp_dir).exists()
+    assert not Path(gone.temp_dir).exists()
 
 
 def test_down_ends_its_own_processes_and_no_others(cluster: Cluster, home: Path, ray_cluster: RayCluster) -> None:

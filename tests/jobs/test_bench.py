@@ -15,12 +15,14 @@ from PIL import Image
 
 from jobs.benches.string_fitting import fit_weights, make_lattices
 from jobs.benches.strings import labelled_strings, score_of
-from pipelines.corpora import Corpus, load_corpus
+from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError
 from pipelines.forms.strings.reading import StringReading
 from pipelines.forms.strings.synthesis import draw_strings
-from tests.digits import drawn
+from tests.clusters import RayCluster
+from tests.digits import builtin, drawn
+from tests.processes import new_home
 
 
 @pytest.fixture
@@ -38,12 +40,15 @@ def bench(repo: Path, home: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_training_is_measured_against_both_rivals(repo: Path, corpus: str, tmp_path: Path) -> None:
-    numbers = tmp_path / "numbers.json"
-    rounds = ("--networks", "mlp3", "--epochs", "2", "--rounds", "1", "--json", str(numbers))
-    printed = bench(repo, tmp_path, "train", "--corpus", corpus, *rounds)
-    assert "of by hand" in printed and "of usual" in printed
-    rows = json.loads(numbers.read_text())
+def test_training_is_measured_against_both_rivals(
+    repo: Path, corpus: str, ray_cluster: RayCluster, tmp_path: Path
+) -> None:
+    rounds = ("--networks", "mlp3", "--epochs", 2, "--rounds", 1, "--json", "numbers.json")
+    with new_home(tmp_path / "home", ray_cluster) as home:
+        job = home.run(repo / "jobs" / "bench.py", "train", "--corpus", corpus, *rounds)
+    assert job.process.returncode == 0, job.err
+    assert "of by hand" in job.out and "of usual" in job.out
+    rows = json.loads((home.folder / "numbers.json").read_text())
     assert len(rows) == 5
     assert all(speed > 0 for row in rows for speed in row["images_per_second"])
 
@@ -113,7 +118,7 @@ def test_a_folder_of_strings_is_read_with_its_answers(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_strings_are_fitted_to_what_makes_the_truth_likely() -> None:
-    sources = [load_corpus("builtin").train]
+    sources = [builtin().train]
     strings = list(draw_strings(8, 5, sources, (2, 3)))
     assert [one.digits for one in strings] == [one.digits for one in draw_strings(8, 5, sources, (2, 3))]
     lattices = make_lattices(strings, lambda pictures: np.full((len(pictures), 11), 1 / 11), [*"0123456789", "none"])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipelines.corpora.builtin import load_builtin
 from pipelines.model_store import ModelStore
+from tests.digits import builtin
+from tests.in_process import Ended, RunJob
 from tests.models import publish, taught
 
 
@@ -19,20 +18,23 @@ from tests.models import publish, taught
 def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     folder = tmp_path_factory.mktemp("models")
     store = ModelStore(folder / "store")
-    publish(store, taught(load_builtin().train.prepared(), steps=60), folder / "files")
+    publish(store, taught(builtin().train.prepared(), steps=60), folder / "files")
     return store
 
 
-def convert(repo: Path, store: ModelStore, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "jobs/convert.py", "--store", str(store), *map(str, words)]
-    env = {**os.environ, "COLUMNS": "160"}
-    return subprocess.run(command, cwd=repo, env=env, capture_output=True, text=True, timeout=200)
+Convert = Callable[..., Ended]
 
 
-def test_a_version_gains_what_was_asked_for(repo: Path, store: ModelStore, tmp_path: Path) -> None:
+@pytest.fixture
+def convert(run_job: RunJob, store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> Convert:
+    monkeypatch.setenv("COLUMNS", "160")
+    return lambda *words: run_job("convert.py", "--store", store, *words)
+
+
+def test_a_version_gains_what_was_asked_for(convert: Convert, store: ModelStore, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     words = ("--model", "small", "--precision", "fp16", "--engines", "onnxruntime", "openvino", "--json", report)
-    done = convert(repo, store, *words)
+    done = convert(*words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"small:1 in {store} has model.fp16.onnx, model.onnx"
     assert "making the fp16 graph" in done.stdout and "images/s" in done.stdout
@@ -41,10 +43,10 @@ def test_a_version_gains_what_was_asked_for(repo: Path, store: ModelStore, tmp_p
     assert store.verify(store.resolve("small")) == []
 
 
-def test_a_finished_run_can_be_named_in_place_of_its_model(repo: Path, store: ModelStore, tmp_path: Path) -> None:
+def test_a_finished_run_can_be_named_in_place_of_its_model(convert: Convert, store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "result.json").write_text(json.dumps({"model": "small:1"}))
-    done = convert(repo, store, "--run", "mine", "--runs", tmp_path, "--engines", "onnxruntime")
+    done = convert("--run", "mine", "--runs", tmp_path, "--engines", "onnxruntime")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"small:1 in {store} has ")
 
@@ -61,6 +63,6 @@ def test_a_finished_run_can_be_named_in_place_of_its_model(repo: Path, store: Mo
         ),
     ],
 )
-def test_bad_usage(words: tuple[str, ...], said: str, repo: Path, store: ModelStore) -> None:
-    done = convert(repo, store, *words)
+def test_bad_usage(words: tuple[str, ...], said: str, convert: Convert) -> None:
+    done = convert(*words)
     assert (done.returncode, done.stderr) == (2, said)

@@ -1,12 +1,10 @@
-"""The job as a person runs it: its own process, its exit code, what it prints."""
+"""The job as a person runs it: its exit code, what it prints."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 from pipelines.corpora import Corpus, Split
 from pipelines.corpora.folders import write_folder
 from pipelines.forms.templates.reading import load_templates
+from tests.in_process import RunJob
 
 # A proxy that nobody answers: every download fails at once, whatever network the machine has.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": ""}
@@ -32,15 +31,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def data(repo: Path, tmp_path: Path) -> Data:
+def data(run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
     """Run the job and give what it says: on stdout when it works, on stderr when it must not."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**OFFLINE, "INKRAY_DATA": str(tmp_path / "data"), "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
 
     def run(*arguments: object, code: int = 0) -> str:
-        command = [sys.executable, str(repo / "jobs" / "data.py"), *map(str, arguments)]
-        environment = {**os.environ, **OFFLINE, "INKRAY_DATA": str(tmp_path / "data"), "COLUMNS": "100"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        done = run_job("data.py", *arguments)
         assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
         return done.stderr if code else done.stdout
 
     return run

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pipelines.model_store import ModelStore
 from pipelines.networks import Reader
 from pipelines.training import checkpoint
 from tests.digits import drawn
+from tests.in_process import Ended, RunJob
 
 
 @pytest.fixture
@@ -37,14 +37,17 @@ def corpus(tmp_path: Path) -> str:
     return f"parquet:{tmp_path / 'digits.parquet'}"
 
 
-def evaluate(repo: Path, store: ModelStore, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(repo / "jobs" / "evaluate.py"), "--store", str(store), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True)
+Evaluate = Callable[..., Ended]
 
 
-def test_numbers_and_pictures(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
+@pytest.fixture
+def evaluate(run_job: RunJob, store: ModelStore) -> Evaluate:
+    return lambda *words: run_job("evaluate.py", "--store", store, *words)
+
+
+def test_numbers_and_pictures(evaluate: Evaluate, corpus: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = evaluate(repo, store, "--model", "small", "--on", corpus, "--out", out)
+    done = evaluate("--model", "small", "--on", corpus, "--out", out)
     assert done.returncode == 0, done.stderr
     numbers = json.loads((out / "scores.json").read_text())
     assert numbers["model"] == "small:1"
@@ -53,24 +56,26 @@ def test_numbers_and_pictures(repo: Path, store: ModelStore, corpus: str, tmp_pa
     assert all((out / name).stat().st_size > 5000 for name in ("confusion.png", "reliability.png", "misread.png"))
 
 
-def test_the_model_that_comes_with_the_code(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
-    done = evaluate(repo, store, "--model", "builtin", "--on", corpus, "--out", tmp_path / "out")
+def test_the_model_that_comes_with_the_code(evaluate: Evaluate, corpus: str, tmp_path: Path) -> None:
+    done = evaluate("--model", "builtin", "--on", corpus, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"builtin:1 on {corpus}: accuracy ")
 
 
-def test_an_unknown_model(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
-    done = evaluate(repo, store, "--model", "smal", "--on", corpus, "--out", tmp_path / "out")
+def test_an_unknown_model(evaluate: Evaluate, corpus: str, tmp_path: Path) -> None:
+    done = evaluate("--model", "smal", "--on", corpus, "--out", tmp_path / "out")
     assert done.returncode == 2
     assert "Did you mean 'small'?" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_single_changed_bit_in_the_weights(repo: Path, store: ModelStore, corpus: str, tmp_path: Path) -> None:
+def test_a_single_changed_bit_in_the_weights(
+    evaluate: Evaluate, store: ModelStore, corpus: str, tmp_path: Path
+) -> None:
     weights = store.fetch(store.resolve("small")) / "weights.pt"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
-    done = evaluate(repo, store, "--model", "small", "--on", corpus, "--out", tmp_path / "out")
+    done = evaluate("--model", "small", "--on", corpus, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (
         1,
         f"error: small:1 in {weights.parent} is not as it was published (weights.pt); "

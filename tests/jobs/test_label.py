@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import struct
 import subprocess
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
+from pipelines.corpora.parquet import write_parquet
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
-from tests.labels import digits, models, once, rows, tables
+from tests.in_process import RunJob
+from tests.labels import digits, once, rows, tables
 from tests.processes import Home, Job, new_home
 from tests.refusals import Refused
-
-__all__ = ["models"]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,35 @@ def label(home: Home, repo: Path, models: ModelStore) -> Label:
         )
 
     return run
+
+
+SOME = 500
+RECIPE = ("--accept-above", 0.99, "--max-actors", 50)
+
+
+def some_digits() -> Split:
+    return Split(digits().images[:SOME], digits().labels[:SOME])
+
+
+@dataclass(frozen=True)
+class Done:
+    source: Path
+    output: Path
+    job: Job
+
+    @property
+    def same_again(self) -> tuple[object, ...]:
+        return ("digits", self.source, self.output, *RECIPE, "--model", "small", "--threads", 1)
+
+
+@pytest.fixture(scope="module")
+def done(label: Label, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A run over a table, of which several tests look at what is theirs."""
+    folder = tmp_path_factory.mktemp("done")
+    write_parquet(Corpus("digits", some_digits(), None), folder / "digits.parquet")
+    job = label(folder / "digits.parquet", folder / "out", *RECIPE)
+    assert job.process.returncode == 0, job.err
+    return Done(folder / "digits.parquet", folder / "out", job)
 
 
 def pngs(folder: Path, count: int) -> Path:
@@ -100,55 +134,60 @@ def test_what_is_damaged_gets_a_row_with_its_reason(label: Label, tmp_path: Path
     assert "200" in report and "data:image/png;base64," in report and "http" not in report
 
 
-def test_a_finished_run_says_so_and_does_nothing(label: Label, tmp_path: Path) -> None:
-    source = tables(tmp_path / "in", [300])
-    first = label(source, tmp_path / "out")
-    assert first.process.returncode == 0, first.err
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    again = label(source, tmp_path / "out")
-    assert again.process.returncode == 0
-    assert again.out.splitlines()[0] == f"{tmp_path}/out is finished already; --fresh would start over."
-    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert {path: time for path, time in after.items() if path.name != "lock"} == {
-        path: time for path, time in before.items() if path.name != "lock"
-    }
+def stamps(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
 
 
-def test_every_kind_of_input_and_of_output_gives_the_same_rows(label: Label, tmp_path: Path) -> None:
-    split = digits()
-    write_idx(Split(split.images[:500], split.labels[:500]), tmp_path / "some-idx3-ubyte", tmp_path / "labels")
-    label(tmp_path / "some-idx3-ubyte", tmp_path / "one")
-    first = rows(tmp_path / "one")
-    label(pngs(tmp_path / "png", 500), tmp_path / "two", "--format", "csv")
-    second = rows(tmp_path / "two", "csv")
-    columns = ["value", "confidence", "status", "engine", "model"]
-    assert first.select(columns).equals(second.select(columns))
-    label(tmp_path / "some-idx3-ubyte", tmp_path / "three", "--format", "jsonl")
-    assert rows(tmp_path / "three", "jsonl").equals(first)
+def test_a_finished_run_says_so_and_does_nothing(done: Done, models: ModelStore, run_job: RunJob) -> None:
+    before = stamps(done.output)
+    again = run_job("label.py", *done.same_again, "--store", models)
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[0] == f"{done.output} is finished already; --fresh would start over."
+    assert stamps(done.output) == before
 
 
-def test_what_is_less_sure_than_asked_for_is_to_be_reviewed(label: Label, tmp_path: Path) -> None:
-    job = label(tables(tmp_path / "in", [400]), tmp_path / "out", "--accept-above", 0.99)
-    assert job.process.returncode == 0, job.err
-    table = rows(tmp_path / "out")
+def test_every_kind_of_input_and_of_output_gives_the_same_rows(label: Label, done: Done, tmp_path: Path) -> None:
+    first, idx = rows(done.output), tmp_path / "some-idx3-ubyte"
+    write_idx(some_digits(), idx, tmp_path / "labels")
+    label(idx, tmp_path / "two", *RECIPE, "--format", "jsonl")
+    assert without_source(rows(tmp_path / "two", "jsonl"), idx).equals(without_source(first, done.source))
+    label(pngs(tmp_path / "png", SOME), tmp_path / "three", *RECIPE, "--format", "csv")
+    third = rows(tmp_path / "three", "csv")
+    columns = ["value", "confidence", "status", "reason", "engine", "model"]
+    assert third.select(columns).equals(first.select(columns))
+
+
+def without_source(table: pa.Table, source: Path) -> pa.Table:
+    assert set(table["source"].to_pylist()) == {str(source)}
+    return table.drop_columns("source")
+
+
+def test_what_is_less_sure_than_asked_for_is_to_be_reviewed(done: Done) -> None:
+    table = rows(done.output)
     doubtful = table.filter(pc.less(table["confidence"], 0.99))
     assert len(doubtful) and set(doubtful["status"].to_pylist()) == {"review"}
     assert set(doubtful["reason"].to_pylist()) == {"less sure than 0.99"}
     assert pc.sum(pc.equal(table["status"], "review")).as_py() == len(doubtful)
 
 
-def test_another_runs_folder_is_refused_and_fresh_starts_over(label: Label, tmp_path: Path) -> None:
-    one, other = tables(tmp_path / "one", [100]), tables(tmp_path / "other", [50])
-    label(one, tmp_path / "out")
-    refused = label(other, tmp_path / "out")
-    assert (refused.process.returncode, refused.err) == (
+def test_more_actors_than_fit_are_fewer_with_a_line(done: Done) -> None:
+    # Five fit into four CPUs, unless an actor of the run before is still on its way out.
+    assert re.search("50 actors of 1 threads do not fit into what is free; taking [1-5]\n", done.job.out)
+
+
+def test_another_runs_folder_is_refused_and_fresh_starts_over(
+    label: Label, done: Done, models: ModelStore, not_labelled: Refused, tmp_path: Path
+) -> None:
+    other, output = tables(tmp_path / "other", [50]), tmp_path / "out"
+    shutil.copytree(done.output, output)
+    assert not_labelled("digits", other, output, *RECIPE, "--model", "small", "--store", models) == (
         2,
-        f"error: {tmp_path}/out belongs to another run: its input is '{one}', and this one's is '{other}'. "
+        f"error: {output} belongs to another run: its input is '{done.source}', and this one's is '{other}'. "
         "Name another folder, or start over in this one with --fresh.\n",
     )
-    once(rows(tmp_path / "out"), 100)
-    assert label(other, tmp_path / "out", "--fresh").process.returncode == 0
-    once(rows(tmp_path / "out"), 50)
+    once(rows(output), SOME)
+    assert label(other, output, *RECIPE, "--fresh").process.returncode == 0
+    once(rows(output), 50)
 
 
 @pytest.mark.parametrize(
@@ -194,12 +233,6 @@ def test_an_output_that_cannot_be_written(not_labelled: Refused, models: ModelSt
     )
     code, said = not_labelled("digits", source, "/proc/nowhere", *words)
     assert code == 2 and said.startswith("error: The output folder /proc/nowhere cannot be written: ")
-
-
-def test_more_actors_than_fit_are_fewer_with_a_line(label: Label, tmp_path: Path) -> None:
-    job = label(tables(tmp_path / "in", [100]), tmp_path / "out", "--max-actors", 50)
-    assert job.process.returncode == 0, job.err
-    assert "50 actors of 1 threads do not fit into what is free; taking 5\n" in job.out
 
 
 def test_actors_that_can_never_fit_are_refused_at_once(

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,12 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from cluster._processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
-from tests.labels import actors, models, once, parts, rows, tables
+from tests.labels import actors, once, parts, rows, tables
 from tests.processes import Home, Job, cluster_processes, new_home, until
-
-__all__ = ["models"]
 
 PARTS, SIZE = 30, 1500
 
@@ -50,19 +50,46 @@ def start(home: Home, repo: Path, models: ModelStore) -> Start:
     return begin
 
 
+@dataclass(frozen=True)
+class Twice:
+    """A run that nobody kills, and the same one started once more meanwhile."""
+
+    output: Path
+    first: Job
+    second: Job
+
+
 @pytest.fixture(scope="module")
-def undisturbed(start: Start, source: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    output = tmp_path_factory.mktemp("undisturbed") / "out"
-    with start(source, output) as job:
-        assert job.ended() == 0, job.err
-    table = rows(output)
+def twice(start: Start, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    output = tmp_path_factory.mktemp("twice") / "out"
+    with start(source, output) as first:
+        first.says("items in ")
+        with start(source, output) as second:
+            second.ended()
+        assert first.ended() == 0, first.err
+    return Twice(output, first, second)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(twice: Twice) -> pa.Table:
+    table = rows(twice.output)
     once(table, PARTS * SIZE)
     return table
 
 
-def kill(pid: int) -> None:
+def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
+
+
+def killed_at_work(killed: list[Process], output: Path) -> bool:
+    """Whether one of them was in the midst of a part, which can be told while they are held still; if so, all die."""
+    for process in killed:
+        kill(process.pid, signal.SIGSTOP)
+    at_work = any(any((output / ".work" / "under-way").glob(f"*-{process.pid}")) for process in killed)
+    for process in killed:
+        kill(process.pid, signal.SIGKILL if at_work else signal.SIGCONT)
+    return at_work
 
 
 def test_an_actor_that_is_killed_is_replaced(
@@ -70,8 +97,9 @@ def test_an_actor_that_is_killed_is_replaced(
 ) -> None:
     with start(source, tmp_path / "out", "--max-actors", 1) as job:
         until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
-        [actor] = actors(cluster_processes(ray_cluster))
-        kill(actor.pid)
+        only = actors(cluster_processes(ray_cluster))
+        assert len(only) == 1
+        until(lambda: killed_at_work(only, tmp_path / "out"), "the actor is at work")
         assert job.ended() == 0, job.out + job.err
     assert rows(tmp_path / "out").equals(undisturbed)
 
@@ -81,10 +109,9 @@ def test_every_actor_may_be_killed_once(
 ) -> None:
     with start(source, tmp_path / "out", "--min-actors", 2, "--max-actors", 2) as job:
         until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
-        first = actors(cluster_processes(ray_cluster))
-        assert len(first) == 2
-        for actor in first:
-            kill(actor.pid)
+        both = actors(cluster_processes(ray_cluster))
+        assert len(both) == 2
+        until(lambda: killed_at_work(both, tmp_path / "out"), "the actors are at work")
         assert job.ended() == 0, job.out + job.err
     assert rows(tmp_path / "out").equals(undisturbed)
 
@@ -105,17 +132,10 @@ def test_a_run_whose_driver_was_killed_goes_on(
     assert rows(tmp_path / "out").equals(undisturbed)
 
 
-def test_the_second_start_of_a_run_is_refused(
-    start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
-) -> None:
-    with start(source, tmp_path / "out") as job:
-        job.says("items in ")
-        with start(source, tmp_path / "out") as second:
-            assert second.ended() == 1
-        assert second.err.startswith(f"error: Another process ({job.process.pid} on ")
-        assert second.err.endswith(f") is labelling into {tmp_path}/out; wait for it, or end it.\n")
-        assert job.ended() == 0, job.err
-    assert rows(tmp_path / "out").equals(undisturbed)
+def test_the_second_start_of_a_run_is_refused(twice: Twice) -> None:
+    assert twice.second.process.returncode == 1
+    assert twice.second.err.startswith(f"error: Another process ({twice.first.process.pid} on ")
+    assert twice.second.err.endswith(f") is labelling into {twice.output}; wait for it, or end it.\n")
 
 
 def test_what_ends_every_process_that_reads_it_becomes_error_rows(start: Start, tmp_path: Path) -> None:

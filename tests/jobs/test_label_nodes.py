@@ -12,11 +12,9 @@ import pytest
 
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster, new_cluster
-from tests.labels import actors, models, once, parts, rows, tables
+from tests.labels import actors, once, parts, rows, tables
 from tests.nodes import Node, joined
 from tests.processes import Home, Job, cluster_processes, new_home, until
-
-__all__ = ["models"]
 
 PARTS, SIZE = 60, 1500
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.model_store import ModelStore
+from tests.in_process import Ended, RunJob
 from tests.stores import network
+
+Models = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -22,41 +24,45 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def models(repo: Path, *arguments: object, store: Path | str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, repo / "jobs" / "models.py", *map(str, arguments)],
-        env={**os.environ, "INKRAY_STORE": str(store), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def models(run_job: RunJob, monkeypatch: pytest.MonkeyPatch) -> Models:
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments: object, store: Path | str) -> Ended:
+        monkeypatch.setenv("INKRAY_STORE", str(store))
+        return run_job("models.py", *arguments)
+
+    return run
 
 
-def test_versions_are_aliased_listed_and_shown(repo: Path, place: Path) -> None:
-    aliased = models(repo, "alias", "ink:1", "production", store=place)
+def test_versions_are_aliased_listed_and_shown(models: Models, place: Path) -> None:
+    aliased = models("alias", "ink:1", "production", store=place)
     assert (aliased.returncode, aliased.stdout) == (0, "ink:production is now ink:1\n")
-    listed = models(repo, "list", store=place)
+    listed = models("list", store=place)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in listed.stdout.splitlines() if "ink:" in line]
     created = [version.manifest["created"] for version in ModelStore(place).versions("ink")]
     assert rows == [["ink:1", "production", created[0], "2", "17 bytes"], ["ink:2", "", created[1], "2", "17 bytes"]]
-    shown = models(repo, "show", "ink:production", store=place)
+    shown = models("show", "ink:production", store=place)
     assert json.loads(shown.stdout) == ModelStore(place).resolve("ink:1").manifest
 
 
-def test_verify_exits_1_and_names_what_changed(repo: Path, place: Path) -> None:
-    fine = models(repo, "verify", "ink:1", store=place)
+def test_verify_exits_1_and_names_what_changed(models: Models, place: Path) -> None:
+    fine = models("verify", "ink:1", store=place)
     assert (fine.returncode, fine.stdout) == (0, "ink:1: 2 files, every byte as published\n")
     (place / "ink/1/model.onnx").write_text("the netwosk")
-    changed = models(repo, "verify", "ink:1", store=place)
+    changed = models("verify", "ink:1", store=place)
     assert (changed.returncode, changed.stdout) == (1, "")
     assert changed.stderr == f"error: ink:1 in the store {place} is not as it was published: model.onnx.\n"
-    assert models(repo, "verify", "ink", store=place).returncode == 0
+    assert models("verify", "ink", store=place).returncode == 0
 
 
-def test_a_version_is_exported_under_another_name_with_another_card(repo: Path, place: Path, tmp_path: Path) -> None:
+def test_a_version_is_exported_under_another_name_with_another_card(
+    models: Models, place: Path, tmp_path: Path
+) -> None:
     (tmp_path / "card.md").write_text("Its story.")
     alone = tmp_path / "alone"
     for _ in range(2):  # the second time in the place of the first
-        done = models(repo, "export", "ink:2", alone, "--name", "builtin", "--card", tmp_path / "card.md", store=place)
+        done = models("export", "ink:2", alone, "--name", "builtin", "--card", tmp_path / "card.md", store=place)
         assert (done.returncode, done.stdout) == (0, f"ink:2 is in {alone}\n"), done.stderr
     manifest = json.loads((alone / "manifest.json").read_text())
     assert (manifest["name"], manifest["version"], manifest["metrics"]) == ("builtin", 1, {"test": 0.995})
@@ -66,28 +72,28 @@ def test_a_version_is_exported_under_another_name_with_another_card(repo: Path, 
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
-def test_what_is_no_version_is_not_replaced(repo: Path, place: Path, tmp_path: Path) -> None:
+def test_what_is_no_version_is_not_replaced(models: Models, place: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    refused = models(repo, "export", "ink", tmp_path / "mine", store=place)
+    refused = models("export", "ink", tmp_path / "mine", store=place)
     assert refused.returncode == 2 and "holds no model version" in refused.stderr
 
 
-def test_an_empty_store_says_so(repo: Path, tmp_path: Path) -> None:
-    listed = models(repo, "list", "--store", tmp_path / "new", store="unused")
+def test_an_empty_store_says_so(models: Models, tmp_path: Path) -> None:
+    listed = models("list", "--store", tmp_path / "new", store="unused")
     assert (listed.returncode, listed.stdout) == (0, f"The model store {tmp_path / 'new'} holds no model.\n")
 
 
-def test_a_mistyped_name_exits_2_with_one_sentence(repo: Path, place: Path) -> None:
-    missing = models(repo, "show", "inc", store=place)
+def test_a_mistyped_name_exits_2_with_one_sentence(models: Models, place: Path) -> None:
+    missing = models("show", "inc", store=place)
     assert missing.returncode == 2
     assert missing.stderr == (
         f"error: There is no model in the store {place} called 'inc'; known: ink. Did you mean 'ink'?\n"
     )
 
 
-def test_it_is_a_program_with_help_for_every_command(repo: Path) -> None:
+def test_it_is_a_program_with_help_for_every_command(models: Models, repo: Path) -> None:
     assert os.access(repo / "jobs" / "models.py", os.X_OK)
     for command in ("list", "show", "verify", "alias", "export"):
-        shown = models(repo, command, "--help", store="unused")
+        shown = models(command, "--help", store="unused")
         assert shown.returncode == 0
         assert f"python jobs/models.py {command}" in shown.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,31 +11,32 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.corpora import Corpus
 from pipelines.corpora.mnist import SHA256
+from pipelines.corpora.parquet import write_parquet
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
+from tests.digits import drawn
 
 RAY = str(Path(sys.executable).parent / "ray")
-OPTIONS = ("--corpus", "builtin", "--network", "mlp3", "--epochs", "1")
+OPTIONS = ("--network", "mlp3", "--epochs", "1")
 SAY_WHAT_CAME = "import os, pipelines; print('uses', pipelines.__file__); os.system('pwd; du -sk .')"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Before the cluster starts, since its jobs inherit them: a store, and files that only claim to be MNIST."""
-    folder = tmp_path_factory.mktemp("settings")
-    (folder / "mnist").mkdir()
+@pytest.fixture(scope="module")
+def data(ray_cluster: RayCluster) -> Iterator[Path]:
+    """Where the cluster's jobs look for MNIST: files that only claim to be it."""
+    folder = ray_cluster.home / "data" / "mnist"
+    folder.mkdir(parents=True)
     for name in SHA256:
-        (folder / "mnist" / name).write_bytes(b"no digits at all")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INKRAY_DATA", str(folder))
-        patch.setenv("INKRAY_STORE", str(folder / "store"))
-        yield folder
+        (folder / name).write_bytes(b"no digits at all")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def store(settings: Path) -> ModelStore:
-    return ModelStore(settings / "store")
+def store(ray_cluster: RayCluster) -> ModelStore:
+    return ModelStore(ray_cluster.home / "store")
 
 
 def submit(cluster: RayCluster, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -45,26 +47,27 @@ def submit(cluster: RayCluster, folder: Path, *words: str) -> subprocess.Complet
 def test_the_bare_job_runs_where_the_cluster_was_started(
     ray_cluster: RayCluster, repo: Path, store: ModelStore
 ) -> None:
-    done = submit(ray_cluster, repo, "--", "jobs/train.py", *OPTIONS, "--model", "bare")
+    done = submit(ray_cluster, repo, "--", "jobs/train.py", "--corpus", "builtin", *OPTIONS, "--model", "bare")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^bare:1 test accuracy \d+\.\d\d % ", done.stdout, re.M)
     assert store.verify(store.resolve("bare:1")) == []
 
 
 def test_the_literal_line_of_the_readme_starts_training_on_mnist(
-    ray_cluster: RayCluster, repo: Path, settings: Path
+    ray_cluster: RayCluster, repo: Path, data: Path
 ) -> None:
     done = submit(ray_cluster, repo, "jobs/train.py")
     assert done.returncode == 1
-    assert f"error: {settings}/mnist/train-images-idx3-ubyte" in done.stdout
+    assert f"error: {data}/train-images-idx3-ubyte" in done.stdout
     assert "Traceback" not in done.stdout
 
 
 def test_the_code_travels_to_a_job_from_anywhere(
     ray_cluster: RayCluster, repo: Path, store: ModelStore, tmp_path: Path
 ) -> None:
-    words = ("--working-dir", str(repo), "--", "python", "jobs/train.py", *OPTIONS, "--model", "carried")
-    done = submit(ray_cluster, tmp_path, *words)
+    write_parquet(Corpus("digits", drawn(300), drawn(100, seed=4)), tmp_path / "digits.parquet")
+    learning = ("--corpus", f"parquet:{tmp_path}/digits.parquet", "--batch", "50", *OPTIONS, "--model", "carried")
+    done = submit(ray_cluster, tmp_path, "--working-dir", str(repo), "--", "python", "jobs/train.py", *learning)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^carried:1 test accuracy \d+\.\d\d % ", done.stdout, re.M)
     assert store.verify(store.resolve("carried:1")) == []

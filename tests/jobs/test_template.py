@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,27 +9,20 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs import template as job
-from jobs._cli import run
 from pipelines.forms.synthesis.designs import invoice
 from pipelines.forms.templates.reading import load_template
+from tests.in_process import RunJob
 
 Template = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def template(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Template:
+def template(run_job: RunJob) -> Template:
     """Run the job and give its exit code, and what it said on stdout and on stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["template.py", *map(str, arguments)])
-        try:
-            run(job.Templates, job.main)
-        except SystemExit as ended:
-            said = capsys.readouterr()
-            return int(ended.code or 0), said.out, said.err
-        said = capsys.readouterr()
-        return 0, said.out, said.err
+        ended = run_job("template.py", *arguments)
+        return ended.returncode, ended.stdout, ended.stderr
 
     return call
 

@@ -167,14 +167,14 @@ def test_more_workers_than_there_are_cpus(clustered: Home, corpus: str, repo: Pa
     )
 
 
-def test_an_address_where_no_cluster_is(tmp_path: Path, corpus: str, repo: Path) -> None:
-    with new_home(tmp_path) as home:
-        home.env["RAY_ADDRESS"] = "127.0.0.1:9"
-        job = home.run(repo / "jobs" / "train.py", "--corpus", corpus)
-    assert job.process.returncode == 1
-    assert job.err == (
+def test_an_address_where_no_cluster_is(
+    corpus: str, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    assert refused("--corpus", corpus, "--runs", tmp_path) == (
+        1,
         "error: No Ray cluster answers at RAY_ADDRESS=127.0.0.1:9 (Connection refused). "
-        "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n"
+        "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n",
     )
 
 

@@ -100,16 +100,17 @@ def test_an_interrupted_run_is_resumed_as_it_was_or_not_at_all(
 
 
 def test_a_run_whose_driver_was_killed_goes_on_after_its_last_epoch(
-    interrupted: Interrupted, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor]
+    interrupted: Interrupted, home: Home, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor]
 ) -> None:
-    home = interrupted.home
-    resumed = home.run(train, *options, "--name", "killed", "--resume")
+    """It may even go on elsewhere: it began with a Ray of its own."""
+    runs = interrupted.home.runs
+    resumed = home.run(train, *options, "--name", "killed", "--resume", "--runs", runs)
     assert resumed.process.returncode == 0, resumed.err
     said = resumed.out.splitlines()[1]
     assert said.startswith("going on after epoch ")
     assert int(said.split()[-1]) >= interrupted.job.out.count("epoch ") >= 2
-    assert epochs(home.runs / "killed") == [str(epoch + 1) for epoch in range(EPOCHS)]
-    assert same(weights(home.runs / "killed"), undisturbed)
+    assert epochs(runs / "killed") == [str(epoch + 1) for epoch in range(EPOCHS)]
+    assert same(weights(runs / "killed"), undisturbed)
 
 
 def test_a_killed_worker_is_replaced_and_the_run_ends_as_if_nothing_happened(

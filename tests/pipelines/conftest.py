@@ -3,16 +3,16 @@ from __future__ import annotations
 import pytest
 
 from pipelines.conversion import parity
-from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Split
 from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore
+from tests.digits import builtin
 from tests.models import convert, publish, taught
 
 
 @pytest.fixture(scope="session")
 def digits() -> Split:
-    split = load_builtin().test
+    split = builtin().test
     assert split is not None
     return split.prepared()
 
@@ -22,7 +22,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, digits: Split) -> ModelStore
     """With small:1, which has every graph, and bare:1, which has none."""
     folder = tmp_path_factory.mktemp("models")
     store = ModelStore(folder / "store")
-    reader = taught(load_builtin().train.prepared())
+    reader = taught(builtin().train.prepared())
     publish(store, reader, folder / "bare", "bare")
     with pytest.MonkeyPatch.context() as patch:
         # A tenth of a point is two of these images, and so barely taught a reader is unsure of more.

@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Corpus
 from pipelines.pen import STYLES, draw_digit, draw_digits, trace
+from tests import digits
 
 
 @pytest.fixture(scope="module")
 def builtin() -> Corpus:
-    return load_builtin()
+    return digits.builtin()
 
 
 def test_the_same_seed_draws_the_same_digits() -> None:

@@ -111,28 +111,27 @@ def test_above_the_load_the_rest_hears_no_at_once_and_it_goes_on() -> None:
         plane = DataPlane(settings, opener=lambda reference: FakeReader(reference, held))
         app = build(plane)
         await plane.start()
-        taken = [asyncio.create_task(post(app)) for _ in range(40)]
         started = time.perf_counter()
-        done, waiting = await asyncio.wait(taken, timeout=0.5, return_when=asyncio.FIRST_EXCEPTION)
-        refused = max(task.result()[1] for task in done) - started
-        free.set()
-        served = await asyncio.gather(*waiting)
+        waiting = asked = {asyncio.create_task(post(app)) for _ in range(40)}
+        try:
+            while len(waiting) > 10:
+                done, waiting = await asyncio.wait(waiting, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+                assert done, f"{len(waiting)} still wait"
+            refused = time.perf_counter() - started
+        finally:
+            free.set()
+        answers = await asyncio.gather(*asked)
         after = [await post(app) for _ in range(3)]
         await plane.stop()
-        return (
-            [task.result()[0] for task in done],
-            refused,
-            [status for status, _ in [*served, *after]],
-        )
+        return answers, refused, after
 
-    refused, longest, served = asyncio.run(flood())
-    assert set(refused) == {503} and len(refused) >= 30
-    assert longest < 0.4
-    assert set(served) == {200} and len(served) == 40 - len(refused) + 3
+    answers, refused, after = asyncio.run(flood())
+    assert set(answers) == {200, 503} and answers.count(503) >= 30
+    assert refused < 2  # as a rule in a tenth of that
+    assert after == [200] * 3
 
 
-async def post(app: Any) -> tuple[int, float]:
-    """The status, and when it came."""
+async def post(app: Any) -> int:
     statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
@@ -144,4 +143,4 @@ async def post(app: Any) -> tuple[int, float]:
 
     scope = {"type": "http", "method": "POST", "path": "/v1/digits", "query_string": b""}
     await app({**scope, "headers": [(b"content-type", b"image/png")]}, receive, send)
-    return statuses[0], time.perf_counter()
+    return statuses[0]

@@ -128,7 +128,7 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
         options = local.Up(port=0, dashboard_port=0, num_cpus=4, num_gpus=0)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = {**cluster.head_env(), **cluster.driver_env(), "PYTHONPATH": str(repo)}
-    running = RayCluster(cluster.address, cluster.dashboard_url, env)
+    running = RayCluster(cluster.address, cluster.dashboard_url, env, home)
     command = [sys.executable, "-m", "tests.serve_app.served", str(port)]
     try:
         with subprocess.Popen(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 import cv2
@@ -21,7 +23,9 @@ DOTS = DPI / 25.4
 
 @cache
 def templates() -> dict[str, Template]:
-    return {one.name: one for one in write_blank_pages(Path(mkdtemp(prefix="inkray-blank-")))}
+    folder = mkdtemp(prefix="inkray-blank-")
+    atexit.register(rmtree, folder)
+    return {one.name: one for one in write_blank_pages(Path(folder))}
 
 
 @cache
