@@ -92,7 +92,7 @@ def is_paper_bright(grey: Ink) -> bool:
     """Paper is what most of the picture's rim is; ink touches it in places at most."""
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     rim = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    share = np.count_nonzero(rim > threshold) / rim.size
+    share = int(np.count_nonzero(rim > threshold)) / rim.size
     return share > 0.5 if share != 0.5 else bool((grey > threshold).mean() > 0.5)
 
 

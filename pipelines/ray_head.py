@@ -1,0 +1,35 @@
+"""A Ray of one machine for one job: the processes that run its tasks and actors, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+
+
+class Head(Node):
+    """Ends with this process, however that ends."""
+
+    def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
+        """Not even the part of the dashboard that Ray starts where none is wished, and waits for."""
+        self._webui_url = ""
+
+
+@contextmanager
+def ray_head(folder: str) -> Iterator[str]:
+    """Where it is reached. Nobody asks it for logs, new machines or numbers, so nothing is started that could tell."""
+    params = RayParams(
+        node_ip_address="127.0.0.1",
+        temp_dir=folder,
+        no_monitor=True,
+        include_log_monitor="",
+        # Any that is free. On the usual one it would wait for another Ray on this machine, and then do without.
+        dashboard_agent_listen_port=0,
+    )
+    head = Head(params, head=True, shutdown_at_exit=False)
+    try:
+        yield head.gcs_address
+    finally:
+        head.kill_all_processes(check_alive=False, allow_graceful=True)
