@@ -33,9 +33,8 @@ def charts(labels: Mapping[str, int], confidence: Sequence[int]) -> str:
         for (low, high), count in zip(edges, confidence, strict=True)
     ]
     # The few unsure ones are what one looks for, and beside the many sure ones they would not be seen.
-    return (
-        f"<div class=charts>{items}{_bars('confidence (logarithmic)', told, list(map(math.log1p, confidence)))}</div>"
-    )
+    sure = _bars("confidence (logarithmic)", told, [math.log1p(count) for count in confidence])
+    return f"<div class=charts>{items}{sure}</div>"
 
 
 def _bars(caption: str, told: Sequence[tuple[str, str]], heights: Sequence[float]) -> str:
