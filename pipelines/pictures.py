@@ -117,18 +117,3 @@ def misreadings(
     captions = [f"{labels[k]} read {read[k]}\n{confidence[k] * 100:.1f} %" for k in wrong[:limit]]
     shown = f", the surest {limit} shown" if len(wrong) > limit else ""
     gallery(images[wrong[:limit]], captions, f"{len(wrong)} of {len(labels)} misread{shown}", path)
-
-
-def labels_and_confidence(labels: dict[str, int], confidence: NDArray[np.int64], path: Path) -> None:
-    """How often each value was read, and how sure the readings are."""
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.bar(list(labels), list(labels.values()), color=FIRST)
-    _plain(left, "Items read as", "")
-    edges = np.linspace(0, 1, len(confidence) + 1)
-    right.bar(edges[:-1], confidence, width=1 / len(confidence), align="edge", color=FIRST, edgecolor=PAPER)
-    # The few unsure ones are what one looks for, and beside the many sure ones they would not be seen.
-    right.set_yscale("symlog")
-    right.set_ylim(bottom=0)
-    _plain(right, "Confidence (logarithmic)", "")
-    _save(figure, path)

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import ray
 from ray._private import ray_constants
 
 from pipelines.errors import ClusterError
+from pipelines.ray_head import ray_head
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 ANSWER_S = 5.0
@@ -87,11 +88,14 @@ def _embedded() -> Iterator[None]:
     os.environ.update(RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
     os.environ.pop("RAY_ADDRESS", None)
     try:
-        with _hushed():
-            ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=folder, **QUIET)
-        yield
+        with _hushed(), ExitStack() as ending:
+            address = ending.enter_context(ray_head(folder))
+            ray.init(address=address, _temp_dir=folder, **QUIET)
+            ending.callback(ray.shutdown)
+            held = ending.pop_all()
+        with held:
+            yield
     finally:
-        ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +30,8 @@ class Row:
     name: str
     items: int
     seconds: float
+    driver_mib: int | None = None
+    """The most memory that the job's own process took, as it tells in its summary."""
 
     @property
     def speed(self) -> float:
@@ -52,20 +56,21 @@ class BatchBench:
             console.print(f"making {self.rows:,} rows and {self.files:,} files")
             write_parquet(folder / "digits.parquet", self.rows)
             write_pngs(folder / "png", self.files)
-            measured = [*self._tables(folder, console), *self._pictures(folder, console)]
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        console.print(_table(measured))
-        console.print(f"largest process: {memory:,.0f} MiB")
+            tables, pictures = self._tables(folder, console), self._pictures(folder, console)
+        for line in (_table(tables, pictures), *_flatness(tables[2:]), *_memory([*tables, *pictures])):
+            console.print(line, highlight=False)
         if self.json:
-            self.json.write_text(json.dumps([asdict(row) for row in measured], indent=2))
+            self.json.write_text(json.dumps([asdict(row) for row in (*tables, *pictures)], indent=2))
 
     def _tables(self, folder: Path, console: Console) -> list[Row]:
-        source, few = folder / "digits.parquet", folder / "few.parquet"
-        write_parquet(few, 10_000)
+        source, few, more = folder / "digits.parquet", folder / "few.parquet", folder / "more.parquet"
+        write_parquet(few, self.rows // 100)
+        write_parquet(more, self.rows // 10)
         runs = [
             Row("engine alone, arrays in memory", *self._engine_alone()),
             self._rival("by-hand", source, folder / "hand.parquet", self.rows, "single-process loop by hand, parquet"),
-            self._ours(few, folder / "few", 10_000, "inkray, parquet"),
+            self._ours(few, folder / "few", self.rows // 100, "inkray, parquet"),
+            self._ours(more, folder / "more", self.rows // 10, "inkray, parquet"),
             self._ours(source, folder / "labels", self.rows, "inkray, parquet"),
         ]
         for row in runs:
@@ -94,7 +99,8 @@ class BatchBench:
             return count, time.perf_counter() - started
 
     def _ours(self, source: Path, output: Path, items: int, name: str) -> Row:
-        return Row(name, items, _seconds([str(JOB), "digits", str(source), str(output), "--model", self.model]))
+        seconds = _seconds([str(JOB), "digits", str(source), str(output), "--model", self.model])
+        return Row(name, items, seconds, json.loads((output / "summary.json").read_text())["driver_memory_mib"])
 
     def _rival(self, kind: str, source: Path, output: Path, items: int, name: str) -> Row:
         command = ["-m", "jobs.benches.batch_rivals", kind, str(source), str(output), self.model]
@@ -109,11 +115,25 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def _table(rows: list[Row]) -> Table:
-    ours = {row.name: row for row in rows if row.name.startswith("inkray")}
+def _table(tables: list[Row], pictures: list[Row]) -> Table:
     table = Table("", "items", "seconds", "items/s", "inkray against it")
-    for row in rows:
-        mine = ours["inkray, PNG" if row in rows[4:] else "inkray, parquet"]
-        ratio = f"{mine.speed / row.speed:.2f}" if row.name not in ours else ""
-        table.add_row(row.name, f"{row.items:,}", f"{row.seconds:.1f}", f"{row.speed:,.0f}", ratio)
+    for rows in (tables, pictures):
+        ours = rows[-1]
+        for row in rows:
+            ratio = "" if row.name == ours.name else f"{ours.speed / row.speed:.2f}"
+            table.add_row(row.name, f"{row.items:,}", f"{row.seconds:.1f}", f"{row.speed:,.0f}", ratio)
     return table
+
+
+def _flatness(runs: list[Row]) -> Iterator[str]:
+    """What each step to a larger input adds, in which the start of a run does not count."""
+    for less, more in pairwise(runs):
+        speed = (more.items - less.items) / (more.seconds - less.seconds)
+        yield f"past the start, from {less.items:,} to {more.items:,} items: {speed:,.0f} items/s"
+
+
+def _memory(rows: list[Row]) -> Iterator[str]:
+    driver = max(row.driver_mib or 0 for row in rows)
+    yield f"most memory of inkray's driver: {driver:,} MiB (goal: less than 1,024)"
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    yield f"most memory of any process, workers and rivals included: {largest:,.0f} MiB"

@@ -37,8 +37,10 @@ def to_model_input(images: NDArray[Any] | Sequence[NDArray[Any]]) -> Digits:
     if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
         return _prepare_stack(images)
     greys = [_to_grey(image, index) for index, image in enumerate(images)]
-    prepared = np.empty((len(greys), SIDE, SIDE), np.uint8)
     sized = np.array([grey.shape == (SIDE, SIDE) for grey in greys], bool)
+    if len(greys) and sized.all():
+        return _prepare_stack(np.array(greys))
+    prepared = np.empty((len(greys), SIDE, SIDE), np.uint8)
     if sized.any():
         prepared[sized] = _prepare_stack(np.stack([grey for grey in greys if grey.shape == (SIDE, SIDE)]))
     if not sized.all():

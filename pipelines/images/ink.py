@@ -92,7 +92,7 @@ def is_paper_bright(grey: Ink) -> bool:
     """Paper is what most of the picture's rim is; ink touches it in places at most."""
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     rim = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    share = float((rim > threshold).mean())
+    share = int(np.count_nonzero(rim > threshold)) / rim.size
     return share > 0.5 if share != 0.5 else bool((grey > threshold).mean() > 0.5)
 
 
@@ -113,9 +113,12 @@ def _paper(bright: Ink) -> Ink:
 
 def _framed(small: Ink, reach: int) -> Ink:
     """With more paper above and below, shaded as at the rim, but without the strokes that end there."""
-    ends = np.ascontiguousarray(np.stack([small[0], small[-1]]))
-    above, below = cv2.morphologyEx(ends, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8))
-    return np.concatenate([np.tile(above, (reach, 1)), small, np.tile(below, (reach, 1))])
+    height, width = small.shape
+    framed = np.empty((height + 2 * reach, width), np.uint8)
+    framed[reach:-reach] = small
+    ends = np.array([small[0], small[-1]])
+    framed[:reach], framed[-reach:] = cv2.morphologyEx(ends, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8))
+    return framed
 
 
 def only_digit(ink: Ink) -> Ink | None:
@@ -135,9 +138,8 @@ def only_digit(ink: Ink) -> Ink | None:
     near = as_bytes(cv2.dilate(mask, np.ones((3, 3), np.uint8)))
     # The soft edge of a stroke is ink, but does not count for the digit's length.
     firm = as_bytes(cv2.dilate(mask * (ink >= FIRM).astype(np.uint8), np.ones((3, 3), np.uint8)))
-    top, bottom = _ends(firm.any(1))
-    left, right = _ends(firm.any(0))
-    return (ink * near)[top:bottom, left:right]
+    left, top, width, height = cv2.boundingRect(firm)
+    return (ink * near)[top : top + height, left : left + width]
 
 
 def _lies_in_rim(labels: NDArray[Any], count: int) -> NDArray[np.bool_]:
@@ -146,8 +148,3 @@ def _lies_in_rim(labels: NDArray[Any], count: int) -> NDArray[np.bool_]:
     whole = np.bincount(labels.ravel(), minlength=count)[1:]
     inside = np.bincount(labels[deep : height - deep, deep : width - deep].ravel(), minlength=count)[1:]
     return inside < 0.1 * whole
-
-
-def _ends(marked: Any) -> tuple[int, int]:
-    places = np.flatnonzero(marked)
-    return int(places[0]), int(places[-1]) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -124,6 +125,7 @@ def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: floa
         "seconds": round(seconds, 2),
         "items_this_time": items_this_time,
         f"{kind.items}_per_second": round(items_this_time / seconds, 2),
+        "driver_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
     folder.finish(summary, kind.report(folder, summary, found))
     return summary

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -17,8 +20,7 @@ from pipelines.errors import DataError, UsageError
 MAGIC = frozenset("*?[")
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     path: str
     size: int
     changed: int
@@ -26,7 +28,7 @@ class File:
 
     @property
     def suffix(self) -> str:
-        return PurePosixPath(self.path).suffix.lower()
+        return posixpath.splitext(self.path)[1].lower()
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,23 @@ def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
     """The file's bytes, or why it cannot be read."""
     try:
         if isinstance(filesystem, fs.LocalFileSystem):
-            local = Path(path)
-            return local.read_bytes() if local.is_file() or not local.exists() else "it is not a regular file"
+            return _read_local(path)
         with filesystem.open_input_stream(path) as stream:
             return stream.read()
     except (OSError, pa.ArrowException) as error:
         return f"it cannot be read: {_reason(error)}"
+
+
+def _read_local(path: str) -> bytes | str:
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return "it is not a regular file"
+        return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """As a pipe would let us, until somebody writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def fingerprint(kind: str, files: Iterable[File], *settings: object) -> str:

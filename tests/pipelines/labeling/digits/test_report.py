@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def images_in(page: str) -> list[Image.Image]:
 def test_it_needs_nothing_else(tmp_path: Path, digits: Split) -> None:
     page = written(filled(tmp_path, digits))
     assert page.startswith("<!doctype html>")
-    assert len(images_in(page)) == len(re.findall(r"src\s*=", page)) == 2
+    assert len(images_in(page)) == len(re.findall(r"src\s*=", page)) == SHOWN
     without = re.sub(r"base64,[^\"]+", "", page)
     assert not re.search(r"https?:|//|href|url\(|@import|<script|<link|<iframe", without)
 
@@ -97,4 +98,27 @@ def test_what_has_no_value_is_shown_with_a_dash(tmp_path: Path, digits: Split) -
 def test_a_run_of_nothing_but_errors_has_a_report_too(tmp_path: Path, digits: Split) -> None:
     page = written(filled(tmp_path, digits, parts=2, per_part=0))
     assert "The least certain" not in page
-    assert len(images_in(page)) == 1
+    assert images_in(page) == []
+    assert set(heights(page)) == {0.0}
+
+
+def heights(page: str) -> list[float]:
+    """Of the bars, in percent of the highest."""
+    return [float(height) for height in re.findall(r'<i style="height:([0-9.]+)%"', page)]
+
+
+def test_the_gallery_shows_the_digits_dark_on_light(tmp_path: Path, digits: Split) -> None:
+    first, *_ = images_in(written(filled(tmp_path, digits)))
+    assert np.array_equal(255 - np.asarray(first), digits.images[110])
+
+
+def test_bars_are_as_high_as_there_are_many_and_tell_how_many(tmp_path: Path) -> None:
+    confidence = np.zeros(20, np.int64)
+    confidence[[10, 19]] = 1, 1023
+    found = DigitTally(items=1024, values=Counter({"4": 256, "0": 768}), confidence=confidence)
+    page = report(RunFolder(tmp_path, "csv"), found.as_dict() | {"input": "digits"}, found)
+    labels, sure = heights(page)[:2], heights(page)[2:]
+    assert labels == [100.0, 33.3]
+    # Logarithmic, or a single unsure one would not be seen beside a thousand.
+    assert (sure[10], sure[19], sum(sure)) == (10.0, 100.0, 110.0)
+    assert "0: 768" in page and "4: 256" in page and "0.95 to 1: 1,023" in page

@@ -1,0 +1,50 @@
+"""A Ray of one machine for one job: the processes that run its tasks and actors, and no others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+from ray._private.ray_constants import PROCESS_TYPE_RAYLET
+
+
+class Head(Node):
+    """Ends with this process, however that ends."""
+
+    def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
+        """Not even the part of the dashboard that Ray starts where none is wished, and waits for."""
+        self._webui_url = ""
+
+
+@contextmanager
+def ray_head(folder: str) -> Iterator[str]:
+    """Where it is reached. Nobody asks it for logs, new machines or numbers, so nothing is started that could tell."""
+    params = RayParams(
+        node_ip_address="127.0.0.1",
+        temp_dir=folder,
+        no_monitor=True,
+        include_log_monitor="",
+        # Any that is free. On the usual one it would wait for another Ray on this machine, and then do without.
+        dashboard_agent_listen_port=0,
+    )
+    head = Head(params, head=True, shutdown_at_exit=False)
+    try:
+        yield head.gcs_address
+    finally:
+        workers = _children(head.all_processes[PROCESS_TYPE_RAYLET][0].process.pid)
+        head.kill_all_processes(check_alive=False, allow_graceful=True)
+        # Python takes a second to take itself apart, and they would outlive the job.
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+
+
+def _children(parent: int) -> list[int]:
+    """None where the system has no /proc to tell."""
+    told = (file.read_text() for file in Path(f"/proc/{parent}/task").glob("*/children"))
+    return [int(number) for line in told for number in line.split()]
