@@ -37,7 +37,7 @@ def owners_of(written: Written) -> NDArray[np.int32]:
     return owners
 
 
-def _given_back(written: Written, dots: Places, blob: Places, owner: Places) -> Places:
+def _given_back(written: Written, dots: Places, blob: NDArray[np.int32], owner: Places) -> Places:
     """The owners of the dots of blobs that lie in several cells: what only leans over a line goes to the next cell."""
     rows, columns = np.divmod(dots, written.labels.shape[1])
     firm = ~written.perhaps[rows, columns]
