@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
+import numpy as np
+
+from pipelines.forms.paper.straight import Grey
 from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
 from pipelines.forms.template import Template
 
@@ -29,6 +34,11 @@ class PageResult:
     """The straightened page as JPEG, DOTS_PER_MM pixels to the millimetre; empty if it could not be straightened."""
     residual_mm: float | None = None
     """How far from its place what is printed lies on that page."""
+
+    @cached_property
+    def pixels(self) -> Grey:
+        """The picture, decoded once for all who show a part of it."""
+        return np.asarray(cv2.imdecode(np.frombuffer(self.picture, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
     @property
     def status(self) -> str:

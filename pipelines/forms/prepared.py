@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.forms.cells.cutting import cut_cells, cut_field
 from pipelines.forms.cells.marks import mark_of
 from pipelines.forms.page_result import EMPTY, TICKED
-from pipelines.forms.paper.presence import vanished
+from pipelines.forms.paper.presence import seen, vanished
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, doubted, judge
 from pipelines.forms.strings.reading import NOTHING, CutString, FoundDigit, cut_string, read_cut
@@ -31,8 +31,11 @@ Probabilities = NDArray[np.float32]
 NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
 
 
+WEIGHTS = (0.4, 0.6)
+"""Of the two ways in which a digit can be seen: there is a reason to see it with a piece of the printed line."""
 UNCLEAR = "it is not clear whether the box is ticked"
 NO_NUMBER = "what is written does not look like a number"
+ALONE = "what is printed around it was not found: the page may be torn or covered here"
 DISTURBED = "something runs through {} and beyond it, such as a fold, a stain or a stroke"
 
 
@@ -65,6 +68,8 @@ class Comb(PreparedField):
     boxes: tuple[Box, ...]
     ways: tuple[int, ...]
     """How many digits were made of each cell."""
+    struck: tuple[bool, ...]
+    """Which cells are struck out, as unused ones are on a form that asks for that."""
 
     @property
     def needs_frame(self) -> bool:
@@ -75,8 +80,10 @@ class Comb(PreparedField):
         nothing = np.zeros(len(classes), np.float32)
         # Seen in two ways that speak against each other, a digit is not sure.
         cells = [
-            _cell(box, ways.mean(0), classes) if len(ways) else CellReading("", 1.0, box, True, nothing)
-            for box, ways in zip(self.boxes, said, strict=True)
+            _cell(box, np.average(ways, 0, WEIGHTS[: len(ways)]) * (not struck), classes)
+            if len(ways)
+            else CellReading("", 1.0, box, True, nothing)
+            for box, ways, struck in zip(self.boxes, said, self.struck, strict=True)
         ]
         return read_cells(self.field, cells, classes, accept_above)
 
@@ -168,7 +175,12 @@ def prepare_fields(straight: Straight) -> tuple[PreparedField, ...]:
 
 
 def _prepare(straight: Straight, field: Field) -> PreparedField:
-    return PREPARERS[field.kind](straight, field) if straight.shows(field.box) else Missing(field)
+    if straight.shows(field.box):
+        return PREPARERS[field.kind](straight, field)
+    if straight.takes_in(field.box) and seen(straight, [field]):
+        # The print around it may be lost to a fold or a stain as well.
+        return replace(PREPARERS[field.kind](straight, field), doubt=ALONE)
+    return Missing(field)
 
 
 def _comb(straight: Straight, field: Field) -> PreparedField:
@@ -176,7 +188,8 @@ def _comb(straight: Straight, field: Field) -> PreparedField:
     ways = [[] if cut.blank else [cut.image] if cut.fuller is None else [cut.image, cut.fuller] for cut in cuts]
     digits = to_model_input([image for images in ways for image in images])
     boxes, counts = tuple(cut.box for cut in cuts), tuple(map(len, ways))
-    return Comb(field, boxes, counts, digits=digits, doubt=_disturbed([cut.disturbed for cut in cuts]))
+    struck = tuple(cut.flat and field.fill is not None for cut in cuts)
+    return Comb(field, boxes, counts, struck, digits=digits, doubt=_disturbed([cut.disturbed for cut in cuts]))
 
 
 def _disturbed(cells: Sequence[bool]) -> str | None:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.forms.cells.shade import find_shade
 from pipelines.images.levels import as_bytes
 
 Grey = NDArray[np.uint8]
@@ -34,6 +35,13 @@ class Darkness:
     """Below this it is noise."""
     ink: Grey
     """1 where there is ink."""
+    shade: Grey
+    """How many levels were taken off for what darkens the field from beyond it."""
+
+    def turned(self) -> Darkness:
+        """With rows for columns."""
+        levels, ink, shade = (np.ascontiguousarray(one.T) for one in (self.levels, self.ink, self.shade))
+        return Darkness(levels, self.faintest, ink, shade)
 
 
 def measure(image: Grey) -> Darkness:
@@ -44,10 +52,12 @@ def measure(image: Grey) -> Darkness:
     middle = int(_lowest(lifted.ravel()[:: max(1, lifted.size // SAMPLE)], 0.3))
     levels = np.clip(lifted - np.int16(middle), 0, 255).astype(np.uint8)
     faintest = max(FAINTEST, NOISES * noise)
+    shade = find_shade(levels, faintest)
+    levels = as_bytes(cv2.subtract(levels, shade))
     darkest = cv2.dilate(levels, np.ones((5, 5), np.uint8))
     thresholds = np.maximum(faintest, EDGE * np.arange(256)).clip(0, 255).astype(np.uint8)
     ink = cv2.threshold(cv2.subtract(levels, cv2.LUT(darkest, thresholds)), 0, 1, cv2.THRESH_BINARY)[1]
-    return Darkness(levels, faintest, as_bytes(ink))
+    return Darkness(levels, faintest, as_bytes(ink), shade)
 
 
 def _noise(smooth: Grey) -> float:

@@ -23,11 +23,15 @@ DIP = 9
 
 LINE, PERHAPS = 1, 2
 """What darkens a place: a printed line alone, or perhaps also a stroke that lies along it."""
-HEAVIER = 1.2
-"""A stroke lies along a line where this is so many times as dark as it is elsewhere, ..."""
+HEAVIER = (1.1, 1.2)
+"""A stroke lies along a line where this is so many times as dark as it is elsewhere: more if the line is rough, ..."""
+ROUGH = 3.0
+"""... namely by so many deviations of its own darkness, ..."""
 TOGETHER = 11
 """... over so many dots in the median; crossing strokes are narrower."""
-FELLOWS = 1.2
+USUAL = 0.2
+"""Strokes may lie along most of a line, but leave this share of it bare."""
+FELLOWS = 1.1
 """A line is no more than so many times as dark as lines of its direction are in the median, or it is covered whole."""
 
 Profile = NDArray[np.float64]
@@ -54,14 +58,14 @@ def erase(dark: Darkness, lines: Sequence[Line]) -> Grey:
     erased = np.zeros_like(dark.ink)
     flat, upright = (bundle([line for line in lines if line.flat == way]) for way in (True, False))
     if flat:
-        _erase_flat(dark.ink, dark.levels, erased, flat, upright)
+        _erase_flat(dark, erased, flat, upright)
     if upright:
-        ink, levels = (np.ascontiguousarray(picture.T) for picture in (dark.ink, dark.levels))
-        _erase_flat(ink, levels, erased.T, upright, flat)
+        _erase_flat(dark.turned(), erased.T, upright, flat)
     return erased
 
 
-def _erase_flat(ink: Grey, levels: Grey, erased: Grey, lines: Bundle, crossings: Bundle | None) -> None:
+def _erase_flat(dark: Darkness, erased: Grey, lines: Bundle, crossings: Bundle | None) -> None:
+    ink = dark.ink
     course = _course(lines, crossings, ink.shape[1])
     runs = runs_across(ink, course.columns, course.path)
     middle = np.rint(course.path).astype(np.intp)
@@ -75,41 +79,56 @@ def _erase_flat(ink: Grey, levels: Grey, erased: Grey, lines: Bundle, crossings:
     gone = np.flatnonzero(runs.there & ~_crossed(up, down, course))
     rows = middle[gone] + np.arange(-MOST, MOST + 1)[:, None]
     band = (rows >= begin[gone]) & (rows <= end[gone]) & (rows >= 0) & (rows < len(ink))
-    told = np.where(_covered(levels, course, lines, up | down), PERHAPS, LINE).astype(np.uint8)[gone]
+    told = np.where(_covered(dark, course, lines, up | down), PERHAPS, LINE).astype(np.uint8)[gone]
     erased[rows[band], np.broadcast_to(course.columns[gone], rows.shape)[band]] = np.broadcast_to(told, rows.shape)[
         band
     ]
 
 
-def _covered(levels: Grey, course: Course, lines: Bundle, sticks_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _covered(dark: Darkness, course: Course, lines: Bundle, sticks_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where a stroke lies along the line: it is heavy there, and something of the stroke comes out of it."""
-    profile = _profile(levels, course)
+    profile = _profile(dark.levels, course)
     starts = lines.starts[course.line]
     inside = (course.columns >= starts) & (course.columns < starts + lines.lengths[course.line])
+    inside &= ~_shaded(dark, course)
     pieces = [np.flatnonzero(inside & (course.line == one)) for one in range(len(lines.starts))]
     pieces = [piece for piece in pieces if len(piece)]
-    usual = [float(np.quantile(profile[piece], 0.3)) for piece in pieces]
-    heavy = np.zeros(len(profile), bool)
+    usual = [float(np.sort(profile[piece])[int(USUAL * (len(piece) - 1))]) for piece in pieces]
+    ratios = np.zeros(len(profile))
     for piece, own in zip(pieces, usual, strict=True):
-        heavy[piece] = _heavy(profile[piece] / max(1.0, min(own, FELLOWS * float(np.median(usual)))))
+        ratios[piece] = _together(profile[piece] / max(1.0, min(own, FELLOWS * float(np.median(usual)))))
+    heavy = ratios > _heaviest_bare(ratios[inside])
     covered = np.zeros(len(profile), bool)
     for first, last in _stretches(heavy, course.line).T:
         covered[first:last] = sticks_out[first:last].any()
     return covered
 
 
+def _shaded(dark: Darkness, course: Course) -> NDArray[np.bool_]:
+    """Where a stain or a fold leaves too little of the line to tell."""
+    rows = np.rint(course.path).astype(np.intp).clip(0, len(dark.shade) - 1)
+    return np.asarray(dark.shade[rows, course.columns] > dark.faintest)
+
+
 def _profile(levels: Grey, course: Course) -> Profile:
-    reach = np.rint(course.half).astype(np.intp) + 2
+    reach = np.rint(course.half).astype(np.intp) + 1
     beside = np.arange(-reach.max(initial=0), reach.max(initial=0) + 1)[:, None]
     rows = (np.rint(course.path).astype(np.intp) + beside).clip(0, len(levels) - 1)
     near = levels[rows, course.columns] * (np.abs(beside) <= reach)
     return np.asarray(near.sum(0, dtype=np.float64))
 
 
-def _heavy(ratios: Profile) -> NDArray[np.bool_]:
-    """Where most of the places around are heavier than the line alone is."""
+def _together(ratios: Profile) -> Profile:
+    """What most of the places around are at least."""
     hundredths = as_bytes(np.clip(100 * ratios, 0, 255))[None]
-    return np.asarray(cv2.medianBlur(hundredths, TOGETHER)[0] > 100 * HEAVIER)
+    return np.asarray(cv2.medianBlur(hundredths, TOGETHER)[0] / 100, np.float64)
+
+
+def _heaviest_bare(ratios: Profile) -> float:
+    """How heavy a line may be with nothing on it, by how much its lighter half varies."""
+    lighter = ratios[ratios <= HEAVIER[0]]
+    rough = 1.4826 * float(np.median(np.abs(lighter - np.median(lighter)))) if len(lighter) else 0.0
+    return float(np.clip(1 + ROUGH * rough, *HEAVIER))
 
 
 def _course(lines: Bundle, crossings: Bundle | None, width: int) -> Course:

@@ -21,6 +21,8 @@ ALIKE = 2
 LEANS = np.tan(np.radians((0.0, -0.7, 0.7, -1.4, 1.4)))
 GAP = round(1.0 * DOTS_PER_MM)
 """Dots and dashes that are this near are a line."""
+SHORT, THICKER = 0.15, 1.5
+"""A line is no more than so many dots thicker than this share of it is at most."""
 PRINTED = 0.6
 """A line is printed if ink lies along this share of it."""
 LONG = 25 * DOTS_PER_MM
@@ -120,9 +122,17 @@ def medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((ordered[rows, (count - 1) // 2] + ordered[rows, count // 2 - (count == 0)]) / 2, np.float64)
 
 
+def _bare(runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of each row, or little more than its short runs where strokes cover most of the line."""
+    ordered = np.sort(runs, axis=1)
+    count = (~np.isnan(runs)).sum(1)
+    short = ordered[np.arange(len(runs)), (SHORT * np.maximum(count - 1, 0)).astype(np.intp)]
+    return np.minimum(medians(runs), short + THICKER)
+
+
 def _thickness(seen: Runs) -> NDArray[np.float64]:
-    """Of each line, by its median; three or more together are not much thicker than their fellows."""
-    each = np.nan_to_num(medians(np.where(seen.there, seen.last - seen.first + 1, np.nan)))
+    """Of each line, where no stroke lies on it; three or more together are not much thicker than their fellows."""
+    each = np.nan_to_num(_bare(np.where(seen.there, seen.last - seen.first + 1, np.nan)))
     known = each[each > 0]
     return np.minimum(each, 1.3 * medians(known[None])) if len(known) >= 3 else each
 
@@ -163,8 +173,15 @@ def _printed(drawn: NDArray[np.bool_], flat: bool) -> list[tuple[int, int]]:
     length = drawn.shape[1]
     if flat:
         return [(0, length) if share >= PRINTED else (0, 0) for share in drawn.mean(1)]
-    common = np.flatnonzero(drawn.mean(0) > 0.5)
-    if len(common) < DOTS_PER_MM:
+    begin, end = _longest(drawn.mean(0) > 0.5)
+    if end - begin < DOTS_PER_MM:
         return [(0, 0)] * len(drawn)
-    begin, end = int(common[0]), int(common[-1]) + 1
     return [(begin, end) if row[begin:end].mean() >= PRINTED else (0, 0) for row in drawn]
+
+
+def _longest(marked: NDArray[np.bool_]) -> tuple[int, int]:
+    """From where to where the longest stretch of marks reaches."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    starts, stops = changes[::2], changes[1::2]
+    best = int((stops - starts).argmax()) if len(starts) else 0
+    return (int(starts[best]), int(stops[best])) if len(starts) else (0, 0)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.cutting import Written, read_ink
+from pipelines.forms.cells.written import Written, read_ink
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
 from pipelines.forms.template import Field
 
@@ -42,11 +42,13 @@ def mark_of(straight: Straight, field: Field) -> Seen:
     inside = _inside(written)
     ink = (written.frame.dark.ink > 0) & (written.labels > 0)
     within = _longest(ink & inside & ~written.remains[written.labels])
-    about = _longest(ink & _touching(written, ink, inside))
+    runs_through = bool((written.through & _near(inside)).any())
+    # What goes around a box through which something runs may be a part of that.
+    about = 0 if runs_through else _longest(ink & _touching(written, ink, inside))
     reach = max(within, ABOUT * about) / max(1.0, _side(inside))
     ticked = float(np.clip((reach - SPECK) / (STROKE - SPECK), 0, 1))
     ticked = ticked * ticked * (3 - 2 * ticked)
-    if (written.through & _near(inside)).any():
+    if runs_through:
         return Seen(ticked > 0.5, 0.5, RUN_THROUGH)
     if ticked > 0.5 and _struck_out(written, ink, inside):
         return Seen(True, 0.5, STRUCK_OUT)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.fitting import NEAR, find_lines
+from pipelines.forms.cells.fitting import GAP, NEAR, find_lines
 from pipelines.forms.cells.frames import Cells, Frame, lay
 from pipelines.forms.cells.lines import JOINED, Edge, Line, bundle, edges_of
 from pipelines.forms.paper.straight import DOTS_PER_MM
@@ -91,6 +91,8 @@ def _along(ink: Grey, edges: NDArray[np.float64], parts: NDArray[np.float64]) ->
 def _shares(ink: Grey, rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """[parts, edges, shifts]: along what share of a part of each edge there is ink; ends are [parts, 2, edges]."""
     thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    # Dots and dashes are a line too.
+    thick = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((1, GAP + 1), np.uint8))
     sums = np.zeros((ink.shape[0], ink.shape[1] + 1), np.int32)
     np.cumsum(thick, axis=1, out=sums[:, 1:])
     first, last = np.moveaxis(ends.clip(0, ink.shape[1]).astype(np.intp), 1, 0)[..., None]

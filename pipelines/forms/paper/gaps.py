@@ -18,26 +18,20 @@ AROUND = 4.0
 TILE = 5.0
 
 
-def find_gaps(
-    blocks: Points, found: NDArray[np.bool_], matrix: Matrix, shape: tuple[int, ...], template: Template
-) -> tuple[Box, ...]:
-    """Boxes, in mm, that may overlap one another."""
-    return tuple(_without_print(blocks, found) + _outside(matrix, shape, template))
-
-
-def _without_print(blocks: Points, found: NDArray[np.bool_]) -> list[Box]:
+def without_print(blocks: Points, found: NDArray[np.bool_]) -> tuple[Box, ...]:
+    """Boxes, in mm, that may overlap one another, around print that was not found."""
     apart = np.hypot(*np.moveaxis(blocks[:, None] - blocks[None], 2, 0))
     near = apart <= NEIGHBOURHOOD
     share = (near @ found.astype(float)) / near.sum(axis=1)
     # A single piece may be lost to a stroke or a stain; a lone one has nobody to speak for it.
     side = BLOCK + 2 * AROUND
-    return [Box(x - AROUND, y - AROUND, side, side) for x, y in blocks[~found & (share < SEEN)]]
+    return tuple(Box(x - AROUND, y - AROUND, side, side) for x, y in blocks[~found & (share < SEEN)])
 
 
-def _outside(matrix: Matrix, shape: tuple[int, ...], template: Template) -> list[Box]:
+def outside(matrix: Matrix, shape: tuple[int, ...], template: Template) -> tuple[Box, ...]:
     """The tiles of the form whose middles are not in the picture."""
     across, down = np.arange(TILE / 2, template.width, TILE), np.arange(TILE / 2, template.height, TILE)
     middles = np.stack(np.meshgrid(across, down), axis=2).reshape(-1, 2)
     x, y = transform(middles, np.linalg.inv(matrix)).T
     missing = (x < 0) | (y < 0) | (x > shape[1]) | (y > shape[0])
-    return [Box(left - TILE / 2, top - TILE / 2, TILE, TILE) for left, top in middles[missing]]
+    return tuple(Box(left - TILE / 2, top - TILE / 2, TILE, TILE) for left, top in middles[missing])

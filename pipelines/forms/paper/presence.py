@@ -1,4 +1,4 @@
-"""Whether an empty field is there at all: a field that was torn off or covered must not count as left blank."""
+"""Whether a field is there at all: one that was torn off or covered must not count as left blank."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ FINE = LEVELS[-1]
 
 def vanished(straight: Straight, fields: Collection[Field]) -> frozenset[str]:
     """The names of those of these fields whose printed frame the blank page has, and this one has not."""
-    framed = [field for field in fields if field.name in _framed(straight.template)]
-    if not framed:
-        return frozenset()
-    there = framed_fields(shrink(straight.image, FINE / DOTS_PER_MM), framed, FINE)
-    return frozenset(field.name for field in framed) - there
+    return frozenset(field.name for field in _with_frame(straight, fields)) - seen(straight, fields)
+
+
+def seen(straight: Straight, fields: Collection[Field]) -> frozenset[str]:
+    """The names of those of these fields whose printed frame the blank page has, and this one too."""
+    framed = _with_frame(straight, fields)
+    return framed_fields(shrink(straight.image, FINE / DOTS_PER_MM), framed, FINE) if framed else frozenset()
+
+
+def _with_frame(straight: Straight, fields: Collection[Field]) -> list[Field]:
+    return [field for field in fields if field.name in _framed(straight.template)]
 
 
 @lru_cache(maxsize=64)

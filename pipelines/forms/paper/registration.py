@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from pipelines.forms.paper.alignment import Alignment, align, warp
-from pipelines.forms.paper.coarse import rough_match
+from pipelines.forms.paper.coarse import rough_match, rough_scan
 from pipelines.forms.paper.codes import rough_by_code
 from pipelines.forms.paper.corner_marks import rough_by_marks
 from pipelines.forms.paper.evidence import Edges, find_edges
-from pipelines.forms.paper.gaps import find_gaps
+from pipelines.forms.paper.gaps import outside, without_print
 from pipelines.forms.paper.landmarks import Landmarks, landmarks
 from pipelines.forms.paper.looking import Page, is_blurred, look_at
 from pipelines.forms.paper.straight import DOTS_PER_MM as DOTS_PER_MM
 from pipelines.forms.paper.straight import Grey, Matrix, quarter_turns, scaling, shrink, transform
 from pipelines.forms.paper.straight import NotRegistered as NotRegistered
 from pipelines.forms.paper.straight import Straight as Straight
-from pipelines.forms.template import Box, Template
+from pipelines.forms.template import Template
 
 ENOUGH = 0.75
 """The share of the print that must be found for a page to be taken for the form."""
@@ -58,8 +59,12 @@ def register_page(page: Page, template: Template, rough: Matrix | None, only: bo
     if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
         raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
     matrix = best.matrix @ page.to_working
-    gaps = find_gaps(marks.blocks, best.found, matrix, page.image.shape, template)
-    return lay_out(page.image, template, matrix, best.residual_mm, best.share, gaps)
+    straight = lay_out(page.image, template, matrix, best.residual_mm, best.share)
+    return replace(
+        straight,
+        gaps=without_print(marks.blocks, best.found),
+        outside=outside(matrix, page.image.shape, template),
+    )
 
 
 def _is_trusted(found: Alignment) -> bool:
@@ -92,6 +97,9 @@ def _ideas(page: Page, template: Template, rough: Matrix | None) -> Iterator[Mat
     thorough, _ = rough_match(page.thorough, template)
     if thorough is not None:
         yield thorough
+    flat = rough_scan(page.thorough, template)
+    if flat is not None:
+        yield flat
 
 
 def _by_marks_alone(page: Page, template: Template) -> Straight:
@@ -115,7 +123,6 @@ def lay_out(
     matrix: Matrix,
     residual_mm: float,
     certainty: float,
-    gaps: tuple[Box, ...] = (),
 ) -> Straight:
     """The page as the template has it, by a matrix from its pixels to millimetres."""
     shape = (round(template.height * DOTS_PER_MM), round(template.width * DOTS_PER_MM))
@@ -125,7 +132,7 @@ def lay_out(
     to_image = scaling(image.shape[1] / smaller.shape[1], image.shape[0] / smaller.shape[0])
     straight = warp(smaller, matrix @ to_image, shape, DOTS_PER_MM)
     turned = quarter_turns(matrix, template.width, template.height)
-    return Straight(straight, template, residual_mm, turned, matrix, certainty, gaps)
+    return Straight(straight, template, residual_mm, turned, matrix, certainty)
 
 
 def _is_sensible(matrix: Matrix, working: Grey, template: Template) -> bool:

@@ -37,11 +37,16 @@ class Straight:
     certainty: float = 1.0
     """The share of what is printed that was found where it should be."""
     gaps: tuple[Box, ...] = ()
-    """Where nothing that is printed was found: torn off, covered, or not in the picture."""
+    """Where nothing that is printed was found, so that the page may be torn off or covered."""
+    outside: tuple[Box, ...] = ()
+    """What is not in the picture."""
 
     def shows(self, box: Box) -> bool:
         """Whether this part of the page is there: not torn off, covered or left out."""
-        return not any(_overlap(box, gap) for gap in self.gaps)
+        return self.takes_in(box) and not any(_overlap(box, gap) for gap in self.gaps)
+
+    def takes_in(self, box: Box) -> bool:
+        return not any(_overlap(box, part) for part in self.outside)
 
 
 def _overlap(one: Box, other: Box) -> bool:

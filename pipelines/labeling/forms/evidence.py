@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipelines.forms.overlay import Grey, crop, opened, said
+from pipelines.forms.overlay import crop, said
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.readings import ERROR, OK, FieldReading
 from pipelines.labeling.run_folder import KEPT, RunFolder
@@ -31,8 +31,7 @@ def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
         if reading.status != OK
     ]
     worst = sorted(doubtful, key=lambda one: urgency(one[2].status, one[2].confidence))[:MOST_SHOWN]
-    pages = {name: opened(result.picture) for result, name, _ in worst}
-    fields = [_field(result, name, reading) | _crop(pages[name], reading) for result, name, reading in worst]
+    fields = [_field(result, name, reading) | _crop(result, reading) for result, name, reading in worst]
     return json.dumps({"pages": digests, "fields": fields}).encode()
 
 
@@ -67,5 +66,5 @@ def _field(result: PageResult, name: str, reading: FieldReading) -> dict[str, An
     }
 
 
-def _crop(page: Grey, reading: FieldReading) -> dict[str, str]:
-    return {"crop": base64.b64encode(crop(page, reading)).decode()}
+def _crop(result: PageResult, reading: FieldReading) -> dict[str, str]:
+    return {"crop": base64.b64encode(crop(result, reading)).decode()}

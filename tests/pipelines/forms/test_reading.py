@@ -258,7 +258,9 @@ def test_a_mark_that_is_not_clear_says_so() -> None:
 
 def test_a_digit_seen_in_two_ways_is_sure_only_if_both_are_read_alike() -> None:
     classes = [*"0123456789", "none"]
-    comb = prepared.Comb(Field("n", "digits", Box(0, 0, 12, 7), 2), (Box(0, 0, 6, 7), Box(6, 0, 6, 7)), (2, 1))
+    comb = prepared.Comb(
+        Field("n", "digits", Box(0, 0, 12, 7), 2), (Box(0, 0, 6, 7), Box(6, 0, 6, 7)), (2, 1), (False, False)
+    )
     said = np.full((3, 11), 1e-4, np.float32)
     for row, label in enumerate((7, 7, 3)):
         said[row, label] = 0.999

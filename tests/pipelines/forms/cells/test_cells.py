@@ -13,7 +13,7 @@ from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.template import Box, Field
 from pipelines.images import to_model_input
 from pipelines.recognizer import Recognizer
-from tests.pipelines.forms.cells.drawing import CELLS, COMB, STYLES, Drawing, comb_field
+from tests.pipelines.forms.cells.drawing import CELLS, COMB, DOTS, STYLES, Drawing, comb_field
 
 PLACES = [((0.0, 0.0), 0.0), ((0.8, -0.7), 0.6), ((-0.6, 0.9), -1.5)]
 NUMBERS = [[3, 1, 4, 1, 5, 9, 2, 6, 5], [8, 0, 7, 2, 6, 4, 9, 3, 0], [1, 7, 4, 7, 2, 0, 8, 5, 9]]
@@ -193,3 +193,32 @@ def test_specks_in_a_box_for_a_number_are_blank_and_a_thin_digit_is_not(seed: in
     assert cut_field(drawing.scan(field, 8, seed), field).blank
     drawing.stroke((COMB.left + 9.3, COMB.top + 2.5), (COMB.left + 9, COMB.top + 5), width=0.2, level=120)
     assert not cut_field(drawing.scan(field, 8, seed), field).blank
+
+
+def test_a_bar_along_most_of_a_boxs_line_is_seen() -> None:
+    drawing, left = Drawing(), COMB.left + 5
+    drawing.comb("apart")
+    # A seven in the second box, which is 4.2 mm wide, whose bar covers its upper line.
+    drawing.stroke((left + 1.2, 11.9), (left + 4.4, 11.9), (left + 2.2, 17), width=0.45, level=90)
+    cuts = cut_cells(drawing.scan(comb_field("apart")), comb_field("apart"))
+    assert cuts[1].fuller is not None
+    bar = cuts[1].fuller[: len(cuts[1].fuller) // 3] < 150
+    assert np.ptp(np.nonzero(bar)[1]) > 2.8 * DOTS_PER_MM
+
+
+def test_what_leans_out_of_two_joined_digits_makes_no_digit_beside_them() -> None:
+    drawing, line = Drawing(), COMB.left + 15
+    drawing.comb("closed")
+    # Two loops in the fourth and fifth cell that touch, of which the first reaches a little into the third.
+    for x in (line + 2.4, line + 7.2):
+        cv2.ellipse(drawing.canvas, drawing.at(x, 16), (int(2.7 * DOTS), int(2.2 * DOTS)), 0, 0, 360, 40, DOTS // 2)
+    cuts = cut_cells(drawing.scan(comb_field()), comb_field())
+    assert [at for at, cut in enumerate(cuts) if not cut.blank] == [3, 4]
+
+
+def test_a_dash_is_flat_and_no_digit_is() -> None:
+    drawing, top = Drawing(), COMB.top + 3.4
+    drawing.comb("closed")
+    drawing.digits([None, *range(1, 9)], seed=3)
+    drawing.stroke((COMB.left + 1, top), (COMB.left + 4, top + 0.4), width=0.5)
+    assert [cut.flat for cut in cut_cells(drawing.scan(comb_field()), comb_field())] == [True] + [False] * 8

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.forms.paper.registration import DOTS_PER_MM, NotRegistered, register
+from pipelines.forms.synthesis.forms import synthesise_one
 from pipelines.forms.synthesis.scanning import folded, stained
 from pipelines.forms.template import Box, Register, Template
 from tests.pipelines.forms.paper.papers import (
@@ -123,6 +124,13 @@ def test_a_torn_corner_is_a_gap_and_the_rest_is_there() -> None:
     assert not straight.shows(template.field_named("signature").box)
     for name in ("goods", "freight", "insurance", "total", "account"):
         assert straight.shows(template.field_named(name).box), name
+
+
+def test_a_filled_scan_with_two_of_three_corner_marks_cut_off_is_found() -> None:
+    scan = synthesise_one(119, 501, "hard")
+    template = templates()[scan.template.name]
+    straight = register(scan.image, template)
+    assert farthest_off(straight.matrix, scan.matrix, template) < 0.5
 
 
 def test_what_is_not_in_the_picture_is_a_gap() -> None:

@@ -1,0 +1,70 @@
+"""Which cell each stroke belongs to: the one it is in for the most part, however far it reaches into the next."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.forms.cells.frames import Cells
+from pipelines.forms.cells.written import Written
+
+OWNED = 0.75
+"""A blob with this share of its ink in one cell belongs to it whole; others are cut where the cells meet."""
+SHALLOW, LOW = 0.15, 0.5
+"""What of a blob reaches less deep into a cell, and is less high, in shares of its sides, is its neighbour's too."""
+
+Places = NDArray[np.intp]
+
+
+def owners_of(written: Written) -> NDArray[np.int32]:
+    """The cell to which the ink at each dot belongs, or -1."""
+    cells, labels = written.frame.cells, written.labels
+    count, blobs = len(cells), len(written.sizes)
+    inked = np.flatnonzero(labels)
+    blob = labels.ravel()[inked]
+    place = _places(cells, labels.shape).ravel()[inked]
+    shares = np.bincount(blob * (count + 1) + place, minlength=blobs * (count + 1)).reshape(blobs, count + 1)
+    inside = shares[:, 1:].sum(1)
+    # What lies outside for the most part is print around the field.
+    kept = (inside >= 0.5 * shares.sum(1)) & ~written.remains
+    whole = shares[:, 1:].max(1) >= OWNED * inside
+    owner = np.where(whole[blob], shares[:, 1:].argmax(1)[blob], place - 1)
+    parted = np.flatnonzero(~whole[blob] & kept[blob] & (place > 0))
+    if len(parted):
+        owner[parted] = _given_back(written, inked[parted], blob[parted], owner[parted])
+    owners = np.full(labels.shape, -1, np.int32)
+    owners.ravel()[inked] = np.where(kept[blob], owner, -1)
+    return owners
+
+
+def _given_back(written: Written, dots: Places, blob: NDArray[np.int32], owner: Places) -> Places:
+    """The owners of the dots of blobs that lie in several cells: what only leans over a line goes to the next cell."""
+    rows, columns = np.divmod(dots, written.labels.shape[1])
+    firm = ~written.perhaps[rows, columns]
+    given = owner.copy()
+    for one in np.unique(blob):
+        there = np.unique(owner[blob == one])
+        for at in there:
+            part = (blob == one) & (owner == at)
+            for neighbour in (at - 1, at + 1):
+                cell, bare = written.frame.cells[at], part & firm
+                if neighbour in there and _leans(cell, rows[bare], columns[bare], from_left=neighbour < at):
+                    given[part] = neighbour
+    return given
+
+
+def _leans(cell: NDArray[np.float64], rows: Places, columns: Places, from_left: bool) -> bool:
+    left, top, right, bottom = cell
+    if not len(rows):
+        return True
+    deep = columns.max() - left if from_left else right - columns.min()
+    return bool(np.ptp(rows) < LOW * (bottom - top) and deep < SHALLOW * (right - left))
+
+
+def _places(cells: Cells, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The number of the cell at each dot, from 1; 0 outside of all."""
+    places = np.zeros(shape, np.int32)
+    for at, cell in enumerate(cells):
+        left, top, right, bottom = (max(0, round(side)) for side in cell)
+        places[top:bottom, left:right] = at + 1
+    return places
