@@ -20,6 +20,7 @@ from ray.util.annotations import RayDeprecationWarning
 
 from pipelines.labeling.inputs import Input, Stretch
 from pipelines.labeling.kind import Kind, Reading
+from pipelines.labeling.pool import replace_the_dead
 from pipelines.labeling.room import Room
 from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import RunFolder
@@ -95,6 +96,7 @@ def count(part: int, items: int, rows: pa.Table) -> PartDone:
 def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartDone]:
     """Each part as it is done, in any order."""
     _be_quiet()
+    replace_the_dead()
     packed: list[Any] = [{"stretch": pickle.dumps(stretch)} for stretch in stretches]
     read = ray.data.from_items(packed, override_num_blocks=len(packed)).map_batches(
         partial(read_stretches, orders=orders),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from cluster._processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
 from tests.labels import actors, once, parts, rows, tables
-from tests.processes import Home, Job, cluster_processes, new_home, until
+from tests.processes import Home, Job, cluster_processes, new_home, title, until
 
 PARTS, SIZE = 30, 1500
 
@@ -82,14 +83,30 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
         os.kill(pid, number)
 
 
+def at_work(process: Process, output: Path) -> bool:
+    """In the midst of a part."""
+    return any((output / ".work" / "under-way").glob(f"*-{process.pid}"))
+
+
+def lasting(state: Callable[[], bool], looks: int = 20) -> Callable[[], bool]:
+    """Whether it was so at each of the latest looks."""
+    seen: deque[bool] = deque(maxlen=looks)
+
+    def looked() -> bool:
+        seen.append(state())
+        return len(seen) == looks and all(seen)
+
+    return looked
+
+
 def killed_at_work(killed: list[Process], output: Path) -> bool:
-    """Whether one of them was in the midst of a part, which can be told while they are held still; if so, all die."""
+    """Whether one of them was at work, which can be told while they are held still; if so, all die."""
     for process in killed:
         kill(process.pid, signal.SIGSTOP)
-    at_work = any(any((output / ".work" / "under-way").glob(f"*-{process.pid}")) for process in killed)
+    now = any(at_work(process, output) for process in killed)
     for process in killed:
-        kill(process.pid, signal.SIGKILL if at_work else signal.SIGCONT)
-    return at_work
+        kill(process.pid, signal.SIGKILL if now else signal.SIGCONT)
+    return now
 
 
 def test_an_actor_that_is_killed_is_replaced(
@@ -100,6 +117,26 @@ def test_an_actor_that_is_killed_is_replaced(
         only = actors(cluster_processes(ray_cluster))
         assert len(only) == 1
         until(lambda: killed_at_work(only, tmp_path / "out"), "the actor is at work")
+        assert job.ended() == 0, job.out + job.err
+    assert rows(tmp_path / "out").equals(undisturbed)
+
+
+def test_an_actor_that_dies_while_it_waits_for_work_is_replaced(
+    start: Start, ray_cluster: RayCluster, source: Path, undisturbed: pa.Table, tmp_path: Path
+) -> None:
+    with start(source, tmp_path / "out", "--max-actors", 1) as job:
+        until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
+        (only,) = actors(cluster_processes(ray_cluster))
+        # With its readers held still, it soon has nothing to do.
+        readers = [one for one in cluster_processes(ray_cluster) if title(one.pid).startswith("ray::MapBatches")]
+        for reader in readers:
+            kill(reader.pid, signal.SIGSTOP)
+        until(lasting(lambda: not at_work(only, tmp_path / "out")), "the actor rests")
+        assert readers and parts(tmp_path / "out") < PARTS
+        kill(only.pid)
+        until(lambda: not Path(f"/proc/{only.pid}").exists(), "the actor is gone")
+        for reader in readers:
+            kill(reader.pid, signal.SIGCONT)
         assert job.ended() == 0, job.out + job.err
     assert rows(tmp_path / "out").equals(undisturbed)
 
