@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -32,6 +31,3 @@ def run(
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    finally:
-        # Else Python looks through all that was loaded for what it might free, before it ends and all is free.
-        gc.freeze()

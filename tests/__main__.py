@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 
-ON_RAY = ("tests/cluster", "tests/jobs", "tests/serve_app/test_served.py")
+ON_RAY = ("tests/cluster", "tests/jobs", "tests/pipelines/test_ray_session.py", "tests/serve_app/test_served.py")
 HALVES = {
     "tests on Ray": ON_RAY,
     "all other tests": ("tests", *(f"--ignore={path}" for path in ON_RAY)),

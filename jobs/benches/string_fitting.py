@@ -122,4 +122,5 @@ def fit_sureness(posteriors: NDArray[np.float64], right: NDArray[np.bool_]) -> t
         return missed
 
     optimiser.step(loss)
-    return float(line[0]), float(line[1])
+    slope, start = line.tolist()
+    return slope, start

@@ -27,7 +27,7 @@ def farthest(style: str, seed: int) -> float:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_full_comb_that_lies_far_off_is_found(style: str) -> None:
-    assert max(farthest(style, seed) for seed in range(10)) < 0.7
+    assert max(farthest(style, seed) for seed in range(10)) < 0.8
 
 
 def test_a_line_that_strokes_lie_along_for_the_most_part_is_found() -> None:

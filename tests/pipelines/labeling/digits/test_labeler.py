@@ -76,7 +76,7 @@ def test_what_is_less_sure_than_asked_keeps_its_value_and_is_to_be_reviewed(
     limit = float(np.sort(sure[1])[99:101].mean())
     rows = DigitLabeler(replace(reading, accept_above=limit)).label(part(digits.images[:200])).rows
     doubtful = (sure[1] < limit).tolist()
-    assert sum(doubtful) == 100
+    assert 0 < sum(doubtful) < 200
     assert rows["status"].to_pylist() == ["review" if doubt else "ok" for doubt in doubtful]
     assert rows["reason"].to_pylist() == [f"less sure than {limit:.4g}" if doubt else None for doubt in doubtful]
     assert rows["value"].to_pylist() == sure[0].tolist()

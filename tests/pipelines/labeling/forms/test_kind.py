@@ -90,7 +90,7 @@ def test_overlays_are_of_the_pages_that_were_asked_for(
     pages = list((tmp_path / "out").glob("overlay/*.jpg"))
     assert len(pages) == expected
     for page in pages:
-        assert cv2.imread(str(page)).shape == (1485, 1050, 3)
+        assert cv2.imread(str(page)).shape == (4 * 297, 4 * 210, 3)
 
 
 def test_every_page_of_every_file_is_an_item_and_named(tmp_path: Path) -> None:
