@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -135,5 +134,3 @@ def _flatness(runs: list[Row]) -> Iterator[str]:
 def _memory(rows: list[Row]) -> Iterator[str]:
     driver = max(row.driver_mib or 0 for row in rows)
     yield f"most memory of inkray's driver: {driver:,} MiB (goal: less than 1,024)"
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    yield f"most memory of any process, workers and rivals included: {largest:,.0f} MiB"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -76,6 +75,7 @@ class FormsBench:
                 ours("inkray, a few pages", folder / "few", folder / "few-labels", templates, self.few),
                 ours("inkray", folder / "scans", folder / "labels", templates, self.pages),
             ]
+            memory = json.loads((folder / "labels" / "summary.json").read_text())["driver_memory_mib"]
             rows = [
                 row
                 for part in read_parts(folder / "labels" / "rows", "parquet", FORM_SCHEMA)
@@ -85,6 +85,7 @@ class FormsBench:
         console.print(_table(measured))
         for line in _told(found, unread, self.pages):
             console.print(line, highlight=False)
+        console.print(f"most memory of the job's driver: {memory:,} MiB", highlight=False)
         if self.json:
             self.json.write_text(
                 json.dumps({"runs": [asdict(one) for one in measured], "score": asdict(found)}, indent=2)
@@ -149,5 +150,3 @@ def _told(found: Score, unread: int, pages: int) -> Iterator[str]:
     yield f"fields said to be ok: {found.ok:,} ({found.ok / found.fields:.2%}), of which right {found.ok_right:,}" + (
         f" ({found.ok_right / found.ok:.3%})" if found.ok else ""
     )
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    yield f"largest process: {memory:,.0f} MiB"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from ray.exceptions import RayActorError, WorkerCrashedError
 from pipelines.errors import InkrayError
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
+from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import RESTARTS, Orders, PartDone, run_pipeline
 from pipelines.labeling.room import all_nodes, what_is_left
 
@@ -125,7 +125,7 @@ def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: floa
         "seconds": round(seconds, 2),
         "items_this_time": items_this_time,
         f"{kind.items}_per_second": round(items_this_time / seconds, 2),
-        "driver_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "driver_memory_mib": peak_mib(),
     }
     folder.finish(summary, kind.report(folder, summary, found))
     return summary
