@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 from pipelines.errors import InkrayError, UsageError
+from pipelines.labeling.whole import write_whole
 from pipelines.training.options import TrainingOptions
 from pipelines.training.recipes import recipe_named
 
@@ -48,18 +49,26 @@ class VariantsBench:
 
     def run(self) -> None:
         recipe = recipe_named(self.recipe)
-        rows: list[Row] = json.loads(self.json.read_text()) if self.json.exists() else []
-        changed = {"epochs": self.epochs or recipe.epochs, "corpus": self.corpus or recipe.corpus, "on": list(self.on)}
-        if any({name: row[name] for name in changed} != changed for row in rows):
-            raise UsageError(f"--json {self.json} holds figures of other epochs or sets; name another file.")
-        for without in ("", *self.without):
-            for seed in self.seeds:
-                if not any(row["seed"] == seed and row["without"] == without for row in rows):
-                    read = self._trained_and_read(_training(recipe, self.epochs, self.corpus, seed, without))
-                    rows.append({"seed": seed, "without": without, **changed, "read": read})
-                    self.json.write_text(json.dumps(rows, indent=2))
-                    Console().print(_sentence(rows[-1]), highlight=False, soft_wrap=True)
+        told = {"epochs": self.epochs or recipe.epochs, "corpus": self.corpus or recipe.corpus, "on": list(self.on)}
+        rows = self._measured_before(told)
+        wanted = [(without, seed) for without in ("", *self.without) for seed in self.seeds]
+        trainings = [_training(recipe, self.epochs, self.corpus, seed, without) for without, seed in wanted]
+        # A slip in the last of them would else be told hours later.
+        for options in trainings:
+            replace(recipe, without=options.get("without", ""), seed=int(options["seed"])).check()
+        done = {(row["without"], row["seed"]) for row in rows}
+        for (without, seed), options in zip(wanted, trainings, strict=True):
+            if (without, seed) not in done:
+                rows.append({"seed": seed, "without": without, **told, "read": self._trained_and_read(options)})
+                write_whole(self.json, json.dumps(rows, indent=2).encode())
+                Console().print(_sentence(rows[-1]), highlight=False, soft_wrap=True)
         Console().print(_table(rows, self.on))
+
+    def _measured_before(self, told: dict[str, Any]) -> list[Row]:
+        rows: list[Row] = json.loads(self.json.read_text()) if self.json.exists() else []
+        if any({name: row[name] for name in told} != told for row in rows):
+            raise UsageError(f"--json {self.json} holds figures of other epochs or sets; name another file.")
+        return rows
 
     def _trained_and_read(self, options: dict[str, str]) -> list[Row]:
         with tempfile.TemporaryDirectory(prefix="inkray-") as folder:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from jobs.benches.string_fitting import fit_weights, make_lattices
 from jobs.benches.strings import labelled_strings, score_of
+from jobs.benches.variants import VariantsBench
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
-from pipelines.errors import DataError
+from pipelines.errors import DataError, UnknownName
 from pipelines.forms.strings.reading import StringReading
 from pipelines.forms.strings.synthesis import draw_strings
 from tests.clusters import RayCluster
@@ -64,6 +65,13 @@ def test_a_recipe_is_trained_again_with_something_left_out(repo: Path, corpus: s
     before, less = json.loads(numbers.read_text())
     assert before == whole
     assert len(less["read"][0]["per_class"]) == 10
+
+
+def test_a_slip_in_what_to_leave_out_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.json"
+    with pytest.raises(UnknownName, match="linse"):
+        VariantsBench(json=numbers, without=("lines", "linse")).run()
+    assert not numbers.exists()
 
 
 def test_reading_is_measured_for_every_source(repo: Path, corpus: str, tmp_path: Path) -> None:
