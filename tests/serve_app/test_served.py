@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ from tests.clusters import RayCluster, mentioning
 from tests.processes import cluster_processes, title, until
 from tests.serve_app.doors import PNG, bar, png
 
-CALLERS = 32
+CALLERS, ROOM = 32, 300
 NINE = png(bar(9))
 
 
@@ -122,6 +123,7 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
         patch.setenv("INKRAY_HOME", str(home))
         patch.setenv("RAY_SERVE_HAPROXY_METRICS_PORT", str(metrics))
         patch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", str(stats))
+        patch.setenv("INKRAY_SERVE_REQUESTS", str(ROOM))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT", str(first + 200))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S", "2")
@@ -194,5 +196,37 @@ def test_new_settings_under_load_fail_no_request(served: Served) -> None:
         served.open(rows=500)
         callers.more()
         until(lambda: not set(before) & set(served.replicas()), "replace every replica")
+        callers.more()
+    assert callers.failed == {}
+
+
+async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]:
+    """What so many callers hear who each ask again as soon as they are answered: statuses, and what kind of error."""
+    heard: Counter[tuple[int, str]] = Counter()
+    request = b"POST /v1/digits HTTP/1.1\r\nHost: door\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n%b"
+    over = asyncio.get_running_loop().time() + seconds
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+        while asyncio.get_running_loop().time() < over:
+            writer.write(request % (len(NINE), NINE))
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
+            told = json.loads(await reader.readexactly(int(fields["content-length"])))
+            if told.get("error"):
+                assert fields["retry-after"] == "1"
+                assert told["error"]["request"] == fields["x-request-id"]
+            heard[int(head.split()[1]), told.get("error", {}).get("kind", "")] += 1
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(size)))
+    return heard
+
+
+def test_more_callers_than_there_is_room_for_are_told_so_and_the_others_served(served: Served) -> None:
+    heard = asyncio.run(crowd(served.url, 3 * ROOM, 5))
+    assert set(heard) == {(200, ""), (503, "overloaded")}
+    assert heard[200, ""] > CALLERS
+    with Callers(served.url).asking() as callers:
         callers.more()
     assert callers.failed == {}
