@@ -1,4 +1,4 @@
-"""Every test, in two halves side by side: those of Ray wait most of the time, and the others compute meanwhile."""
+"""Every test, in two halves side by side: those of the shared cluster wait often, and the others compute meanwhile."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-ON_RAY = ("tests/cluster", "tests/jobs", "tests/pipelines/test_ray_session.py", "tests/serve_app/test_served.py")
-HALVES = {
-    "tests on Ray": ON_RAY,
-    "all other tests": ("tests", *(f"--ignore={path}" for path in ON_RAY)),
-}
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -74,11 +70,19 @@ def _show(lines: Iterable[bytes]) -> None:
     sys.stdout.flush()
 
 
+def halves() -> dict[str, list[str]]:
+    """What pytest is told. All that asks for the shared cluster is in one: the other would start a second for it."""
+    tests = sorted(Path(__file__).parent.rglob("test_*.py"))
+    sharing = [str(test) for test in tests if "ray_cluster" in test.read_text()]
+    others = [str(Path(__file__).parent), *(f"--ignore={test}" for test in sharing)]
+    return {"tests of the shared cluster": sharing, "all other tests": others}
+
+
 def main() -> None:
     # Each half has a core; more threads would only wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pytest = (sys.executable, "-m", "pytest", f"--color={'yes' if sys.stdout.isatty() else 'auto'}")
-    sys.exit(run_side_by_side({name: (*pytest, *words) for name, words in HALVES.items()}))
+    sys.exit(run_side_by_side({name: (*pytest, *words) for name, words in halves().items()}))
 
 
 if __name__ == "__main__":

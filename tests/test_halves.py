@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.__main__ import ON_RAY, run_side_by_side
+from tests.__main__ import halves, run_side_by_side
 from tests.processes import until
 
 WAIT_FOR_CTRL_C = """
@@ -55,23 +55,23 @@ def test_one_that_is_killed_fails_the_whole() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_both_are_interrupted_once_and_clear_up(number: signal.Signals, repo: Path, tmp_path: Path) -> None:
-    halves = [f"{tmp_path}/one", f"{tmp_path}/other"]
-    process = subprocess.Popen([*python(TWO_THAT_WAIT), *halves], cwd=repo, stdout=subprocess.PIPE)
+    both = [f"{tmp_path}/one", f"{tmp_path}/other"]
+    process = subprocess.Popen([*python(TWO_THAT_WAIT), *both], cwd=repo, stdout=subprocess.PIPE)
     # A terminal and the one who started it may both say so.
     for state in (".begun", ".clearing"):
-        until(lambda: all(Path(half + state).exists() for half in halves), f"both are {state}")  # noqa: B023
+        until(lambda: all(Path(half + state).exists() for half in both), f"both are {state}")  # noqa: B023
         process.send_signal(number)
-    for half in halves:
+    for half in both:
         Path(half + ".allowed").touch()
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, said.splitlines().count(b"cleared up"), b"Traceback" in said) == (2, 2, False)
 
 
-def test_whatever_starts_ray_is_in_the_half_of_ray(repo: Path) -> None:
-    starts = ("ray_cluster", "new_cluster", "new_home", "local.up(", "ray.init(")
-    found = {file for file in (repo / "tests").rglob("test_*.py") if any(word in file.read_text() for word in starts)}
-    half = {file for path in ON_RAY for file in [repo / path, *(repo / path).rglob("test_*.py")]}
-    assert found - half == {Path(__file__)}
+def test_whatever_shares_the_cluster_is_in_one_half_and_all_else_in_the_other(repo: Path) -> None:
+    sharing, others = halves().values()
+    assert f"{repo}/tests/jobs/test_submit.py" in sharing
+    assert f"{repo}/tests/serve_app/test_served.py" not in sharing
+    assert others == [f"{repo}/tests", *(f"--ignore={test}" for test in sharing)]
 
 
 def test_a_failure_is_told_in_one_line_by_make(repo: Path, tmp_path: Path) -> None:
