@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from cluster._processes import Process
@@ -19,6 +23,9 @@ from pipelines.model_store import ModelStore
 from tests.digits import builtin
 from tests.models import convert, publish, taught
 from tests.processes import title
+
+LONG = 2
+"""The part that `with_a_long_part` makes."""
 
 
 @cache
@@ -70,3 +77,33 @@ def actors(processes: list[Process]) -> list[Process]:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     return small_model(tmp_path_factory.mktemp("models"))
+
+
+def with_a_long_part(folder: Path) -> Path:
+    """153 items in four parts, of which one has images so large that whoever reads them can be caught at it."""
+    source = tables(folder, [50, 50, 3, 50])
+    large = cv2.imencode(".png", np.full((6000, 6000), 255, np.uint8))[1].tobytes()
+    pq.write_table(pa.table({"image": pa.array([large] * 3, pa.binary())}), source / f"{LONG:04d}.parquet")
+    return source
+
+
+def at_part(number: int, output: Path) -> list[int]:
+    """Which processes are in the midst of it."""
+    marks = (output / ".work" / "under-way").glob(f"{number}-*")
+    return [int(mark.name.partition("-")[2]) for mark in marks]
+
+
+def at_work(process: Process, output: Path) -> bool:
+    """In the midst of a part."""
+    return any((output / ".work" / "under-way").glob(f"*-{process.pid}"))
+
+
+def lasting(state: Callable[[], bool], looks: int = 20) -> Callable[[], bool]:
+    """Whether it was so at each of the latest looks."""
+    seen: deque[bool] = deque(maxlen=looks)
+
+    def looked() -> bool:
+        seen.append(state())
+        return len(seen) == looks and all(seen)
+
+    return looked

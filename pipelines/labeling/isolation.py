@@ -9,10 +9,15 @@ import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, WorkerCrashedError
 
+from pipelines.labeling.deaths import RESTARTS, a_process_died
 from pipelines.labeling.inputs import Stretch
 from pipelines.labeling.kind import Labelled
 from pipelines.labeling.pipeline import Orders, PartDone, count
+from pipelines.labeling.room import all_nodes, what_is_left
 from pipelines.labeling.rows import ERROR
+
+LOOK_S = 10.0
+"""Between two looks at whether there still is room."""
 
 
 class Alone:
@@ -59,10 +64,7 @@ class Isolation:
     def _try(self, stretch: Stretch, part: int, start: int, end: int) -> Labelled | str:
         """The rows, or how the process ended."""
         if self._actor is None:
-            room = self._orders.room
-            options: dict[str, Any] = {"num_cpus": room.cpus, "num_gpus": room.gpus, "max_restarts": 0}
-            self._actor = ray.remote(Alone).options(**options).remote(self._orders)
-            ray.get(self._actor.__ray_ready__.remote())
+            self._actor = self._started()
         try:
             return ray.get(self._actor.label.remote(stretch, part, start, end), timeout=self._orders.seconds)
         except GetTimeoutError:
@@ -71,6 +73,25 @@ class Isolation:
         except (RayActorError, WorkerCrashedError):
             self._actor = None
             return "the process that read it died (crashed, killed, or out of memory)"
+
+    def _started(self) -> Any:
+        """An actor that is there; one whose node dies before that says nothing about the items."""
+        room, deaths = self._orders.room, 0
+        options: dict[str, Any] = {"num_cpus": room.cpus, "num_gpus": room.gpus, "max_restarts": 0}
+        actor: Any = ray.remote(Alone).options(**options).remote(self._orders)
+        while True:
+            # Ray would wait in silence for a node that may never come.
+            what_is_left(room, all_nodes())
+            try:
+                ray.get(actor.__ray_ready__.remote(), timeout=LOOK_S)
+                return actor
+            except GetTimeoutError:
+                continue
+            except RayActorError as error:
+                deaths += 1
+                if not a_process_died(error) or deaths > RESTARTS:
+                    raise
+                actor = ray.remote(Alone).options(**options).remote(self._orders)
 
     def _lost(self, stretch: Stretch, part: int, index: int, reason: str) -> Labelled:
         kind = self._orders.kind

@@ -18,15 +18,13 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 from ray.util.annotations import RayDeprecationWarning
 
+from pipelines.labeling.deaths import RESTARTS
 from pipelines.labeling.inputs import Input, Stretch
 from pipelines.labeling.kind import Kind, Reading
 from pipelines.labeling.pool import replace_the_dead
-from pipelines.labeling.room import Room
+from pipelines.labeling.room import Room, all_nodes, what_is_left
 from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import RunFolder
-
-RESTARTS = 3
-"""Of a task whose process died; then the parts in question are looked at alone."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,8 @@ def count(part: int, items: int, rows: pa.Table) -> PartDone:
 def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartDone]:
     """Each part as it is done, in any order."""
     _be_quiet()
-    replace_the_dead()
+    # Ray would look for room for another in silence, and for ever where its node died and no other is as large.
+    replace_the_dead(lambda: what_is_left(orders.room, all_nodes()))
     packed: list[Any] = [{"stretch": pickle.dumps(stretch)} for stretch in stretches]
     read = ray.data.from_items(packed, override_num_blocks=len(packed)).map_batches(
         partial(read_stretches, orders=orders),

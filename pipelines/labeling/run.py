@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from ray.exceptions import RayActorError, WorkerCrashedError
-
 from pipelines.errors import InkrayError
+from pipelines.labeling.deaths import RESTARTS, a_process_died, chain
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
 from pipelines.labeling.memory import peak_mib
-from pipelines.labeling.pipeline import RESTARTS, Orders, PartDone, run_pipeline
+from pipelines.labeling.pipeline import Orders, PartDone, run_pipeline
 from pipelines.labeling.room import all_nodes, what_is_left
-
-DIED = (RayActorError, WorkerCrashedError)
 
 
 class Watch(Protocol):
@@ -51,7 +48,7 @@ def label(work: Work, watch: Watch) -> int:
                 labelled += done.items
                 watch.part(done)
         except Exception as error:
-            if not _a_process_died(error):
+            if not a_process_died(error):
                 raise _told(error, work) from error
             orders = replace(orders, room=what_is_left(orders.room, all_nodes()))
             alone = list(_label_alone(work, watch))
@@ -76,22 +73,9 @@ def _label_alone(work: Work, watch: Watch) -> Iterator[PartDone]:
         isolation.close()
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
-
-
-def _a_process_died(error: BaseException) -> bool:
-    # An actor whose constructor raises, for want of an engine for example, is said to have died, too.
-    return any(isinstance(one, DIED) and "creation task" not in str(one) for one in _chain(error))
-
-
 def _told(error: BaseException, work: Work) -> InkrayError:
     """What went wrong in one sentence; Ray tells it as a stack trace with the cause somewhere in it."""
-    for one in _chain(error):
+    for one in chain(error):
         if isinstance(one, InkrayError):
             return one
     text = str(error)

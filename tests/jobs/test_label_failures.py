@@ -6,27 +6,22 @@ import os
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
 from cluster._processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
-from tests.labels import actors, once, parts, rows, tables
+from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part
 from tests.processes import Home, Job, cluster_processes, new_home, until
 
 PARTS, SIZE = 30, 1500
-LONG = 2
 
 
 @pytest.fixture(scope="module")
@@ -82,36 +77,6 @@ def undisturbed(twice: Twice) -> pa.Table:
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def with_a_long_part(folder: Path) -> Path:
-    """153 items in four parts, of which one has images so large that whoever reads them can be caught at it."""
-    source = tables(folder, [50, 50, 3, 50])
-    large = cv2.imencode(".png", np.full((6000, 6000), 255, np.uint8))[1].tobytes()
-    pq.write_table(pa.table({"image": pa.array([large] * 3, pa.binary())}), source / f"{LONG:04d}.parquet")
-    return source
-
-
-def at_part(number: int, output: Path) -> list[int]:
-    """Which processes are in the midst of it."""
-    marks = (output / ".work" / "under-way").glob(f"{number}-*")
-    return [int(mark.name.partition("-")[2]) for mark in marks]
-
-
-def at_work(process: Process, output: Path) -> bool:
-    """In the midst of a part."""
-    return any((output / ".work" / "under-way").glob(f"*-{process.pid}"))
-
-
-def lasting(state: Callable[[], bool], looks: int = 20) -> Callable[[], bool]:
-    """Whether it was so at each of the latest looks."""
-    seen: deque[bool] = deque(maxlen=looks)
-
-    def looked() -> bool:
-        seen.append(state())
-        return len(seen) == looks and all(seen)
-
-    return looked
 
 
 def killed_at_work(killed: list[Process], output: Path) -> bool:

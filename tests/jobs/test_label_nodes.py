@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster, new_cluster
-from tests.labels import actors, once, parts, rows, tables
+from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part
 from tests.nodes import Node, joined
 from tests.processes import Home, Job, cluster_processes, new_home, until
 
@@ -60,7 +62,7 @@ Start = Callable[..., Job]
 
 @pytest.fixture(scope="module")
 def start(home: Home, repo: Path, models: ModelStore, source: Path) -> Start:
-    def begin(output: Path, *words: object) -> Job:
+    def begin(output: Path, *words: object, source: Path = source) -> Job:
         told = ("--model", "small", "--store", models, "--threads", 1, "--engine", "onnxruntime", *words)
         return home.start(repo / "jobs" / "label.py", "digits", source, output, *told)
 
@@ -92,3 +94,26 @@ def test_nodes_that_die_cost_no_row(start: Start, nodes: Nodes, quiet: pa.Table,
             node.kill()
         assert job.ended() == 0, job.out + job.err
     assert rows(output).equals(quiet)
+
+
+def test_a_node_that_dies_while_its_actor_rests_and_that_no_other_replaces_ends_the_run_in_words(
+    start: Start, nodes: Nodes, tmp_path: Path
+) -> None:
+    source, output = with_a_long_part(tmp_path / "in"), tmp_path / "out"
+    with (
+        joined(nodes.cluster, 2) as large,
+        start(output, "--threads", 2, "--max-actors", 1, source=source) as job,
+    ):
+        until(lambda: bool(at_part(LONG, output)), "the long part is begun")
+        (reader,) = at_part(LONG, output)
+        # While it is held still, the actor soon has nothing to do.
+        os.kill(reader, signal.SIGSTOP)
+        until(lambda: parts(output) >= 2, "two parts are done")
+        (only,) = actors(large.processes())
+        until(lasting(lambda: not at_work(only, output)), "the actor rests")
+        large.kill()
+        with suppress(ProcessLookupError):
+            os.kill(reader, signal.SIGCONT)
+        assert job.ended() == 1, job.out + job.err
+    assert job.err.startswith("error: Nodes were lost, and no actor fits into those that are left."), job.err
+    assert job.err.endswith("What was labelled is kept: start the same run again to go on.\n")
