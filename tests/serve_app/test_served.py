@@ -28,7 +28,7 @@ from tests.clusters import RayCluster, mentioning
 from tests.processes import cluster_processes, title, until
 from tests.serve_app.doors import PNG, bar, png
 
-CALLERS, ROOM = 32, 300
+CALLERS, ROOM = 32, 256
 NINE = png(bar(9))
 
 
