@@ -24,11 +24,12 @@ from cluster import local
 from cluster._processes import Process
 from pipelines.model_folder import PRETRAINED
 from pipelines.model_store import ModelStore
+from serve_app.settings import Settings
 from tests.clusters import RayCluster, mentioning
 from tests.processes import cluster_processes, title, until
 from tests.serve_app.doors import PNG, bar, png
 
-CALLERS, ROOM = 32, 256
+CALLERS, ROOM = 32, Settings().requests
 NINE = png(bar(9))
 
 
@@ -123,7 +124,6 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
         patch.setenv("INKRAY_HOME", str(home))
         patch.setenv("RAY_SERVE_HAPROXY_METRICS_PORT", str(metrics))
         patch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", str(stats))
-        patch.setenv("INKRAY_SERVE_REQUESTS", str(ROOM))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT", str(first + 200))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S", "2")
