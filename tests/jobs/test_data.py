@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def data(run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Da
     monkeypatch.chdir(tmp_path)
     for name, value in {**OFFLINE, "INKRAY_DATA": str(tmp_path / "data"), "COLUMNS": "100"}.items():
         monkeypatch.setenv(name, value)
+    # What urlopen made of the proxies that it saw first it keeps for the whole process.
+    monkeypatch.setattr(urllib.request, "_opener", None)
 
     def run(*arguments: object, code: int = 0) -> str:
         done = run_job("data.py", *arguments)
