@@ -44,6 +44,13 @@ def test_what_the_operator_decided_stays() -> None:
     assert environment["RAY_SERVE_HAPROXY_RETRY_ON"] == "conn-failure"
 
 
+def test_haproxy_lets_in_as_many_as_the_settings_say() -> None:
+    environment = {"INKRAY_SERVE_REQUESTS": "300", "INKRAY_SERVE_LIVE": "5"}
+    haproxy.prepare(environment)
+    assert environment[haproxy.ROOM] == "300"
+    assert int(environment[haproxy.LANES]) == haproxy.LANES_FOR_REQUESTS + 5
+
+
 def test_without_haproxy_it_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(haproxy, "_binary", lambda: None)
     environment: dict[str, str] = {}
