@@ -19,11 +19,12 @@ from tests.nodes import Node, joined
 from tests.processes import Home, Job, cluster_processes, new_home, until
 
 PARTS, SIZE = 60, 1500
+CPUS = THREADS = 2
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """A head and two that joined it, of one CPU each."""
+    """A head and two that joined it; each has room for one actor, so that a pool of several is on several nodes."""
 
     cluster: RayCluster
     workers: list[Node]
@@ -42,8 +43,8 @@ def nodes(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node
         patch = held.enter_context(pytest.MonkeyPatch.context())
         for name, value in (("period_ms", "1000"), ("timeout_ms", "2000"), ("failure_threshold", "3")):
             patch.setenv(f"RAY_health_check_{name}", value)
-        cluster = held.enter_context(new_cluster(tmp_path_factory.mktemp("cluster"), repo, 1))
-        yield Nodes(cluster, [held.enter_context(joined(cluster, 1)) for _ in range(2)])
+        cluster = held.enter_context(new_cluster(tmp_path_factory.mktemp("cluster"), repo, CPUS))
+        yield Nodes(cluster, [held.enter_context(joined(cluster, CPUS)) for _ in range(2)])
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ Start = Callable[..., Job]
 @pytest.fixture(scope="module")
 def start(home: Home, repo: Path, models: ModelStore, source: Path) -> Start:
     def begin(output: Path, *words: object, source: Path = source) -> Job:
-        told = ("--model", "small", "--store", models, "--threads", 1, "--engine", "onnxruntime", *words)
+        told = ("--model", "small", "--store", models, "--threads", THREADS, "--engine", "onnxruntime", *words)
         return home.start(repo / "jobs" / "label.py", "digits", source, output, *told)
 
     return begin
@@ -74,7 +75,7 @@ def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) 
     """A run that nobody disturbs; its pool grows from one actor on one node over the others."""
     output = tmp_path_factory.mktemp("quiet") / "out"
     with start(output, "--min-actors", 1, "--max-actors", 3) as job:
-        job.says("1 to 3 readers of 1 threads")
+        job.says("1 to 3 readers of 2 threads")
         until(lambda: sum(map(bool, nodes.actors(job))) > 1, "more than one node has an actor")
         assert job.ended() == 0, job.out + job.err
     return rows(output)
@@ -85,7 +86,7 @@ def test_the_pool_grows_over_the_nodes(quiet: pa.Table) -> None:
 
 
 def test_nodes_that_die_cost_no_row(start: Start, nodes: Nodes, quiet: pa.Table, tmp_path: Path) -> None:
-    """One after the other, until the head is alone and the actors could take its only CPU."""
+    """One after the other, until the head is alone."""
     output = tmp_path / "out"
     with start(output, "--min-actors", 3) as job:
         for place, node in enumerate(nodes.workers, start=1):
@@ -101,8 +102,8 @@ def test_a_node_that_dies_while_its_actor_rests_and_that_no_other_replaces_ends_
 ) -> None:
     source, output = with_a_long_part(tmp_path / "in"), tmp_path / "out"
     with (
-        joined(nodes.cluster, 2) as large,
-        start(output, "--threads", 2, "--max-actors", 1, source=source) as job,
+        joined(nodes.cluster, CPUS + 1) as large,
+        start(output, "--threads", THREADS + 1, "--max-actors", 1, source=source) as job,
     ):
         until(lambda: bool(at_part(LONG, output)), "the long part is begun")
         (reader,) = at_part(LONG, output)
