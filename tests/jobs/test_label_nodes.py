@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from cluster._processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster, new_cluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part
@@ -32,8 +33,10 @@ class Nodes:
     def actors(self, job: Job) -> list[int]:
         """How many run on each node, the head's first, while the job is not over."""
         assert job.process.poll() is None, job.out + job.err
-        each = [cluster_processes(self.cluster), *(node.processes() for node in self.workers)]
-        return [len(actors(processes)) for processes in each]
+        return [len(actors(processes)) for processes in self.processes()]
+
+    def processes(self) -> list[list[Process]]:
+        return [cluster_processes(self.cluster), *(node.processes() for node in self.workers)]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +79,12 @@ def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) 
     output = tmp_path_factory.mktemp("quiet") / "out"
     with start(output, "--min-actors", 1, "--max-actors", 3) as job:
         job.says("1 to 3 readers of 2 threads")
+        until(lambda: parts(output) > 0, "the first actor is at work")
+        # While it is held still, what waits for it grows, and is never done before the others have come.
+        (first,) = [one for processes in nodes.processes() for one in actors(processes)]
+        os.kill(first.pid, signal.SIGSTOP)
         until(lambda: sum(map(bool, nodes.actors(job))) > 1, "more than one node has an actor")
+        os.kill(first.pid, signal.SIGCONT)
         assert job.ended() == 0, job.out + job.err
     return rows(output)
 
