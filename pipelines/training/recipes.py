@@ -9,7 +9,7 @@ RECIPES = {
     "ink": TrainingOptions(
         network="ink",
         corpus="mnist",
-        epochs=60,
+        epochs=120,
         batch=256,
         learning_rate=0.006,
         weight_decay=0.02,
