@@ -31,7 +31,7 @@ def evaluate(probabilities: Probabilities, split: Split, classes: list[str], fol
     folder.mkdir(parents=True, exist_ok=True)
     pictures.confusion(scores.confusion, classes, folder / "confusion.png")
     pictures.reliability(confidence, right, folder / "reliability.png")
-    pictures.misreadings(split.images, split.labels, probabilities, folder / "misread.png")
+    pictures.misreadings(split.images, split.labels, probabilities, classes, folder / "misread.png")
     return scores
 
 

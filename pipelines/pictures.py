@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from pipelines.images.ink import is_paper_bright
 from pipelines.metrics import CALIBRATION_BINS
 
 INK, PAPER, FIRST, SECOND = "#1f2933", "#ffffff", "#1f6feb", "#d9480f"
@@ -87,7 +88,7 @@ def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_], path:
 
 
 def gallery(images: NDArray[np.uint8], captions: list[str], title: str, path: Path, columns: int = 8) -> None:
-    """Digits with a caption under each; with none at all, the title stands alone."""
+    """Digits, dark on bright, with a caption under each; with none at all, the title stands alone."""
     rows = max(1, -(-len(images) // columns))
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
     figure = Figure(figsize=(columns * 1.15, rows * (1.05 + 0.2 * lines) + 0.4), layout="constrained")
@@ -98,7 +99,7 @@ def gallery(images: NDArray[np.uint8], captions: list[str], title: str, path: Pa
         axes.set_xticks([])
         axes.set_yticks([])
     for axes, image, caption in zip(grid, images, captions, strict=False):
-        axes.imshow(255 - image, cmap="gray", vmin=0, vmax=255)
+        axes.imshow(image if is_paper_bright(image) else 255 - image, cmap="gray", vmin=0, vmax=255)
         axes.set_xlabel(caption, fontsize=9, labelpad=2, color=INK)
     _save(figure, path)
 
@@ -107,6 +108,7 @@ def misreadings(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer],
     probabilities: NDArray[np.float32],
+    classes: list[str],
     path: Path,
     limit: int = 40,
 ) -> None:
@@ -114,6 +116,6 @@ def misreadings(
     read, confidence = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(read != labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-    captions = [f"{labels[k]} read {read[k]}\n{confidence[k] * 100:.1f} %" for k in wrong[:limit]]
+    captions = [f"{classes[labels[k]]} read {classes[read[k]]}\n{confidence[k] * 100:.1f} %" for k in wrong[:limit]]
     shown = f", the surest {limit} shown" if len(wrong) > limit else ""
     gallery(images[wrong[:limit]], captions, f"{len(wrong)} of {len(labels)} misread{shown}", path)

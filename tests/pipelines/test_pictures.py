@@ -72,6 +72,9 @@ def test_reliability_with_one_image_with_one_bin_and_with_many(confidence: list[
     assert ink_of(tmp_path / "reliability.png") > 0.01
 
 
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
 def test_misreadings_show_the_surest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = drawn(60)
     read = split.labels.astype(int)
@@ -79,12 +82,12 @@ def test_misreadings_show_the_surest_first(tmp_path: Path, monkeypatch: pytest.M
     probabilities = certain(read)
     probabilities[7], probabilities[30] = certain(read[[7]], 0.5), certain(read[[30]], 0.99)
     shown = shown_by(monkeypatch)
-    pictures.misreadings(split.images, split.labels, probabilities, tmp_path / "a.png")
+    pictures.misreadings(split.images, split.labels, probabilities, NAMES, tmp_path / "a.png")
     images, captions, title = shown[0]
     assert np.array_equal(images, split.images[[30, 41, 7]])
-    assert captions[0] == f"{split.labels[30]} read {read[30]}\n99.0 %"
+    assert captions[0] == f"{NAMES[split.labels[30]]} read {NAMES[read[30]]}\n99.0 %"
     assert title == "3 of 60 misread"
-    pictures.misreadings(split.images, split.labels, probabilities, tmp_path / "b.png", limit=2)
+    pictures.misreadings(split.images, split.labels, probabilities, NAMES, tmp_path / "b.png", limit=2)
     assert np.array_equal(shown[1][0], split.images[[30, 41]])
     assert shown[1][2] == "3 of 60 misread, the surest 2 shown"
     assert ink_of(tmp_path / "a.png") > 0.05
@@ -105,7 +108,7 @@ def shown_by(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, list[str
 
 def test_no_misreading_is_a_title_alone(tmp_path: Path) -> None:
     split = drawn(20)
-    pictures.misreadings(split.images, split.labels, certain(split.labels.astype(int)), tmp_path / "none.png")
+    pictures.misreadings(split.images, split.labels, certain(split.labels.astype(int)), NAMES, tmp_path / "none.png")
     assert 0.0005 < ink_of(tmp_path / "none.png") < 0.05
 
 
@@ -114,5 +117,7 @@ def test_a_gallery_shows_every_digit_on_paper(count: int, tmp_path: Path) -> Non
     split = drawn(count)
     pictures.gallery(split.images, [str(label) for label in split.labels], "Digits", tmp_path / "all.png")
     drawn_ink = ink_of(tmp_path / "all.png")
+    pictures.gallery(255 - split.images, [str(label) for label in split.labels], "Digits", tmp_path / "dark.png")
+    assert (tmp_path / "dark.png").read_bytes() == (tmp_path / "all.png").read_bytes()
     pictures.gallery(split.images[:0], [], "Digits", tmp_path / "none.png")
     assert drawn_ink > ink_of(tmp_path / "none.png")
