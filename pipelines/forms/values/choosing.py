@@ -23,8 +23,10 @@ __all__ = ["Candidate", "CellReading", "FieldReading", "choose", "read_cells", "
 
 SMALLEST = 1e-6
 """No engine's digit is less likely: a saturated or rounded zero must not rule a value out."""
+FOLLOWED = 1e-6
+"""Less likely runs of crossed cells weigh nothing, even beside what is WRONGLY_FILLED as likely."""
 UNUSED = 1e-4
-"""Less likely runs of crossed cells are not followed."""
+"""Nor are less likely ones a way to explain what is no digit."""
 
 
 @dataclass(frozen=True)
@@ -91,26 +93,32 @@ def _spans(others: NDArray[np.float64], crossed: bool) -> list[tuple[int, int, f
         return [(0, count, 1.0)]
     before = np.concatenate([[1.0], np.cumprod(others)])
     behind = np.concatenate([[1.0], np.cumprod(others[::-1])])[::-1]
-    starts, stops = np.flatnonzero(before > UNUSED), np.flatnonzero(behind > UNUSED)
+    starts, stops = np.flatnonzero(before > FOLLOWED), np.flatnonzero(behind > FOLLOWED)
     spans = [(int(a), int(b), float(before[a] * behind[b])) for a in starts for b in stops if a < b]
-    return spans + ([(count, count, float(before[count]))] if before[count] > UNUSED else [])
+    return spans + ([(count, count, float(before[count]))] if before[count] > FOLLOWED else [])
 
 
 def _weigh(field: Field, digits: NDArray[np.float64], spans: list[tuple[int, int, float]]) -> _Weighed:
-    weights: dict[str, float] = {}
+    likely, raws = set[str](), set[str]()
     admitted_total = all_total = 0.0
-    raw = Candidate("", 0.0)
     for start, stop, outside in spans:
         part = digits[start:stop]
         total, best = _search(field, part)
         admitted_total += outside * total
         all_total += outside * float(part.sum(1).prod())
-        for value, weight in best:
-            weights[value] = weights.get(value, 0.0) + outside * weight
-        likeliest = Candidate("".join(map(str, part.argmax(1))), outside * float(part.max(1, initial=0).prod()))
-        raw = max(raw, likeliest, key=lambda one: one.probability)
-    admitted = sorted((Candidate(*one) for one in weights.items()), key=lambda one: -one.probability)
+        likely.update(one.value for one in best)
+        raws.add("".join(map(str, part.argmax(1))))
+    # One value may lie in several spans, and be among the likeliest in one of them alone.
+    admitted = sorted((_summed(value, digits, spans) for value in likely), key=lambda one: -one.probability)
+    raw = max((_summed(value, digits, spans) for value in raws), key=lambda one: one.probability)
     return _Weighed(admitted[:KEPT], admitted_total, raw, max(0.0, all_total - admitted_total), max(0.0, 1 - all_total))
+
+
+def _summed(value: str, digits: NDArray[np.float64], spans: list[tuple[int, int, float]]) -> Candidate:
+    read = [int(digit) for digit in value]
+    fitting = [span for span in spans if span[1] - span[0] == len(read)]
+    weights = (outside * float(digits[np.arange(start, stop), read].prod()) for start, stop, outside in fitting)
+    return Candidate(value, sum(weights))
 
 
 def _search(field: Field, digits: NDArray[np.float64]) -> tuple[float, list[Candidate]]:
@@ -124,7 +132,8 @@ def _faults(
     digits: NDArray[np.float64], others: NDArray[np.float64], spans: list[tuple[int, int, float]], written: list[int]
 ) -> list[str]:
     """What of the cells a person must see, whatever the value: what is no digit, and gaps between digits."""
-    start, stop, _ = max(spans, key=lambda span: span[2] * digits[span[0] : span[1]].max(1).prod())
+    likely = [span for span in spans if span[2] > UNUSED]
+    start, stop, _ = max(likely, key=lambda span: span[2] * digits[span[0] : span[1]].max(1).prod())
     strange = [written[at] + 1 for at in range(start, stop) if others[at] > digits[at].max()]
     inside = written[start:stop]
     gaps = sorted(set(range(inside[0], inside[-1])) - set(inside)) if inside else []
