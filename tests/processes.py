@@ -122,7 +122,10 @@ class Job:
         until(said, f"say {words!r}:\n{self.out}")
 
     def ended(self) -> int:
-        return self.process.wait(PATIENCE_S)
+        try:
+            return self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"It goes on after {PATIENCE_S:.0f} s:\n{self.out}\n{self.err}") from late
 
 
 def train_workers(processes: list[Process]) -> list[Process]:
