@@ -80,8 +80,7 @@ def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) 
     with start(output, "--min-actors", 1, "--max-actors", 3) as job:
         job.says("1 to 3 readers of 2 threads")
         until(lambda: parts(output) > 0, "the first actor is at work")
-        # While it is held still, what waits for it grows, and is never done before the others have come.
-        # There may be others already, on a busy machine.
+        # While it, and whatever came with it, is held still, the work is never done before the others have come.
         first = [one for processes in nodes.processes() for one in actors(processes)]
         for one in first:
             os.kill(one.pid, signal.SIGSTOP)
