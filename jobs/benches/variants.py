@@ -85,7 +85,7 @@ def _training(
     recipe: TrainingOptions, epochs: int | None, corpus: str | None, seed: int, without: str
 ) -> dict[str, str]:
     """The options of jobs/train.py beside the recipe's own."""
-    options = {"seed": str(seed), "cpus-per-worker": "1"}
+    options = {"seed": str(seed)}
     if corpus:
         options["corpus"] = corpus
     if epochs:

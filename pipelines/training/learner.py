@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pipelines.augment import augment
 from pipelines.networks import Reader
 from pipelines.training.captured import CapturedUpdate, Update
+from pipelines.training.muon import Muon, weights_between
 from pipelines.training.options import TrainingOptions
 
 
@@ -23,16 +24,22 @@ def computes_bf16(device: torch.device) -> bool:
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
-def make_optimizer(options: TrainingOptions, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
-    rate, decay = options.learning_rate, options.weight_decay
+def make_optimizers(options: TrainingOptions, parameters: Iterable[nn.Parameter]) -> list[torch.optim.Optimizer]:
+    """One for all parameters; or Muon for those it is meant for, and AdamW for the others."""
+    rate, decay, rest = options.learning_rate, options.weight_decay, list(parameters)
     if options.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=0.9, nesterov=True, weight_decay=decay, fused=True)
-    kind = torch.optim.Adam if options.optimizer == "adam" else torch.optim.AdamW
-    return kind(parameters, rate, weight_decay=decay, fused=True)
+        return [torch.optim.SGD(rest, rate, momentum=0.9, nesterov=True, weight_decay=decay, fused=True)]
+    if options.optimizer == "adam":
+        return [torch.optim.Adam(rest, rate, weight_decay=decay, fused=True)]
+    optimizers: list[torch.optim.Optimizer] = []
+    if options.optimizer == "muon":
+        between, rest = weights_between(rest)
+        optimizers.append(Muon(between, rate, decay))
+    return [*optimizers, torch.optim.AdamW(rest, rate, weight_decay=decay, fused=True)]
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float | Tensor) -> None:
-    for group in optimizer.param_groups:
+def set_rate(optimizers: list[torch.optim.Optimizer], rate: float | Tensor) -> None:
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["lr"] = rate
         if isinstance(rate, Tensor):
             # Adam asks for it; and one resumed from a checkpoint of a CPU has been told otherwise.
@@ -56,7 +63,7 @@ class Learner:
         averaging = get_ema_multi_avg_fn(options.ema)
         self.average = AveragedModel(self.reader, multi_avg_fn=averaging, use_buffers=True) if options.ema else None
         self.model = prepare(self.reader)
-        self.optimizer = make_optimizer(options, self.model.parameters())
+        self.optimizers = make_optimizers(options, self.model.parameters())
         precise = options.precision == "bf16" or (options.precision == "auto" and computes_bf16(device))
         self.dtype = torch.bfloat16 if precise else torch.float32
         # What several workers tell each other in a step is not captured with it.
@@ -83,15 +90,16 @@ class Learner:
         return loss
 
     def _update(self, views: Tensor, labels: Tensor, rate: float | Tensor) -> Tensor:
-        set_rate(self.optimizer, rate)
+        set_rate(self.optimizers, rate)
         with self._precision():
             logits = self.model(views)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.options.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.reader.zero_grad(set_to_none=True)
         loss.backward()
         if self.options.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return loss.detach()
 
     @torch.inference_mode()
@@ -109,10 +117,12 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         average = self.average.state_dict() if self.average else None
-        return {"reader": self.reader.state_dict(), "optimizer": self.optimizer.state_dict(), "average": average}
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        return {"reader": self.reader.state_dict(), "optimizers": optimizers, "average": average}
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.reader.load_state_dict(state["reader"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         if self.average:
             self.average.load_state_dict(state["average"])

@@ -27,7 +27,7 @@ def course(learner: Learner, steps: int, rate: float = 0.003) -> list[float]:
     return torch.stack([learner.step(images, labels, rate) for _ in range(steps)]).tolist()
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.05), ("adam", 0.003), ("adamw", 0.003)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.05), ("adam", 0.003), ("adamw", 0.003), ("muon", 0.003)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_graph_learns_as_single_steps_do(optimizer: Any, rate: float, precision: Any) -> None:
     options = plain(network="small", optimizer=optimizer, precision=precision, clip=1.0)

@@ -47,8 +47,9 @@ def course(learner: Learner, steps: list[Batch]) -> list[float]:
         plain(network="small-dropout", optimizer="adamw", augment="affine"),
         plain(network="ink", optimizer="adam", ema=0.9, clip=1.0, precision="bf16"),
         plain(network="ink", optimizer="sgd", augment="paper", label_smoothing=0.1),
+        plain(network="ink", optimizer="muon", ema=0.9),
     ],
-    ids=["adamw", "adam", "sgd"],
+    ids=["adamw", "adam", "sgd", "muon"],
 )
 def test_it_learns_the_same_to_the_bit(options: Any) -> None:
     plainly, steps = new_learner(options, captured=False), batches(WARM_UP + 4)
@@ -60,7 +61,7 @@ def test_it_learns_the_same_to_the_bit(options: Any) -> None:
         assert torch.equal(plainly.judged.state_dict()[name], value), name
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 @pytest.mark.parametrize(("first", "second"), [(True, False), (False, True), (True, True)])
 def test_a_checkpoint_of_either_kind_is_resumed_by_the_other(optimizer: Any, first: bool, second: bool) -> None:
     options, steps = plain(network="ink", optimizer=optimizer), batches(12)
@@ -74,7 +75,8 @@ def test_a_checkpoint_of_either_kind_is_resumed_by_the_other(optimizer: Any, fir
         assert course(resumed, steps[6:]) == expected[1]
         if second:
             # Adam refuses to be captured otherwise.
-            assert all(group["capturable"] for group in resumed.optimizer.param_groups)
+            groups = [group for optimizer in resumed.optimizers for group in optimizer.param_groups]
+            assert all(group["capturable"] for group in groups)
 
 
 def test_on_a_cpu_nothing_is_captured() -> None:

@@ -47,7 +47,7 @@ def test_every_network_learns_64_digits_by_heart(network: str) -> None:
     assert right >= 58
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.05), ("adam", 0.003), ("adamw", 0.003)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.05), ("adam", 0.003), ("adamw", 0.003), ("muon", 0.003)])
 def test_every_optimizer_learns(optimizer: Any, rate: float) -> None:
     course = losses(new_learner(plain(network="mlp3", optimizer=optimizer, learning_rate=rate)), 30)
     assert course[-1] < 0.3 * course[0]
@@ -98,7 +98,7 @@ def test_label_smoothing_asks_for_less_certainty() -> None:
     assert losses(new_learner(plain(label_smoothing=0.2)), 1) == [pytest.approx(expected, rel=1e-4)]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_weight_decay_makes_the_weights_smaller(optimizer: Any) -> None:
     sizes = []
     for decay in (0.0, 0.5):
@@ -164,8 +164,9 @@ def test_no_images_to_judge_are_none_right() -> None:
         plain(network="small-dropout", optimizer="adamw", augment="affine"),
         plain(network="ink", optimizer="sgd", ema=0.9, augment="affine", learning_rate=0.05),
         plain(network="ink", optimizer="adam", ema=0.9, clip=1.0, label_smoothing=0.1),
+        plain(network="ink", optimizer="muon"),
     ],
-    ids=["adamw", "sgd", "adam"],
+    ids=["adamw", "sgd", "adam", "muon"],
 )
 def test_a_resumed_learner_goes_on_to_the_bit(options: TrainingOptions) -> None:
     learner = new_learner(options)
