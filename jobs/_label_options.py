@@ -94,8 +94,9 @@ class LabelDigits(Options):
     def kind(self) -> Kind[Any]:
         return Digits()
 
-    def found(self) -> Found:
-        return find_input(self.input, self.column)
+    def found(self, output: Path) -> Found:
+        """All there is to label; never what a run itself has left, where its output lies within the input."""
+        return find_input(self.input, self.column, output)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +134,9 @@ class LabelForms(Options):
     def kind(self) -> Kind[Any]:
         return Forms(load_templates(self.template), Wanted(self.overlays, self.crops))
 
-    def found(self) -> Found:
-        return find_pages(self.input, tuple(load_templates(self.template)), self.dpi)
+    def found(self, output: Path) -> Found:
+        """All there is to read; never what a run itself has left, where its output lies within the input."""
+        return find_pages(self.input, tuple(load_templates(self.template)), self.dpi, output)
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 import time
 from typing import Any
@@ -13,7 +11,9 @@ from rich.console import Console
 
 from jobs._cli import run
 from jobs._label_options import Label, LabelDigits, LabelForms
+from pipelines import places
 from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.inputs.places import shown
 from pipelines.labeling.kind import Kind, Reading
 from pipelines.labeling.pipeline import Orders
 from pipelines.labeling.progress import Display
@@ -21,7 +21,7 @@ from pipelines.labeling.room import free_nodes, make_room
 from pipelines.labeling.run import Work, label, sum_up
 from pipelines.labeling.run_folder import RunFolder, open_run
 from pipelines.model_folder import ModelFolder, open_model
-from pipelines.model_store import ModelStore
+from pipelines.model_store import ModelStore, whereabouts
 from pipelines.ray_session import ray_session
 
 FINISHED_WITH_ERRORS = 3
@@ -39,8 +39,8 @@ def read_in_bulk(what: LabelDigits | LabelForms, console: Console) -> dict[str, 
     what.check()
     kind = what.kind()
     model = open_model(what.model, ModelStore(what.store) if what.store else None)
-    found = what.found()
-    output = what.output.expanduser().absolute()
+    output = places.folder(what.output, "rows")
+    found = what.found(output)
     identity = _identity(what, kind, model, found)
     with open_run(output, what.format, identity, what.fresh, kind.schema) as folder:
         summary = folder.summary()
@@ -65,17 +65,18 @@ def _label(
     with ray_session(), Display(console, found.count, already, kind.items) as display:
         room = make_room(free_nodes(), what.threads, what.gpus_per_actor, what.min_actors, what.max_actors, kind.needs)
         display.line(
-            f"{found.count:,} {kind.items} in {what.input}, {room.min_actors} to {room.max_actors} readers of "
+            f"{found.count:,} {kind.items} in {shown(what.input)}, {room.min_actors} to {room.max_actors} readers of "
             f"{room.threads} threads, model {model.reference}"
         )
         for remark in (*found.remarks, *([room.remark] if room.remark else [])):
             display.line(remark)
         if already:
             display.line(f"going on after {already:,} {kind.items}")
-        reading = Reading(model.reference, what.store, what.engine, what.precision, room.threads, accept)
+        store = whereabouts(what.store)
+        reading = Reading(model.reference, model.digest, store, what.engine, what.precision, room.threads, accept)
         work = Work(Orders(kind, found.input, folder, reading, room, what.deadline), found)
         labelled = label(work, display)
-    told = {"input": what.input, "model": model.reference, "accept_above": accept, "format": what.format}
+    told = {"input": shown(what.input), "model": model.reference, "accept_above": accept, "format": what.format}
     return sum_up(work, told, labelled, started)
 
 
@@ -86,14 +87,13 @@ def _already(found: Found, folder: RunFolder) -> int:
 
 def _identity(what: LabelDigits | LabelForms, kind: Kind[Any], model: ModelFolder, found: Found) -> dict[str, Any]:
     """All that the rows depend on."""
-    files = json.dumps(model.manifest["files"], sort_keys=True)
     return {
         "work": kind.name,
-        "input": what.input,
+        "input": shown(what.input),
         "files of the input": found.fingerprint,
         **kind.identity(),
         "model": model.reference,
-        "files of the model": hashlib.sha256(files.encode()).hexdigest(),
+        "files of the model": model.digest,
         "engine": what.engine,
         "precision": what.precision,
         "accept-above": what.accepted_above(model),

@@ -89,7 +89,7 @@ def main(options: Train) -> None:
     corpus, crew = load_corpus(recipe.corpus), options.crew()
     task = prepare(recipe, corpus, crew)
     name = options.name or new_name(recipe.network, recipe.corpus)
-    folder = (options.runs or places.home() / "runs").expanduser().absolute() / name
+    folder = places.folder(options.runs or places.home() / "runs", "runs") / name
     open_run(folder, recipe, options.resume)
     console.print(f"run {name} in {folder.parent}", highlight=False, soft_wrap=True)
     with ray_session():

@@ -29,6 +29,11 @@ class ModelFolder:
         return f"{self.manifest['name']}:{self.manifest['version']}"
 
     @property
+    def digest(self) -> str:
+        """Of all its files: what tells it from another model of the same name and number."""
+        return hashlib.sha256(json.dumps(self.manifest["files"], sort_keys=True).encode()).hexdigest()
+
+    @property
     def classes(self) -> list[str]:
         return self.manifest["classes"]
 
@@ -77,7 +82,10 @@ def export(version: Version, files: Path, folder: Path, name: str, card: Path | 
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} is there and holds no model version; name another folder.")
     check_name("model name", name)
+    if card and not card.is_file():
+        raise UsageError(f"There is no card {card}; check the path.")
     told = {key: value for key, value in version.manifest.items() if key not in OWN_KEYS}
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}-") as scratch:
         chosen = Path(scratch, "files")
         chosen.mkdir()

@@ -40,10 +40,15 @@ from pipelines.model_version import (
     parse_manifest,
     to_json,
 )
-from pipelines.store_place import Place, is_claim
+from pipelines.store_place import Place, in_full, is_claim
 
 LATEST = "latest"
 SHARED = ".shared"
+
+
+def whereabouts(store: str | None) -> str:
+    """The store that was named, or the default one, so that processes with another environment find it, too."""
+    return in_full(store or os.environ.get("INKRAY_STORE") or places.home() / "store")
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class ModelStore:
 
     @classmethod
     def default(cls) -> ModelStore:
-        return cls(os.environ.get("INKRAY_STORE") or places.home() / "store")
+        return cls(whereabouts(None))
 
     def __str__(self) -> str:
         return self._place.name

@@ -78,7 +78,7 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _embedded() -> Iterator[None]:
-    folder = tempfile.mkdtemp(prefix="inkray-")
+    folder = tempfile.mkdtemp(prefix="inkray-", dir=_short(tempfile.gettempdir()))
     # Without this Ray takes the network card's address in place of the loopback it is told: the variable speaks to its
     # processes, the constant to this one, which read the variable when ray was imported.
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
@@ -97,6 +97,11 @@ def _embedded() -> Iterator[None]:
             yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short(folder: str) -> str:
+    """Ray's sockets lie up to 82 characters deeper, and must fit in 107."""
+    return folder if len(folder) <= 25 else "/tmp"
 
 
 def check_room(workers: int, cpus: float, gpus: float) -> None:

@@ -39,7 +39,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
     ) -> None:
         started = time.perf_counter()
         folder = open_model(model, ModelStore(store) if store else None)
-        self.model, self.classes = folder.reference, folder.classes
+        self.model, self.digest, self.classes = folder.reference, folder.digest, folder.classes
         self._names = np.array(self.classes)
         self._engine = open_engine(engine, folder, precision, threads)
         for batch in (1, self._engine.max_batch):

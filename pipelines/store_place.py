@@ -33,7 +33,7 @@ class Place:
         elif "://" in str(where):
             self._fs, self._root, self.name = _from_uri(str(where))
         else:
-            path = str(_absolute(Path(where)))
+            path = in_full(where)
             self._fs, self._root, self.name = fs.LocalFileSystem(), path, path
 
     def local(self, path: str) -> Path | None:
@@ -203,8 +203,11 @@ def _from_uri(uri: str) -> tuple[fs.FileSystem, str, str]:
     return filesystem, root, shown
 
 
-def _absolute(path: Path) -> Path:
+def in_full(where: str | Path) -> str:
+    """The same place, as a process finds it that has another working folder."""
+    if "://" in str(where):
+        return str(where)
     try:
-        return path.expanduser().absolute()
+        return str(Path(where).expanduser().absolute())
     except RuntimeError as error:
-        raise UsageError(f"The model store cannot lie at {str(path)!r}: there is no such user.") from error
+        raise UsageError(f"The model store cannot lie at {str(where)!r}: there is no such user.") from error

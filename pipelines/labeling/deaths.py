@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ray.exceptions import RayActorError, WorkerCrashedError
+from ray.exceptions import OutOfMemoryError, RayActorError, WorkerCrashedError
 
 RESTARTS = 3
 """After so many deaths in a row it is no accident."""
-DIED = (RayActorError, WorkerCrashedError)
+DIED = (RayActorError, WorkerCrashedError, OutOfMemoryError)
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, WorkerCrashedError
+from ray.exceptions import GetTimeoutError, RayActorError
 
-from pipelines.labeling.deaths import RESTARTS, a_process_died
+from pipelines.labeling.deaths import DIED, RESTARTS, a_process_died
 from pipelines.labeling.inputs import Stretch
 from pipelines.labeling.kind import Labelled
 from pipelines.labeling.pipeline import Orders, PartDone, count
@@ -70,7 +70,7 @@ class Isolation:
         except GetTimeoutError:
             self.close()
             return f"reading it took longer than {self._orders.seconds:g} s"
-        except (RayActorError, WorkerCrashedError):
+        except DIED:
             self._actor = None
             return "the process that read it died (crashed, killed, or out of memory)"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 
+from pipelines.errors import StoreError
 from pipelines.labeling.inputs.base import Part
 from pipelines.labeling.pace import pace
 from pipelines.labeling.room import Needs
@@ -25,14 +27,23 @@ class Reading:
     """How the actors read: which model, on what, and from which confidence on a reading needs no second look."""
 
     model: str
-    store: str | None
+    digest: str
+    """Of the model's files, as the driver found them."""
+    store: str
     engine: str
     precision: str
     threads: int
     accept_above: float
 
     def recognizer(self) -> Recognizer:
-        return Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
+        recognizer = Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
+        if recognizer.digest != self.digest:
+            recognizer.close()
+            raise StoreError(
+                f"{self.model} in the store {self.store} is another model on {os.uname().nodename} than where this run "
+                "was started; name a store that every node sees with --store."
+            )
+        return recognizer
 
 
 @dataclass(frozen=True)

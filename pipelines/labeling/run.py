@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -51,7 +52,8 @@ def label(work: Work, watch: Watch) -> int:
             if not a_process_died(error):
                 raise _told(error, work) from error
             orders = replace(orders, room=what_is_left(orders.room, all_nodes()))
-            alone = list(_label_alone(work, watch))
+            with _in_words(work):
+                alone = list(_label_alone(work, watch))
             labelled += sum(done.items for done in alone)
             in_vain = in_vain + 1 if not alone and folder.done() == before else 0
             if in_vain > RESTARTS:
@@ -71,6 +73,16 @@ def _label_alone(work: Work, watch: Watch) -> Iterator[PartDone]:
                 yield done
     finally:
         isolation.close()
+
+
+@contextmanager
+def _in_words(work: Work) -> Iterator[None]:
+    try:
+        yield
+    except InkrayError:
+        raise
+    except Exception as error:
+        raise _told(error, work) from error
 
 
 def _told(error: BaseException, work: Work) -> InkrayError:
@@ -93,6 +105,11 @@ def _told(error: BaseException, work: Work) -> InkrayError:
 
 def sum_up(work: Work, told: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:
     """Check that every item has its rows, and write summary and report."""
+    with _in_words(work):
+        return _summed_up(work, told, items_this_time, started)
+
+
+def _summed_up(work: Work, told: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:
     kind, folder = work.orders.kind, work.orders.folder
     kind.settle(folder)
     found = kind.tally(folder)

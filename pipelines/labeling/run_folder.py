@@ -118,8 +118,10 @@ def _open(folder: RunFolder, identity: dict[str, Any], fresh: bool, held: ExitSt
     _check_identity(path, identity)
     for needed in (folder.rows, folder.kept, path / WORK / "under-way"):
         needed.mkdir(parents=True, exist_ok=True)
-    for draft in folder.rows.glob(".part-*"):  # of processes that were killed
-        draft.unlink(missing_ok=True)
+    # Of processes that were killed.
+    for drafts in (folder.rows.glob(".part-*"), *(path.glob(f".{name}-*") for name in (RUN, REPORT, SUMMARY, WIDE))):
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
     return folder
 
 
@@ -128,7 +130,8 @@ def _check_ours(path: Path) -> None:
         return
     if not path.is_dir():
         raise UsageError(f"{path} is a file; name a folder for the results.")
-    others = sorted(entry.name for entry in path.iterdir() if entry.name not in OURS)
+    # What is hidden is none of a user's results: drafts of a run that was killed, and what desktops leave in a folder.
+    others = sorted(entry.name for entry in path.iterdir() if entry.name not in OURS and not entry.name.startswith("."))
     if others:
         raise UsageError(f"The folder {path} holds other things ({', '.join(others[:3])}); name a new or empty one.")
 

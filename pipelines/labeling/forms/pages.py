@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -79,9 +80,9 @@ class Pages(Input[PreparedPart]):
                 yield prepare_page(content, source, place.number, self._templates, self._dpi)
 
 
-def find_pages(place: str, templates: Sequence[Template], dpi: int) -> Found:
+def find_pages(place: str, templates: Sequence[Template], dpi: int, output: Path | None = None) -> Found:
     where = parse(place)
-    files = list_files(where)
+    files = list_files(where, output)
     scans = [file for file in files if file.suffix in SCANS]
     if not scans:
         raise UsageError(_nothing(where, files))

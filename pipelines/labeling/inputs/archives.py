@@ -97,15 +97,25 @@ def _in_zip(archive: zipfile.ZipFile) -> Iterator[Packed]:
 
 def _in_tar(archive: tarfile.TarFile) -> Iterator[Packed]:
     for member in archive:
-        if member.isfile():
-            yield Packed(member.name, member.size, partial(_from_tar, archive, member))
+        # A file that stands there twice, under two names, is packed once and then as a link.
+        if member.isfile() or member.islnk() or member.issym():
+            yield Packed(_printable(member.name), member.size, partial(_from_tar, archive, member))
     _check_end(archive)
 
 
 def _from_tar(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     content = archive.extractfile(member)
-    assert content is not None  # it is a regular file
-    return content.read()
+    if content is None:
+        raise tarfile.ReadError(f"it is a link to {member.linkname}, which is no file")
+    image = content.read(MAX_MEMBER + 1)
+    if len(image) > MAX_MEMBER:
+        raise tarfile.ReadError(f"{member.linkname} has more bytes than the limit of {MAX_MEMBER:,}")
+    return image
+
+
+def _printable(name: str) -> str:
+    """tarfile keeps what is no UTF-8 in a form that nothing else can write."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _check_end(archive: tarfile.TarFile) -> None:

@@ -15,6 +15,8 @@ from pipelines.images import SIDE, decode, to_model_input
 
 ROWS_IN_PART = 16_384
 FILES_IN_PART = 2_000
+HELD = 64 << 20
+"""Bytes of pictures that are held in their full size: a part may have thousands of them, and each be a photo."""
 
 
 ALL = slice(None)
@@ -105,13 +107,18 @@ def cut(count: int, size: int) -> tuple[int, ...]:
 
 def decoded(part: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | str]) -> Items:
     """Encoded images as items; what comes as a string is already a reason."""
-    pictures: list[NDArray[np.uint8]] = []
+    images: list[NDArray[np.uint8]] = []
     reasons: list[str | None] = []
+    held: list[NDArray[np.uint8]] = []
     for content in files:
         picture, reason = _opened(content)
-        pictures.append(picture)
+        held.append(picture)
         reasons.append(reason)
-    return Items(part, sources, numbers, to_model_input(pictures), reasons if any(reasons) else None)
+        if sum(one.nbytes for one in held) > HELD:
+            images.append(to_model_input(held))
+            held = []
+    images.append(to_model_input(held))
+    return Items(part, sources, numbers, np.concatenate(images), reasons if any(reasons) else None)
 
 
 def _opened(content: bytes | str) -> tuple[NDArray[np.uint8], str | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipelines.errors import UsageError
 from pipelines.labeling.inputs.archives import find_archive
 from pipelines.labeling.inputs.base import Found
@@ -22,9 +24,9 @@ EMPTY = {
 }
 
 
-def find_input(place: str, column: str | None = None) -> Found:
+def find_input(place: str, column: str | None = None, output: Path | None = None) -> Found:
     where = parse(place)
-    files = list_files(where)
+    files = list_files(where, output)
     kind = _kind(where, files)
     if column is not None and kind != "parquet":
         raise UsageError(f"--column {column} is for parquet; {where.shown} holds {kind}.")

@@ -8,7 +8,7 @@ import posixpath
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -49,23 +49,37 @@ class Where:
         return "" if self.is_local else f"{urlsplit(self.shown).scheme}://"
 
 
-def parse(place: str) -> Where:
+def shown(place: str) -> str:
+    """What a place is called, however it was written, and without the password that an URI may hold."""
     if "://" not in place:
-        path = os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
-        return Where(fs.LocalFileSystem(), path, path)
+        return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
     parts = urlsplit(place)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def parse(place: str) -> Where:
+    name = shown(place)
+    if "://" not in place:
+        return Where(fs.LocalFileSystem(), name, name)
     try:
         filesystem, path = fs.FileSystem.from_uri(place)
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(
-            f"{shown!r} cannot be opened ({str(error).replace(place, shown)}); name a path, or an URI such as s3://BUCKET/FOLDER."
+            f"{name!r} cannot be opened ({str(error).replace(place, name)}); name a path, or an URI such as "
+            "s3://BUCKET/FOLDER."
         ) from error
-    return Where(filesystem, path, path if isinstance(filesystem, fs.LocalFileSystem) else shown)
+    return Where(filesystem, path, path if isinstance(filesystem, fs.LocalFileSystem) else name)
 
 
-def list_files(where: Where) -> list[File]:
+def list_files(where: Where, without: Path | None = None) -> list[File]:
     """The file itself, or all below the folder, or that match the pattern, and are not hidden; sorted by path."""
+    files = _listed(where)
+    if without is None or not where.is_local:
+        return files
+    return [file for file in files if not PurePosixPath(file.path).is_relative_to(without)]
+
+
+def _listed(where: Where) -> list[File]:
     try:
         [info] = where.filesystem.get_file_info([where.path])
         if info.type == fs.FileType.NotFound:
@@ -78,6 +92,10 @@ def list_files(where: Where) -> list[File]:
         return [_to_file(info)]
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{where.shown} cannot be listed: {_reason(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where.shown} cannot be listed: the name {error.object!r} is no UTF-8; give that file another."
+        ) from error
 
 
 def _below(where: Where, folder: str) -> list[File]:

@@ -153,3 +153,10 @@ def test_a_finished_run_has_its_summary_last(path: Path, monkeypatch: pytest.Mon
         folder.finish({"items": 4}, "<html>")
         assert folder.summary() == {"items": 4}
         assert (path / "report.html").read_text() == "<html>"
+
+
+def test_what_is_hidden_does_not_stand_in_the_way_and_drafts_of_the_killed_go(path: Path) -> None:
+    with_parts(path, 0)
+    folder_of(path, {".DS_Store": b"", ".report.html-0123": b"half", ".run.json-4567": b"ha"})
+    enter(opened(path))
+    assert {entry.name for entry in path.iterdir()} == {"run.json", "rows", ".work", ".DS_Store"}

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from pipelines.corpora.corpus import Split
+from pipelines.errors import StoreError
 from pipelines.labeling.digits.labeler import DigitLabeler
 from pipelines.labeling.digits.thumbs import GALLERY
 from pipelines.labeling.inputs import Items
 from pipelines.labeling.kind import Labelled, Reading
 from pipelines.labeling.rows import SCHEMA
+from pipelines.model_folder import open_model
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
 from tests.inputs import members
@@ -23,12 +25,20 @@ from tests.inputs import members
 
 @pytest.fixture(scope="module")
 def reading(store: ModelStore) -> Reading:
-    return Reading("small", str(store), "onnxruntime", "fp32", 1, 0.5)
+    return Reading("small", open_model("small", store).digest, str(store), "onnxruntime", "fp32", 1, 0.5)
 
 
 @pytest.fixture(scope="module")
 def labeler(reading: Reading) -> DigitLabeler:
     return DigitLabeler(reading)
+
+
+def test_another_model_of_the_same_name_is_refused(reading: Reading) -> None:
+    """As on a node that sees another store."""
+    with pytest.raises(
+        StoreError, match=r"is another model on .* than where this run was started"
+    ):
+        DigitLabeler(replace(reading, digest="0" * 64))
 
 
 @pytest.fixture(scope="module")

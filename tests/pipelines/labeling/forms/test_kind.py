@@ -21,10 +21,12 @@ from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.kind import Reading
 from pipelines.labeling.run_folder import RunFolder, open_run
+from pipelines.model_folder import open_model
+from pipelines.model_store import whereabouts
 from tests.inputs import folder_of
 from tests.page_results import CARD, two_paged
 
-READING = Reading("builtin", None, "onnxruntime", "fp32", 1, 0.9)
+READING = Reading("builtin", open_model("builtin").digest, whereabouts(None), "onnxruntime", "fp32", 1, 0.9)
 
 
 @pytest.fixture(scope="module")

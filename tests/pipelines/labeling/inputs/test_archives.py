@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +195,49 @@ def test_the_fingerprint_changes_with_the_files_time_or_size_and_not_otherwise(
     touch_later(path)
     assert path.stat().st_mtime_ns != changed
     assert len({first, second, find_input(str(path)).fingerprint}) == 3
+
+
+def test_links_in_a_tar_are_items_too(files: dict[str, bytes], digits: Split, tmp_path: Path) -> None:
+    """Two names of one file are packed as a file and a link to it."""
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        add(archive, "0.png", files["00000.png"])
+        link(archive, "1.png", "0.png", tarfile.LNKTYPE)
+        link(archive, "2.png", "0.png", tarfile.SYMTYPE)
+        link(archive, "3.png", "gone.png", tarfile.SYMTYPE)
+    found = find_input(str(path))
+    assert [source for source, _ in sources(found)] == [f"{path}!{index}.png" for index in range(4)]
+    assert np.array_equal(pixels(found)[:3], digits.images[[0, 0, 0]])
+    told = reasons(found)
+    assert told[:3] == [None] * 3
+    assert str(told[3]).startswith("it cannot be unpacked: ")
+
+
+def test_a_link_to_what_is_too_large_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_MEMBER", 2_000)
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        add(archive, "large.dat", bytes(2_001))
+        link(archive, "0.png", "large.dat", tarfile.LNKTYPE)
+    assert reasons(find_input(str(path))) == ["it cannot be unpacked: large.dat has more bytes than the limit of 2,000"]
+
+
+def test_a_name_that_is_no_utf_8_is_told_in_signs_that_are(files: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", encoding="latin-1", format=tarfile.GNU_FORMAT) as archive:
+        add(archive, "f\xfcnf.png", files["00005.png"])
+    found = find_input(str(path))
+    assert [source for source, _ in sources(found)] == [f"{path}!f\\xfcnf.png"]
+    assert reasons(found) == [None]
+
+
+def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def link(archive: tarfile.TarFile, name: str, to: str, kind: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, to
+    archive.addfile(member)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.corpora.corpus import Split
-from pipelines.labeling.inputs import find_input, pictures
+from pipelines.images import to_model_input
+from pipelines.labeling.inputs import base, find_input, pictures
 from tests.inputs import folder_of, members, names, pixels, read, reasons, shape_of, sources, touch_later
 
 
@@ -107,3 +108,18 @@ def test_the_fingerprint_tells_how_the_input_is_cut(folder: Path, monkeypatch: p
     first = find_input(str(folder)).fingerprint
     monkeypatch.setattr(pictures, "FILES_IN_PART", 5)
     assert find_input(str(folder)).fingerprint != first
+
+
+def test_large_pictures_are_not_all_held_in_their_full_size(
+    folder: Path, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once: list[int] = []
+
+    def watched(images: list[np.ndarray]) -> np.ndarray:
+        at_once.append(len(images))
+        return to_model_input(images)
+
+    monkeypatch.setattr(base, "to_model_input", watched)
+    monkeypatch.setattr(base, "HELD", digits.images[0].nbytes)
+    assert np.array_equal(pixels(find_input(str(folder))), digits.images[:10])
+    assert max(at_once) == 2

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import UsageError
-from pipelines.labeling.inputs.places import File, fingerprint, list_files, parse, read_file
+from pipelines.errors import DataError, UsageError
+from pipelines.labeling.inputs.places import File, fingerprint, list_files, parse, read_file, shown
 from tests.inputs import folder_of
 from tests.stores import refusal
 
@@ -114,3 +114,24 @@ def test_fingerprints_tell_files_sizes_times_kinds_and_settings_and_are_the_same
     told += [fingerprint("tar", files, 5), fingerprint("zip", files, 6), fingerprint("zip", files, 5)]
     assert len(set(told)) == len(told)
     assert fingerprint("zip", list(files), 5) == told[-1]
+
+
+def test_a_run_does_not_take_what_it_left_itself(folder: Path) -> None:
+    found = list_files(parse(str(folder)), folder / "b")
+    assert [Path(file.path).name for file in found] == ["a.png", "5.jpg", "4.png"]
+    everywhere = list_files(parse(f"{folder}/**/*.png"), folder / "b" / "c")
+    assert [Path(file.path).name for file in everywhere] == ["a.png", "1.png", "10.png", "4.png"]
+
+
+def test_a_name_that_is_no_utf_8_is_told(folder: Path) -> None:
+    Path(os.fsdecode(bytes(folder) + b"/f\xfcnf.png")).write_bytes(b"x")
+    assert "no UTF-8" in refusal(DataError, lambda: list_files(parse(str(folder))))
+
+
+@pytest.mark.parametrize("way", ["{0}", "{0}/", "{0}/../top", "{0}/."])
+def test_a_place_is_called_the_same_however_it_is_written(way: str, folder: Path) -> None:
+    assert shown(way.format(folder)) == parse(way.format(folder)).shown == str(folder)
+
+
+def test_what_is_shown_of_an_uri_holds_no_password() -> None:
+    assert shown("s3://KEY:SECRET@bucket/scans") == "s3://bucket/scans"

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import places
+from pipelines.errors import UsageError
+from tests.stores import refusal
+
+
+def test_a_folder_is_told_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert places.folder(Path("out"), "rows") == tmp_path / "out"
+    assert places.folder(Path("~/out"), "rows") == Path("/home/somebody/out")
+    assert places.folder(Path("a:/out"), "rows") == tmp_path / "a:/out"
+
+
+def test_an_uri_is_no_folder() -> None:
+    """What would else be a local folder called s3:, and rows that nobody finds."""
+    told = refusal(UsageError, lambda: places.folder(Path("s3://bucket/out"), "rows"))
+    assert told == "The rows cannot lie at an URI, as s3:/bucket/out seems to be; name a folder that every node sees."
+
+
+def test_a_home_of_nobody_is_refused() -> None:
+    told = refusal(UsageError, lambda: places.folder(Path("~nobody-here/out"), "runs"))
+    assert told == "The runs cannot lie at ~nobody-here/out: there is no such user."
