@@ -50,7 +50,7 @@ class Draft:
     dpi: float | None = None
     """Dots per inch of a picture; without it, the page is taken for A4 or Letter by its shape. A PDF knows its size."""
     overwrite: bool = False
-    """Replace a template that is there."""
+    """Replace a template and pictures that are there."""
 
 
 @dataclass
@@ -89,7 +89,9 @@ def main(options: Templates) -> None:
 def draft_from(options: Draft) -> str:
     name = options.name or options.out.stem
     _check_draft(options, name)
-    refuse_existing(options.out, options.overwrite)
+    picture, found = _pictures(options.out)
+    for path in (options.out, found, *([] if _is_same(picture, options.blank) else [picture])):
+        refuse_existing(path, options.overwrite)
     content = _read(options.blank)
     is_pdf = b"%PDF-" in content[:1024]
     if is_pdf and options.dpi is not None:
@@ -102,12 +104,23 @@ def draft_from(options: Draft) -> str:
             f"{options.blank}, page {options.page}: no comb, box or square was found on the page; "
             "give a sharper picture of it, or write the template by hand."
         )
-    return _write(drafted, page, options.out)
+    return _write(drafted, page, options)
 
 
-def _write(drafted: Template, page: NDArray[np.uint8], out: Path) -> str:
-    picture, found = out.with_suffix(".png"), out.with_suffix(".found.png")
-    _save(picture, page)
+def _pictures(out: Path) -> tuple[Path, Path]:
+    return out.with_suffix(".png"), out.with_suffix(".found.png")
+
+
+def _is_same(picture: Path, blank: Path) -> bool:
+    """Whether the blank page itself will do as the picture of it."""
+    return picture.exists() and blank.exists() and picture.samefile(blank)
+
+
+def _write(drafted: Template, page: NDArray[np.uint8], options: Draft) -> str:
+    out = options.out
+    picture, found = _pictures(out)
+    if not _is_same(picture, options.blank):
+        _save(picture, page)
     _save(found, draw_template(page, drafted))
     write_template(replace(drafted, register=replace(drafted.register, reference=picture)), out)
     kinds = [field.kind for field in drafted.fields]

@@ -171,7 +171,14 @@ def _cell(box: Box, said: Probabilities, classes: Sequence[str]) -> CellReading:
 def prepare_fields(straight: Straight) -> tuple[PreparedField, ...]:
     fields = [_prepare(straight, field) for field in straight.template.fields]
     lost = vanished(straight, [one.field for one in fields if one.needs_frame])
-    return tuple(Missing(one.field) if one.field.name in lost else one for one in fields)
+    return tuple(_without_frame(straight, one) if one.field.name in lost else one for one in fields)
+
+
+def _without_frame(straight: Straight, prepared: PreparedField) -> PreparedField:
+    """Where the blank page is not known, it may be that the form prints none there."""
+    if straight.template.register.reference is None:
+        return replace(prepared, doubt=ALONE)
+    return Missing(prepared.field)
 
 
 def _prepare(straight: Straight, field: Field) -> PreparedField:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import InkrayError
 from pipelines.forms.page_result import PageResult
@@ -17,6 +18,7 @@ from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_fields
 from pipelines.forms.readings import FieldReading
 from pipelines.forms.template import Template
 from pipelines.forms.values.choosing import settle
+from pipelines.images.decoding import MAX_PIXELS
 from pipelines.recognizer import Recognizer
 
 PICTURE_QUALITY = 80
@@ -35,14 +37,21 @@ def read_document(
     return read_pages([prepare_page(content, name, page, templates, dpi) for page in pages], recognizer, accept_above)
 
 
-def prepare_page(content: bytes, name: str, number: int, templates: Sequence[Template], dpi: int = 200) -> PreparedPage:
+def prepare_page(
+    content: bytes,
+    name: str,
+    number: int,
+    templates: Sequence[Template],
+    dpi: int = 200,
+    max_pixels: int = MAX_PIXELS,
+) -> PreparedPage:
     """Page `number`, from 0, opened, laid straight and cut; whatever is wrong with it is told in its reason."""
     try:
-        return _prepared(straighten(open_page(content, name, number, dpi), templates), name, number + 1)
+        return _prepared(straighten(open_page(content, name, number, dpi, max_pixels), templates), name, number + 1)
     except InkrayError as error:
         return failed_page(name, number + 1, reason_of(error, name))
     except Exception as error:  # noqa: BLE001 - one odd page must not end the run of a million others
-        return failed_page(name, number + 1, f"it could not be worked on: {type(error).__name__}: {_line(error)}")
+        return failed_page(name, number + 1, _odd(error))
 
 
 def failed_page(name: str, page: int, reason: str) -> PreparedPage:
@@ -56,9 +65,20 @@ def read_pages(pages: Sequence[PreparedPage], recognizer: Recognizer, accept_abo
     parts = iter(np.split(probabilities, np.cumsum([len(one) for one in digits])))
     results = []
     for page in pages:
-        read = {one.field.name: one.read(next(parts), recognizer.classes, accept_above) for one in page.fields}
-        results.append(_result(page, read, accept_above))
+        of_page = [next(parts) for _ in page.fields]
+        results.append(_read_page(page, of_page, recognizer.classes, accept_above))
     return results
+
+
+def _read_page(
+    page: PreparedPage, probabilities: Sequence[NDArray[np.float32]], classes: Sequence[str], accept_above: float
+) -> PageResult:
+    try:
+        said = zip(page.fields, probabilities, strict=True)
+        read = {one.field.name: one.read(of_field, classes, accept_above) for one, of_field in said}
+        return _result(page, read, accept_above)
+    except Exception as error:  # noqa: BLE001 - as above
+        return _result(failed_page(page.source, page.page, _odd(error)), {}, accept_above)
 
 
 def _result(page: PreparedPage, read: Mapping[str, FieldReading], accept_above: float) -> PageResult:
@@ -82,5 +102,6 @@ def reason_of(error: InkrayError, name: str) -> str:
     return told.rstrip(".")
 
 
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
+def _odd(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [""])[0]
+    return f"it could not be worked on: {type(error).__name__}: {line}"

@@ -57,6 +57,25 @@ def test_a_template_that_was_edited_is_not_written_over(template: Template, blan
     assert template("draft", blank, "--out", form, "--overwrite")[0] == 0
 
 
+def test_a_blank_page_that_is_the_templates_picture_already_stays_as_it_is(
+    template: Template, blank: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(blank), cv2.cvtColor(invoice().blank_page(150), cv2.COLOR_GRAY2BGR))
+    before = blank.read_bytes()
+    assert template("draft", blank, "--out", tmp_path / "blank.yaml")[0] == 0
+    assert blank.read_bytes() == before
+    assert load_template(tmp_path / "blank.yaml").register.reference == blank
+
+
+@pytest.mark.parametrize("name", ["invoice.png", "invoice.found.png"])
+def test_pictures_that_are_there_are_not_written_over(
+    template: Template, blank: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    assert template("draft", blank, "--out", tmp_path / "invoice.yaml")[0] == 2
+    assert (tmp_path / name).read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

@@ -19,7 +19,7 @@ from pipelines.forms.readings import Candidate
 MOST_STATES = 50_000
 """Of one place: what a machine of mod97, a range and a long pattern stays far below."""
 NEGLIGIBLE = 1e-6
-"""A value of this share of the weight of all is not worth a place among the likeliest."""
+"""A value of this share of the best one's weight is not worth a place among the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,13 @@ class Automaton:
 
     def search(self, digits: NDArray[np.float64], most: int) -> Found:
         total = self._weights(digits)
-        return Found(total, self._best(digits, most, total * NEGLIGIBLE) if total else [])
+        return Found(total, self._best(digits, most) if total else [])
 
-    def _best(self, digits: NDArray[np.float64], most: int, least: float) -> list[Candidate]:
+    def _best(self, digits: NDArray[np.float64], most: int) -> list[Candidate]:
         """A* with the exact heuristic: at most `most` times the length states are opened."""
         peaks = self._peaks(digits)
+        # Not of the weight of all: where nothing looks like a digit, even the best value is a tiny part of that.
+        least = float(peaks[0][0]) * NEGLIGIBLE
         waiting = [(-float(peaks[0][0]), "", 1.0, 0)]
         found: list[Candidate] = []
         while waiting and len(found) < most:
@@ -163,7 +165,7 @@ class ValueList:
         total = float(weights.sum())
         top = np.argpartition(-weights, most - 1)[:most] if len(weights) > most else np.arange(len(weights))
         best = sorted((Candidate(self._values[at], float(weights[at])) for at in top), key=lambda one: -one.probability)
-        return Found(total, [one for one in best if one.probability > total * NEGLIGIBLE])
+        return Found(total, [one for one in best if one.probability > best[0].probability * NEGLIGIBLE])
 
 
 class Nothing:

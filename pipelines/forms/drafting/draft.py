@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -30,10 +31,24 @@ def draft(page: Grey, name: str, width: float, height: float) -> Template:
     page = _scaled(page, width, height)
     ink = measure(page).ink
     found = fields_of(rectangles(ink), list(open_combs(ink)))
-    fields = tuple(Field(f"{one.word}{at}", **one.without_name) for at, one in enumerate(found, 1))
+    drafted = (Field(f"{one.word}{at}", **one.without_name) for at, one in enumerate(found, 1))
+    fields = tuple(_within(field, width, height) for field in drafted)
     corners = _corners(solid_squares(page), width, height)
     register = Register("corners", corners=corners) if corners else Register("reference", Path(f"{name}.png"))
     return Template(name, width, height, register, fields)
+
+
+def _within(field: Field, width: float, height: float) -> Field:
+    """What is printed up to the edge of the page ends there."""
+    cells = tuple(_clipped(box, width, height) for box in field.cell_boxes)
+    return replace(field, box=_clipped(field.box, width, height), cell_boxes=cells)
+
+
+def _clipped(box: Box, width: float, height: float) -> Box:
+    left, top = max(0.0, box.left), max(0.0, box.top)
+    if (left, top) == (box.left, box.top) and box.right <= width and box.bottom <= height:
+        return box
+    return Box(left, top, round(min(box.right, width) - left, 2), round(min(box.bottom, height) - top, 2))
 
 
 def _scaled(page: Grey, width: float, height: float) -> Grey:

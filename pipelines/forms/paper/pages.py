@@ -41,19 +41,19 @@ def count_pages(content: bytes, name: str) -> int:
     return count
 
 
-def open_page(content: bytes, name: str, number: int, dpi: int = 200) -> Pixels:
+def open_page(content: bytes, name: str, number: int, dpi: int = 200, max_pixels: int = MAX_PIXELS) -> Pixels:
     """Page `number`, from 0, as grey [H, W], upright as far as the file says how; `dpi` is of PDF alone."""
     _refuse_empty(content, name)
     where = f"{name}, page {number + 1}"
     if _is_pdf(content):
-        return _in_pdf(content, name, lambda document: _rendered(document, where, number, dpi))
-    if number == 0 and inspect(content, name, lambda image: _is_plain(image, name, content)):
+        return _in_pdf(content, name, lambda document: _rendered(document, where, number, dpi, max_pixels))
+    if number == 0 and inspect(content, name, lambda image: _is_plain(image, name, content, max_pixels)):
         # Several times as quickly as the general way; what it cannot open is left to that, which says why.
         quick = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
         if quick is not None:
             return quick.astype(np.uint8, copy=False)
     _check_number(number, inspect(content, name, _frames), where)
-    return _as_grey(decode(content, where if number else name, page=number))
+    return _as_grey(decode(content, where if number else name, max_pixels, page=number))
 
 
 def _refuse_empty(content: bytes, name: str) -> None:
@@ -70,9 +70,9 @@ def _frames(image: ImageFile.ImageFile) -> int:
     return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
 
 
-def _is_plain(image: ImageFile.ImageFile, name: str, content: bytes) -> bool:
+def _is_plain(image: ImageFile.ImageFile, name: str, content: bytes, max_pixels: int) -> bool:
     """Whether OpenCV opens it just as the general way does: grey or colour, not turned, and whole."""
-    check_size(image.size, name)
+    check_size(image.size, name, max_pixels)
     whole = {"PNG": PNG_END in content[-64:], "JPEG": b"\xff\xd9" in content[-64:]}
     return (
         whole.get(image.format or "", False)
@@ -98,6 +98,8 @@ def _in_pdf(content: bytes, name: str, look: Callable[[pdfium.PdfDocument], Foun
         try:
             document = pdfium.PdfDocument(content)
             try:
+                # Else what was filled in on a computer is not drawn.
+                document.init_forms()
                 return look(document)
             finally:
                 document.close()
@@ -107,12 +109,12 @@ def _in_pdf(content: bytes, name: str, look: Callable[[pdfium.PdfDocument], Foun
             raise DataError(f"{name}: the PDF is damaged ({str(error).rstrip('.')}).") from error
 
 
-def _rendered(document: pdfium.PdfDocument, where: str, number: int, dpi: int) -> Pixels:
+def _rendered(document: pdfium.PdfDocument, where: str, number: int, dpi: int, max_pixels: int) -> Pixels:
     _check_number(number, len(document), where)
     page = document[number]
     scale = dpi / POINTS_PER_INCH
     width, height = page.get_size()
-    check_size((round(width * scale), round(height * scale)), where, MAX_PIXELS)
+    check_size((round(width * scale), round(height * scale)), where, max_pixels)
     bitmap = page.render(scale=scale, grayscale=True)
     try:
         pixels = bitmap.to_numpy()

@@ -14,12 +14,12 @@ FINE = LEVELS[-1]
 
 
 def vanished(straight: Straight, fields: Collection[Field]) -> frozenset[str]:
-    """The names of those of these fields whose printed frame the blank page has, and this one has not."""
+    """The names of those of these fields whose printed frame the form has, and this page has not."""
     return frozenset(field.name for field in _with_frame(straight, fields)) - seen(straight, fields)
 
 
 def seen(straight: Straight, fields: Collection[Field]) -> frozenset[str]:
-    """The names of those of these fields whose printed frame the blank page has, and this one too."""
+    """The names of those of these fields whose printed frame the form has, and this page too."""
     framed = _with_frame(straight, fields)
     return framed_fields(shrink(straight.image, FINE / DOTS_PER_MM), framed, FINE) if framed else frozenset()
 
@@ -30,7 +30,9 @@ def _with_frame(straight: Straight, fields: Collection[Field]) -> list[Field]:
 
 @lru_cache(maxsize=64)
 def _framed(template: Template) -> frozenset[str]:
-    """Of the blank page; of a form of which none is known nothing can be said."""
-    if template.register.reference is None:
+    """Of the blank page; where none is known, all those by which the page is recognized."""
+    if template.register.by == "none":
         return frozenset()
+    if template.register.reference is None:
+        return frozenset(field.name for field in template.fields)
     return framed_fields(landmarks(template).levels[-1], template.fields, FINE)

@@ -109,7 +109,9 @@ def _by_marks_alone(page: Page, template: Template) -> Straight:
     best = max(range(len(ideas)), key=lambda at: (seen[at].share, -seen[at].residual_mm), default=None)
     if best is None or seen[best].share < ENOUGH:
         raise NotRegistered(_why_not(page, template, 0.0 if best is None else seen[best].share))
-    return lay_out(page.image, template, ideas[best] @ page.to_working, seen[best].residual_mm, seen[best].share)
+    matrix = ideas[best] @ page.to_working
+    straight = lay_out(page.image, template, matrix, seen[best].residual_mm, seen[best].share)
+    return replace(straight, outside=outside(matrix, page.image.shape, template))
 
 
 def _edges(page: Page, matrix: Matrix, template: Template) -> Edges:

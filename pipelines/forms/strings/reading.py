@@ -134,12 +134,16 @@ def cut_string(image: Picture) -> CutString | None:
 
 
 def read_cut(
-    cut: CutString, read: NDArray[np.float32], classes: Sequence[str], length: tuple[int, int] | None = None
+    cut: CutString, read: NDArray[np.float32], classes: Sequence[str], expected: tuple[int, int] | None = None
 ) -> StringReading:
-    """A string that was cut before, perhaps in another process, by what was read in each of its pictures."""
+    """A string that was cut before, perhaps in another process, by what was read in each of its pictures.
+
+    Values of the expected length are among the alternatives, for what they are worth beside those of any other: had
+    they to themselves all there is, a number with a digit too many would look like one that has the length.
+    """
     probabilities = np.zeros((len(cut.segments), len(classes)))
     probabilities[cut.to_read()] = read
-    return _decode(cut, probabilities, classes, length)
+    return _decode(cut, probabilities, classes, None, expected)
 
 
 def read_segments(cuts: Sequence[CutString | None], reader: Reader, classes: int) -> list[NDArray[np.float64]]:
@@ -162,14 +166,21 @@ def as_grey(image: Picture) -> Picture:
 
 
 def _decode(
-    cut: CutString, probabilities: NDArray[np.float64], classes: Sequence[str], length: tuple[int, int] | None
+    cut: CutString,
+    probabilities: NDArray[np.float64],
+    classes: Sequence[str],
+    length: tuple[int, int] | None,
+    expected: tuple[int, int] | None = None,
 ) -> StringReading:
     values, can_be = features(cut.pieces, cut.segments, probabilities, classes)
     paths = best_paths(len(cut.pieces.pieces), cut.segments, scores(values, can_be), length)
     if not paths or not paths[0].value:
         return NOTHING
-    alternatives = tuple(Alternative(path.value, cut.trust * sureness(path.posterior)) for path in paths[:ALTERNATIVES])
-    digits = _digits(cut, paths[0], probabilities, classes)
+    fewest, most = expected or (1, len(cut.pieces.pieces))
+    fitting = [path for path in paths if fewest <= len(path.value) <= most][:ALTERNATIVES]
+    kept = [*paths[:ALTERNATIVES], *(path for path in fitting if path not in paths[:ALTERNATIVES])]
+    alternatives = tuple(Alternative(path.value, cut.trust * sureness(path.posterior)) for path in kept)
+    digits = _digits(cut, [*fitting, paths[0]][0], probabilities, classes)
     return StringReading(paths[0].value, alternatives[0].probability, digits, alternatives)
 
 

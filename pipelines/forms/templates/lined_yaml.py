@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import yaml
 
 from pipelines.errors import DataError, UsageError
+
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 Place = tuple[str | int, ...]
 """The keys and numbers that lead to a value from the top."""
@@ -59,6 +63,16 @@ def _text_of(path: Path) -> str:
         raise UsageError(f"{path} is not text in UTF-8; save it so.") from error
 
 
+def _number(node: yaml.Node) -> int | float:
+    """As people write them: 010 is ten, and 1:30 no number, though YAML has them for eight and ninety."""
+    if re.fullmatch(r"[-+]?\d+", node.value):
+        return int(node.value)
+    if node.value.lstrip("+-").lower() not in (".inf", ".nan") and not DECIMAL.fullmatch(node.value):
+        raise ValueError(node.value)
+    value = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return int(value) if value.is_integer() else value
+
+
 class _Walk:
     def __init__(self, data: LinedData, as_written: Collection[str]) -> None:
         self._data, self._as_written = data, as_written
@@ -96,7 +110,7 @@ class _Walk:
         if as_written and node.tag != "tag:yaml.org,2002:null":
             return node.value
         try:
-            value = self._scalars.construct_object(node)
+            value = _number(node) if node.tag in NUMBERS else self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
             self._fault(
                 node, f"{node.value[:50]!r} cannot be read as what it seems, {node.tag}; quote it if it is text."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ def load_templates(paths: Iterable[str | Path]) -> list[Template]:
             what = f"page {template.page} of the form {template.form!r}"
             _refuse_second(pages, (template.form, template.page), path, what)
         templates.append(template)
-    return templates
+    # A page need not say how many there are for the others to know.
+    most: dict[str | None, int] = {}
+    for template in templates:
+        most[template.form] = max(template.pages, most.get(template.form, 1))
+    return [replace(one, pages=most[one.form]) if one.form else one for one in templates]
 
 
 def _refuse_second(known: dict[Any, Path], key: Any, path: Path, what: str) -> None:
@@ -87,6 +92,9 @@ class _Loading:
         page, pages = (value.get(key, 1) if (key,) not in bad else 1 for key in ("page", "pages"))
         if page > max(pages, 1) and "pages" in value:
             self._fault(("page",), f"page {page} is more than the {pages} pages.")
+        if max(page, pages) > 1 and "form" not in value:
+            key = "pages" if "pages" in value else "page"
+            self._fault((key,), f"{key}: which pages belong together? Give the templates of all of them one 'form'.")
         if self._faults or size is None:
             return None
         rules = tuple(value.get("rules") or ())

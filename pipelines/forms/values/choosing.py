@@ -153,7 +153,7 @@ def _decide(
     raw, why = weighed.raw, failure(field, weighed.raw.value)
     whole = weighed.admitted_total + WRONGLY_FILLED * weighed.not_admitted_total + weighed.no_digits
     shares = [Candidate(value, weight / whole) for value, weight in weighed.admitted]
-    if why is not None:
+    if why is not None or not shares:  # of very many cells that are no digits, every value weighs nothing
         shares.append(Candidate(raw.value, WRONGLY_FILLED * raw.probability / whole))
     shares.sort(key=lambda one: -one.probability)
     held_back = bool(faults) or (why is not None and _is_sure(weighed))

@@ -157,7 +157,8 @@ def _renewed(
     return judge(
         reading.field,
         value,
-        dict(shares)[value],
+        # What was read may be so doubtful that other combinations were all that was weighed.
+        dict(shares).get(value, 0.0),
         accept_above,
         cells=reading.cells,
         candidates=tuple(shares),

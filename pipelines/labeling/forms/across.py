@@ -17,6 +17,9 @@ PageKey = tuple[str, int]
 """Source and page, from 1."""
 
 
+SAME, MISSING = "this page is the same as", "of this form is missing beside it"
+
+
 @dataclass(frozen=True)
 class Seen:
     """A page in the order of the input."""
@@ -36,6 +39,11 @@ def settle_across(folder: RunFolder, templates: Sequence[Template]) -> None:
             folder.write(part, marked, {})
 
 
+def is_of_page(reason: str) -> bool:
+    """Whether that was said here, of a page as a whole."""
+    return reason.startswith(SAME) or reason.endswith(MISSING)
+
+
 def find_remarks(pages: Sequence[Seen], templates: Mapping[str, Template]) -> dict[PageKey, str]:
     """What is to be said of each page, if anything."""
     return dict(_incomplete(pages, templates)) | dict(_repeated(pages))
@@ -47,7 +55,7 @@ def _repeated(pages: Iterable[Seen]) -> Iterator[tuple[PageKey, str]]:
         if page.digest is not None:
             before = first.setdefault(page.digest, page.key)
             if before != page.key:
-                yield page.key, f"this page is the same as {_named(before)}"
+                yield page.key, f"{SAME} {_named(before)}"
 
 
 def _incomplete(pages: Sequence[Seen], templates: Mapping[str, Template]) -> Iterator[tuple[PageKey, str]]:
@@ -57,7 +65,7 @@ def _incomplete(pages: Sequence[Seen], templates: Mapping[str, Template]) -> Ite
         if missing:
             numbers = " and ".join(map(str, missing))
             for page in group:
-                yield page.key, f"page {numbers} of {there[0].pages} of this form is missing beside it"
+                yield page.key, f"page {numbers} of {there[0].pages} {MISSING}"
 
 
 def _groups(pages: Sequence[Seen], templates: Mapping[str, Template]) -> Iterator[list[Seen]]:

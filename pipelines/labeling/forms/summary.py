@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.labeling.forms.across import is_of_page
 from pipelines.labeling.rows import OK
 from pipelines.labeling.summary import Tally
 
@@ -22,7 +23,7 @@ class FormTally(Tally):
     templates: Counter[str] = field(default_factory=Counter)
     unread: int = 0
     odd: list[tuple[str, int, str]] = field(default_factory=list)
-    """The first pages that are unread, or that are all to be reviewed for one reason: source, page, why."""
+    """The first pages that are unread, or to be reviewed for what is true of the page: source, page, why."""
 
     def items_of(self, rows: pa.Table) -> int:
         pages = 0
@@ -39,8 +40,9 @@ class FormTally(Tally):
             self.fields += len(rows)
             self.templates[rows[0]["template"]] += 1
         reasons = {row["reason"] for row in rows if row["status"] != OK}
+        unread = rows[0]["field"] is None
         whole = all(row["status"] != OK for row in rows) and len(reasons) == 1
-        if whole and len(self.odd) < SHOWN:
+        if whole and (unread or is_of_page(min(reasons))) and len(self.odd) < SHOWN:
             self.odd.append((source, page, reasons.pop()))
 
     def grouped(self, reasons: pa.ChunkedArray) -> pa.ChunkedArray:

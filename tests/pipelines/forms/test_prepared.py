@@ -58,3 +58,11 @@ def test_a_field_that_is_covered_or_not_in_the_picture_is_missing(straight: Stra
 
 def _around(box: Box) -> tuple[tuple[float, float], tuple[float, float]]:
     return (box.top - 4, box.bottom + 4), (box.left - 4, box.right + 4)
+
+
+def test_without_a_blank_page_a_blank_field_whose_frame_is_not_seen_is_for_a_person(straight: Straight) -> None:
+    register = replace(straight.template.register, by="corners", reference=None)
+    alone = replace(straight, template=replace(straight.template, register=register))
+    assert prepared(alone).doubt is None
+    torn = np.full_like(straight.image, 255)
+    assert prepared(replace(alone, image=torn)).doubt == ALONE

@@ -103,3 +103,11 @@ def test_a_hundred_thousand_allowed_values_are_weighed_in_a_moment() -> None:
     best = language(dataclasses.replace(field), 9).search(digits, 3).best[0]
     assert time.process_time() - started < 0.5
     assert best.value == "000699993"
+
+
+@pytest.mark.parametrize("length", [8, 20, 40])
+def test_there_is_a_best_value_even_where_nothing_looks_like_a_digit(length: int) -> None:
+    """Each value is then a tiny part of the weight of all."""
+    digits = np.full((length, 10), 1e-6)
+    digits[:, 3] = 1.1e-6
+    assert language(comb(cells=length), length).search(digits, 1).best[0].value == "3" * length

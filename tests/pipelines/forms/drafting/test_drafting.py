@@ -102,3 +102,11 @@ def test_the_picture_shows_every_field_in_colour() -> None:
     assert picture.shape == (HEIGHT * 8, WIDTH * 8, 3)
     left, top = round(template.fields[0].box.left * 8), round((template.fields[0].box.top + 2) * 8)
     assert np.ptp(picture[top, left - 1 : left + 2].astype(int), axis=-1).max() > 60
+
+
+def test_what_is_printed_up_to_the_edge_ends_there() -> None:
+    """A line across the whole page makes a box of what is below it."""
+    page = np.full((2376, 1680), 255, np.uint8)
+    page[2034:2040] = 0
+    [field] = draft(page, "bleed", 210, 297).fields
+    assert (field.box.left, field.box.right, field.box.bottom) == (0, 210, 297)

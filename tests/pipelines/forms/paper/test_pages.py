@@ -22,6 +22,16 @@ ENCRYPTED = b"""%%PDF-1.4
 4 0 obj<</Filter/Standard/V 1/R 2/P -4/O(%s)/U(%s)>>endobj
 trailer<</Root 1 0 R/Encrypt 4 0 R/ID[(a)(a)]/Size 5>>
 """ % (b"o" * 32, b"u" * 32)
+FILLED_FORM = b"""%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Annots[4 0 R]>>endobj
+4 0 obj<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/V(1)/Rect[10 10 60 60]/F 4/AP<</N 5 0 R>>>>endobj
+5 0 obj<</Type/XObject/Subtype/Form/BBox[0 0 50 50]/Length 17>>stream
+0 g 5 5 20 40 re f
+endstream endobj
+trailer<</Root 1 0 R/Size 6>>
+"""
 TURNED_EXIF = b"eXIfMM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 TURNED_XMP = b'iTXtXML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 CORRUPT = pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -161,3 +171,15 @@ def test_a_tiff_that_runs_in_a_circle_ends() -> None:
     entries = struct.unpack_from("<H", content, start)[0]
     struct.pack_into("<I", content, start + 2 + 12 * entries, start)
     assert count_pages(bytes(content), "scan 7") == 1
+
+
+def test_what_was_filled_in_on_a_computer_is_drawn() -> None:
+    """The value of a text field is in its own picture, which is no part of the page's."""
+    page = open_page(FILLED_FORM, "scan 7", 0)
+    assert (page < 128).sum() > 100
+
+
+def test_fewer_pixels_may_be_allowed() -> None:
+    for content in (saved(PAGES[0], "PNG"), saved(PAGES[0], "TIFF"), pdf((30, 40))):
+        with pytest.raises(DataError, match="pixels"):
+            open_page(content, "scan 7", 0, max_pixels=1_000)

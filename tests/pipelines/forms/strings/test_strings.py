@@ -11,7 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 import pipelines
-from pipelines.forms.strings.reading import StringReading, read_string, read_strings, read_strings_of
+from pipelines.forms.strings.reading import (
+    StringReading,
+    cut_string,
+    read_cut,
+    read_string,
+    read_strings,
+    read_strings_of,
+)
 from pipelines.images import to_model_input
 from pipelines.recognizer import Recognizer
 from tests.pipelines.forms.strings.written import on_paper, row
@@ -167,3 +174,15 @@ def test_a_lump_that_cannot_be_read_makes_the_rest_unsure(read: Read) -> None:
     reading = read(on_paper(ink))
     assert plain.value == "236" and plain.confidence > 0.5
     assert reading.confidence < 0.5
+
+
+@pytest.mark.parametrize("number", ["23652", "40796"])
+def test_a_number_with_more_digits_than_expected_does_not_look_as_if_it_had_as_many(
+    reader: Callable, recognizer: Recognizer, number: str
+) -> None:
+    cut = cut_string(on_paper(row(number)))
+    assert cut is not None
+    reading = read_cut(cut, reader(cut.pictures()), recognizer.classes, (4, 4))
+    assert reading.value == number
+    assert any(len(other.value) == 4 for other in reading.alternatives)
+    assert all(other.probability < 0.2 for other in reading.alternatives if len(other.value) == 4)

@@ -323,3 +323,38 @@ def test_paths_are_written_from_the_folder_of_the_template(tmp_path: Path) -> No
         and again.register.reference is not None
         and again.register.reference.samefile(register.reference or "")
     )
+
+
+FIELD = "size: A4\nfields:\n  - {{name: a, kind: digits, box: [1, 1, 50, 5], cells: 4, {0}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "least"), [("min: 01000", 1000), ("min: 010", 10), ("min: 0", 0), ("min: 12.0", 12)]
+)
+def test_numbers_are_what_they_look_like(load: Load, written: str, least: int) -> None:
+    """YAML would take 01000 for octal."""
+    assert load("name: x\n" + FIELD.format(written)).fields[0].min == least
+
+
+@pytest.mark.parametrize("written", ["min: 1:30", "min: 0x10", "min: 0b1", "max: 1_000", "min: 3.5"])
+def test_what_only_yaml_takes_for_a_number_is_refused(refusal: Refusal, written: str) -> None:
+    assert refusal("name: x\n" + FIELD.format(written)).startswith("form.yaml, line 4: ")
+
+
+def test_counts_may_have_a_point(load: Load) -> None:
+    text = "name: x\nsize: A4\nfields:\n  - {name: a, kind: number, box: [1, 1, 50, 5], length: 3.0}\n"
+    assert load(text).fields[0].length == (3, 3)
+
+
+@pytest.mark.parametrize("line", ["page: 2", "pages: 2", "page: 1\npages: 2"])
+def test_pages_without_a_form_that_they_belong_to_are_refused(refusal: Refusal, line: str) -> None:
+    told = refusal(f"name: x\nsize: A4\nfields:\n  - {{name: a, kind: mark, box: [1, 1, 5, 5]}}\n{line}\n")
+    assert "which pages belong together? Give the templates of all of them one 'form'." in told
+
+
+def test_every_page_of_a_form_knows_how_many_there_are(tmp_path: Path) -> None:
+    files = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for number, file in enumerate(files, 1):
+        field = "{name: a, kind: mark, box: [1, 1, 5, 5]}"
+        file.write_text(f"name: p{number}\nform: tax\npage: {number}\nsize: A4\nfields: [{field}]\n")
+    assert [one.pages for one in load_templates(files)] == [2, 2]

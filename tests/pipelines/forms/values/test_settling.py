@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,3 +144,14 @@ def test_values_and_confidences_are_those_of_a_full_account(rule: str, seed: int
     for at, name in enumerate(names):
         share = sum(weight for values, weight in weights.items() if values[at] == found[at]) / sum(weights.values())
         assert after[name].confidence == pytest.approx(share, abs=2e-3)
+
+
+def test_a_field_of_which_nearly_nothing_is_known_does_not_stop_the_arithmetic() -> None:
+    """All that is weighed is what it may hold beside what was read, so that this itself is never reached."""
+    many = {str(digit): 0.09 for digit in range(10)}
+    doubts = dict.fromkeys(("total", "b", "c"), many)
+    before = readings(0.5, total="4321", b="1234", c="2345", a="742", doubts=doubts)
+    hopeless = replace(before["a"], candidates=(Candidate("742", 1e-9),), confidence=1e-9)
+    after = settle(template("total == a + b + c"), {**before, "a": hopeless}, ACCEPT)
+    assert after["a"].status == "review"
+    assert after["a"].confidence < 1e-3

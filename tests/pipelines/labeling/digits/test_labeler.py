@@ -35,9 +35,7 @@ def labeler(reading: Reading) -> DigitLabeler:
 
 def test_another_model_of_the_same_name_is_refused(reading: Reading) -> None:
     """As on a node that sees another store."""
-    with pytest.raises(
-        StoreError, match=r"is another model on .* than where this run was started"
-    ):
+    with pytest.raises(StoreError, match=r"is another model on .* than where this run was started"):
         DigitLabeler(replace(reading, digest="0" * 64))
 
 

@@ -71,11 +71,22 @@ def test_what_is_true_of_a_whole_page_is_told_once(tmp_path: Path) -> None:
     for reading in ("number is odd", "amount is odd"):
         assert reading in written(folder)
     rows = folder.read(0)
-    same = rows.set_column(rows.schema.get_field_index("reason"), "reason", [["all of it is odd"] * 2])
+    told = "this page is the same as b.png, page 1"
+    same = rows.set_column(rows.schema.get_field_index("reason"), "reason", [[told] * 2])
     folder.write(0, same, {})
     page = written(folder)
-    assert "<td>a.png<td class=number>1<td>all of it is odd" in page
+    assert f"<td>a.png<td class=number>1<td>{told}" in page
     assert "None: every field" in page
+
+
+def test_a_doubt_that_all_fields_share_is_shown_field_by_field(tmp_path: Path) -> None:
+    folder = form_folder(tmp_path, [page_read("a.png", number=("1", "review", 0.1), amount=("1", "review", 0.1))])
+    rows = folder.read(0)
+    same = rows.set_column(rows.schema.get_field_index("reason"), "reason", [["less sure than 0.5"] * 2])
+    folder.write(0, same, {})
+    page = written(folder)
+    assert "Pages to look at" not in page
+    assert "None: every field" not in page
 
 
 def test_where_all_is_sure_it_says_so(tmp_path: Path) -> None:
