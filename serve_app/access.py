@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote
 
 from serve_app.errors import NoKey, TooOften
 from serve_app.settings import Settings, digest
@@ -14,7 +15,7 @@ OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
 OPEN_PAGE, OPEN_FILES = "/", "/web/"
 """The page asks for the key, so it must come without one; it holds nothing but itself."""
 KEY_PROTOCOL = "inkray.key."
-"""A browser can send a WebSocket no header but this: the subprotocol inkray.key.KEY."""
+"""A browser can send a WebSocket no header but this: the subprotocol inkray.key.KEY, percent-encoded."""
 
 Headers = Mapping[bytes, bytes]
 
@@ -64,7 +65,7 @@ def key_in(headers: Headers) -> str:
         return bearer.strip()
     if own := headers.get(b"x-api-key", b"").decode("latin-1").strip():
         return own
-    return (key_protocol(headers) or "").removeprefix(KEY_PROTOCOL)
+    return unquote((key_protocol(headers) or "").removeprefix(KEY_PROTOCOL))
 
 
 def key_protocol(headers: Headers) -> str | None:

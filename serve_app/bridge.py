@@ -22,15 +22,13 @@ class Bridge:
         self._served, self._portion = served, portion
         self._loop = asyncio.get_running_loop()
         self.loaded: Loaded = served.loaded
+        self.classes = list(self.recognizer.classes)
+        """Of the version that was there first; another may take its place before all is read."""
 
     @property
     def recognizer(self) -> Recognizer:
         """That read last."""
         return self.loaded.recognizer
-
-    @property
-    def classes(self) -> list[str]:
-        return self.recognizer.classes
 
     def read_prepared(self, images: Images) -> Reading:
         starts = range(0, max(len(images), 1), self._portion)
@@ -41,4 +39,11 @@ class Bridge:
 
     def _wait(self, images: Images) -> Reading:
         read, self.loaded = asyncio.run_coroutine_threadsafe(self._served.read(images), self._loop).result()
-        return read.reading
+        reading, classes = read.reading, self.recognizer.classes
+        if classes == self.classes:
+            return reading
+        probabilities = np.zeros((len(images), len(self.classes)), np.float32)
+        for at, name in enumerate(self.classes):
+            if name in classes:
+                probabilities[:, at] = reading.probabilities[:, classes.index(name)]
+        return Reading(reading.labels, reading.confidences, probabilities)

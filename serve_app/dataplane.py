@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -42,6 +44,16 @@ class Wish:
 
     model: str | None = None
     seen: bool = False
+
+
+@contextmanager
+def noticed() -> Iterator[Event]:
+    """Set once nobody waits any more: a thread cannot be stopped, but it can look before it takes the next page."""
+    gone = Event()
+    try:
+        yield gone
+    finally:
+        gone.set()
 
 
 class DataPlane:
@@ -89,7 +101,8 @@ class DataPlane:
         self._check_rows(len(pictures))
         served = self.served(wish.model)
         served.loaded.batcher.check_room(len(pictures))
-        prepared = await self.in_pool(self._prepare_each, pictures)
+        with noticed() as gone:
+            prepared = await self.in_pool(self._prepare_each, pictures, gone)
         images = [image for image in prepared if not isinstance(image, DataError)]
         read, loaded = await served.read(np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8))
         good = iter(answers.digit_items(read, loaded.recognizer, wish.seen))
@@ -123,8 +136,8 @@ class DataPlane:
     def _prepared(self, content: bytes, where: str = "the picture") -> Images:
         return to_model_input([self.decoded(content, where)])[0]
 
-    def _prepare_each(self, pictures: Sequence[Picture]) -> list[Images | DataError]:
-        return [self._try(picture, number) for number, picture in enumerate(pictures)]
+    def _prepare_each(self, pictures: Sequence[Picture], gone: Event) -> list[Images | DataError]:
+        return [self._try(picture, number) for number, picture in enumerate(pictures) if not gone.is_set()]
 
     def _try(self, picture: Picture, number: int) -> Images | DataError:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, cast
 
 from pipelines.forms.page_result import PageResult
@@ -14,7 +15,7 @@ from pipelines.forms.readings import FieldReading
 from pipelines.forms.template import Box, Template
 from pipelines.recognizer import Recognizer
 from serve_app.bridge import Bridge
-from serve_app.dataplane import DataPlane, Picture
+from serve_app.dataplane import DataPlane, Picture, noticed
 from serve_app.errors import NotThere, TooLarge, WrongBody
 from serve_app.models import engine_of
 from serve_app.templates import parse
@@ -33,10 +34,11 @@ class FormWish:
 
 
 async def read_form(plane: DataPlane, document: Picture, wish: FormWish) -> dict[str, Any]:
-    return await plane.in_long_pool(_read, plane, plane.bridge(wish.model), document, wish)
+    with noticed() as gone:
+        return await plane.in_long_pool(_read, plane, plane.bridge(wish.model), document, wish, gone)
 
 
-def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish) -> dict[str, Any]:
+def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish, gone: Event) -> dict[str, Any]:
     templates, name = _templates(plane, wish), document.name or "the document"
     count = count_pages(document.content, name)
     if count > plane.settings.pages:
@@ -45,7 +47,9 @@ def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish) -
     pages = []
     # Page by page, so that no more than one large scan lies in memory.
     for number in range(count):
-        prepared = prepare_page(document.content, name, number, templates)
+        if gone.is_set():
+            break
+        prepared = prepare_page(document.content, name, number, templates, max_pixels=plane.settings.pixels)
         pages += [_told(page, wish) for page in read_pages([prepared], _as_reader(bridge), accept)]
     return {"model": bridge.recognizer.model, "engine": engine_of(bridge.recognizer), "pages": pages}
 

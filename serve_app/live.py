@@ -83,7 +83,7 @@ class Session:
         """One bad frame does not end the session."""
         try:
             return {"strings": await read_photo(self._plane, frame)}
-        except InkrayError as error:
+        except Exception as error:  # noqa: BLE001 - a session that ended here would leave its caller waiting
             refused = refusal(error)
             self._plane.meters.error(refused.kind)
             return {"error": {**refused.entry(), "request": REQUEST.get()}}

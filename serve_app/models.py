@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.errors import InkrayError, UnknownName, UsageError
+from pipelines.errors import EngineError, InkrayError, UnknownName, UsageError
 from pipelines.images import to_model_input
 from pipelines.model_folder import BUILTIN, open_model
 from pipelines.model_store import ModelStore
@@ -18,6 +19,9 @@ from serve_app.errors import NotThere
 from serve_app.settings import Settings
 
 log = logging.getLogger("ray.serve")
+
+RETRY_S = 60.0
+"""A store that did not answer, or a full card, may be better a minute later."""
 
 Open = Callable[[str], Recognizer]
 Tell = Callable[[str, Recognizer, Batch], None]
@@ -51,8 +55,13 @@ class Served:
     def __init__(self, name: str, wanted: str, loaded: Loaded) -> None:
         self.name, self.wanted, self.loaded = name, wanted, loaded
         self.switching = asyncio.Lock()
-        self.refused: str | None = None
-        """The version that could not be loaded, which is not tried again by itself."""
+        self.refused: tuple[str, float] | None = None
+        """The version that could not be loaded, and since when; for a while it is not tried again by itself."""
+
+    def wants(self, reference: str) -> bool:
+        """Whether this version is to be loaded: another one, and not just now in vain."""
+        in_vain = self.refused and self.refused[0] == reference and time.monotonic() - self.refused[1] < RETRY_S
+        return reference != self.loaded.reference and not in_vain
 
     async def read(self, images: Images) -> tuple[Read, Loaded]:
         """What the images say, and the version that read them."""
@@ -123,9 +132,11 @@ class Shelf(Mapping[str, Served]):
                 return False
             try:
                 new = await self._load(reference)
-            except InkrayError:
-                served.refused = reference
-                raise
+            except Exception as error:
+                served.refused = reference, time.monotonic()
+                if isinstance(error, InkrayError):
+                    raise
+                raise EngineError(f"{reference} cannot be loaded: {type(error).__name__}: {error}") from error
             old, served.loaded = served.loaded, new
             served.refused = None
             log.info("%s: %s takes the place of %s", name, new.recognizer, old.reference)
@@ -139,9 +150,9 @@ class Shelf(Mapping[str, Served]):
             for served in list(self._served.values()):
                 try:
                     reference = await asyncio.to_thread(self._resolve, served.wanted)
-                    if reference not in (served.loaded.reference, served.refused):
+                    if served.wants(reference):
                         await self.reload(served.name)
-                except (InkrayError, OSError) as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
                     log.warning("%s stays at %s: %s", served.name, served.loaded.reference, error)
 
     async def close(self) -> None:

@@ -94,7 +94,10 @@ def router(plane: DataPlane) -> APIRouter:
         files, told = await pictures(request, 1)
         if len(files) != 1:
             raise WrongBody(f"The request holds {len(files)} documents; send one.")
-        wish = FormWish(tuple(template or ()), told.get("inline"), model, picture, accept_above)
+        inline = told.get("inline")
+        if inline is not None and not isinstance(inline, str):
+            raise WrongBody('The field "inline" must be the template as text, in YAML.')
+        wish = FormWish(tuple(template or ()), inline, model, picture, accept_above)
         return JSONResponse(await read_form(plane, files[0], wish))
 
     @routes.get("/v1/models", response_model=schema.Models, tags=["models"], responses=schema.ERRORS)

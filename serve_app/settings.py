@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -136,4 +137,6 @@ def _key_digests(environment: Mapping[str, str]) -> tuple[str, ...]:
         raise UsageError(f"{KEYS} and {KEYS_FILE} hold no key; unset them to serve without keys.")
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise UsageError(f"A key in {KEYS} or {KEYS_FILE} has fewer than {SHORTEST_KEY} characters; take a longer one.")
+    if any(not re.fullmatch(r"[!-~]+", key) for key in keys):
+        raise UsageError(f"A key in {KEYS} or {KEYS_FILE} has signs that no header carries; take ASCII without spaces.")
     return tuple(sorted({digest(key) for key in keys}))

@@ -29,7 +29,7 @@ class TemplateFolder:
         return sorted(file.stem for file in self._folder.glob(f"*{ENDING}") if NAME.fullmatch(file.stem))
 
     def text(self, name: str) -> str:
-        return self._existing(name).read_text()
+        return self._existing(name).read_text(encoding="utf-8")
 
     def load(self, name: str) -> Template:
         return load_template(self._existing(name))
@@ -40,7 +40,7 @@ class TemplateFolder:
         parse(text)
         new = not path.exists()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", delete=False) as scratch:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, prefix=".", delete=False) as scratch:
             scratch.write(text)
         Path(scratch.name).replace(path)
         return new
@@ -65,8 +65,8 @@ def parse(text: str) -> Template:
     _refuse_mazes(text)
     with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
         file = Path(scratch, "template.yaml")
-        file.write_text(text)
         try:
+            file.write_text(text, encoding="utf-8")
             # By the same reader that loads it, so that no two of them understand it differently.
             _refuse_files(read_lined(file, AS_WRITTEN).value)
             return load_template(file)

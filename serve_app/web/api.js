@@ -10,7 +10,8 @@ export class ApiError extends Error {
   }
 
   get isBusy() {
-    return this.status === 503 || this.status === 429;
+    // What was too slow once would be so again, and hold up the others each time.
+    return (this.status === 503 && this.kind !== "too_slow") || this.status === 429;
   }
 }
 

@@ -14,6 +14,8 @@ const REFUSALS = {
 };
 
 let running = null;
+/** Counts starts and stops: one that another has overtaken gives the camera back. */
+let turn = 0;
 
 export function startCamera() {
   byId("camera-toggle").addEventListener("click", () => (running ? stop() : start()));
@@ -25,11 +27,15 @@ export function startCamera() {
 }
 
 async function start(device) {
+  const mine = (turn += 1);
   const stream = await opened(device);
   if (!stream) return;
+  if (mine !== turn) return release(stream);
   const video = byId("camera-video");
   video.srcObject = stream;
-  await video.play();
+  const failed = await video.play().catch((error) => error);
+  if (failed && mine === turn) say(byId("camera-notice"), `The camera did not start: ${failed.message}`, "error");
+  if (failed || mine !== turn) return release(stream);
   running = { stream, live: new Live(), frame: new OffscreenCanvas(1, 1), answers: [] };
   listen(running.live);
   running.live.open();
@@ -52,15 +58,21 @@ async function opened(device) {
   }
 }
 
+function release(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
 function stop() {
+  turn += 1;
   if (!running) return;
   running.live.close();
-  for (const track of running.stream.getTracks()) track.stop();
+  release(running.stream);
   running = null;
   byId("camera-video").srcObject = null;
   byId("camera-boxes").replaceChildren();
   byId("camera-speed").textContent = "";
   byId("camera-strings").replaceChildren();
+  delete byId("camera-strings").dataset.values;
   say(byId("camera-notice"), "");
   shown(false);
 }

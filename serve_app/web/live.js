@@ -6,6 +6,9 @@ import { currentKey } from "./key.js";
 const IN_FLIGHT = 2;
 const PAUSE = 1_000;
 
+/** A subprotocol has fewer signs than a key may have. */
+const asToken = (key) => encodeURIComponent(key).replace(/[()]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+
 /** Gives the events `reading` (detail: the answer), `broken` (detail: words) and `ready` (the next frame may come). */
 export class Live extends EventTarget {
   #socket = null;
@@ -22,7 +25,7 @@ export class Live extends EventTarget {
     this.#sent = 0;
     this.#waiting = [];
     this.#said = "";
-    this.#socket = new WebSocket(place, key ? [`inkray.key.${key}`] : []);
+    this.#socket = new WebSocket(place, key ? [`inkray.key.${asToken(key)}`] : []);
     this.#socket.addEventListener("open", () => this.dispatchEvent(new Event("ready")));
     this.#socket.addEventListener("message", ({ data }) => this.#heard(JSON.parse(data)));
     this.#socket.addEventListener("close", () => this.#lost());

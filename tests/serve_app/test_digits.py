@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 
 import cv2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from pipelines.errors import DataError
 from pipelines.pen import draw_digit
-from tests.serve_app.doors import PNG, bar, open_door, png
+from serve_app.dataplane import DataPlane, Picture, Wish
+from serve_app.settings import Settings
+from tests.serve_app.doors import PNG, bar, open_door, open_fake, png
 
 EIGHT, NINE = png(bar(8)), png(bar(9))
 
@@ -135,3 +140,30 @@ def test_the_batch_job_and_the_door_say_the_same() -> None:
         there = door.post("/v1/digits", content=content, headers=PNG).json()["items"][0]
     assert there["label"] == here.labels[0]
     assert list(there["probabilities"].values()) == pytest.approx(here.probabilities[0].tolist(), abs=1e-4)
+
+
+def test_what_nobody_waits_for_any_more_is_not_opened_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bytes] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(plane: DataPlane, content: bytes, where: str = "") -> None:
+        opened.append(content)
+        begun.set()
+        go_on.wait(30)
+        raise DataError("it is none")
+
+    async def given_up() -> None:
+        plane = DataPlane(Settings(models=("fake",), watch_seconds=0), opener=open_fake)
+        await plane.start()
+        asked = asyncio.create_task(plane.digits([Picture(None, b"x")] * 20, Wish()))
+        await asyncio.to_thread(begun.wait, 30)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        go_on.set()
+        await asyncio.to_thread(plane._pool.shutdown)
+        await plane.stop()
+
+    monkeypatch.setattr(DataPlane, "decoded", slowly)
+    asyncio.run(given_up())
+    assert opened == [b"x"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,17 @@ def test_more_pages_than_a_request_may_hold(door: TestClient) -> None:
     small = np.full((20, 20), 255, np.uint8)
     answer = door.post("/v1/forms", content=pdf(*[small] * 4), headers={"Content-Type": "application/pdf"})
     assert answer.status_code == 413 and "3 at most" in answer.text
+
+
+@pytest.mark.parametrize("inline", [{"name": "survey"}, 7, ["x"], "\ud800"])
+def test_a_template_that_is_no_text_is_told_so(door: TestClient, inline: object) -> None:
+    body = {"image": base64.b64encode(png(filled("1234"))).decode(), "inline": inline}
+    answer = door.post("/v1/forms", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+
+
+def test_a_page_of_more_pixels_than_are_allowed_says_so() -> None:
+    with open_door(pixels=100_000) as door:
+        answer = door.post("/v1/forms", files={"files": ("a.png", png(filled("1234")))}, data={"inline": TEMPLATE})
+        [page] = answer.json()["pages"]
+        assert (page["status"], "100,000" in page["reason"]) == ("error", True)

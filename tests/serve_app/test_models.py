@@ -6,15 +6,17 @@ import asyncio
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.engines.fake import FakeEngine
 from pipelines.errors import EngineError, UsageError
 from pipelines.model_store import ModelStore
+from serve_app import models
 from serve_app.asgi import build
 from serve_app.dataplane import DataPlane
 from serve_app.settings import Settings
-from tests.serve_app.doors import PNG, FakeReader, bar, open_door, png
+from tests.serve_app.doors import DIGITS, PNG, FakeReader, bar, open_door, png
 from tests.serve_app.test_door import post
 from tests.stores import network
 
@@ -36,11 +38,12 @@ class Opener:
 
     def __init__(self, store: ModelStore) -> None:
         self.store, self.readers = store, []
+        self.broken: dict[int, Exception] = {3: EngineError("ink:3 cannot be loaded.")}
 
     def __call__(self, reference: str) -> FakeReader:
         version = self.store.resolve(reference)
-        if version.number == 3:
-            raise EngineError("ink:3 cannot be loaded.")
+        if error := self.broken.get(version.number):
+            raise error
         self.readers.append(FakeReader(version.reference))
         return self.readers[-1]
 
@@ -89,6 +92,44 @@ def test_the_watch_follows_the_alias_and_stays_where_the_new_is_broken(store: Mo
             assert time.monotonic() < deadline
         store.set_alias("ink", "production", 3)
         assert reads_with(door) == "ink:2"
+
+
+def test_the_watch_survives_whatever_a_version_does_and_tries_it_again(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "RETRY_S", 0.05)
+    opener = Opener(store)
+    opener.broken[3] = MemoryError("no room on the card")
+    with open_door(opener, watch_seconds=0.02, **served(store)) as door:
+        store.set_alias("ink", "production", 3)
+        told = door.post("/v1/models/ink/reload").json()["error"]["message"]
+        assert told == "ink:3 cannot be loaded: MemoryError: no room on the card"
+        opener.broken.clear()
+        deadline = time.monotonic() + 10
+        while reads_with(door) != "ink:3":
+            assert time.monotonic() < deadline
+
+
+def test_a_page_is_read_to_its_end_though_a_version_of_other_classes_takes_over() -> None:
+    classes = [*reversed(DIGITS), "none"]
+    other = FakeReader("fake:2")
+    other.classes, other._names = classes, np.array(classes)
+    other._engine = FakeEngine(lambda images, _: np.tile(np.linspace(0, 1, 11), (len(images), 1)), 11)
+
+    async def around() -> tuple[list[str], list[list[float]]]:
+        plane = DataPlane(Settings(models=("fake",), watch_seconds=0), opener=lambda name: FakeReader(name))
+        await plane.start()
+        bridge = plane.bridge(None)
+        plane.shelf._open = lambda _: other
+        plane.shelf._resolve = lambda _: "fake:2"
+        assert await plane.shelf.reload("fake")
+        read = await asyncio.to_thread(bridge.read_prepared, np.zeros((1, 28, 28), np.uint8))
+        await plane.stop()
+        return bridge.classes, read.probabilities.tolist()
+
+    told, [row] = asyncio.run(around())
+    assert told == DIGITS
+    assert row == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0], abs=1e-6)
 
 
 def test_no_request_fails_while_versions_are_switched(store: ModelStore) -> None:

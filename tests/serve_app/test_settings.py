@@ -53,7 +53,13 @@ def test_keys_come_from_both_places_and_only_their_digests_are_kept(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "environment", [{"INKRAY_API_KEYS": ""}, {"INKRAY_API_KEYS": "short"}, {"INKRAY_API_KEYS_FILE": "/no/file"}]
+    "environment",
+    [
+        {"INKRAY_API_KEYS": ""},
+        {"INKRAY_API_KEYS": "short"},
+        {"INKRAY_API_KEYS": "schlüssel-1"},
+        {"INKRAY_API_KEYS_FILE": "/no/file"},
+    ],
 )
 def test_a_door_that_was_to_be_locked_does_not_open_without_keys(environment: dict[str, str]) -> None:
     with pytest.raises(UsageError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -75,10 +76,11 @@ def test_live_takes_frames_only_and_tells_so(door: TestClient) -> None:
         assert live.receive()["type"] == "websocket.close"
 
 
-def test_a_key_comes_as_the_subprotocol_a_browser_can_send() -> None:
-    offered = f"{KEY_PROTOCOL}{KEY}"
+@pytest.mark.parametrize("key", [KEY, "as/openssl+makes(them)=="])
+def test_a_key_comes_as_the_subprotocol_a_browser_can_send(key: str) -> None:
+    offered = f"{KEY_PROTOCOL}{quote(key, safe='')}"
     with (
-        open_door(key_digests=(digest(KEY),)) as door,
+        open_door(key_digests=(digest(key),)) as door,
         door.websocket_connect("/v1/live", subprotocols=[offered]) as live,
     ):
         assert live.accepted_subprotocol == offered

@@ -34,6 +34,39 @@ def test_the_camera_ends_with_its_view(page: Page) -> None:
     expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
 
 
+def test_a_number_that_is_still_there_when_the_camera_starts_again_is_read_again(page: Page) -> None:
+    start(page)
+    expect(page.locator("#camera-strings strong")).to_have_text(CAMERA_SHOWS)
+    page.get_by_role("button", name="Stop the camera").click()
+    expect(page.locator("#camera-strings strong")).to_have_count(0)
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#camera-strings strong")).to_have_text(CAMERA_SHOWS)
+
+
+def test_a_camera_that_is_allowed_when_its_view_was_left_is_given_back(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const seen = document.documentElement.dataset;
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wish) => {
+                seen.asked = "yes";
+                await new Promise((resolve) => (window.allow = resolve));
+                const stream = await ask(wish);
+                for (const track of stream.getTracks()) {
+                    const stop = track.stop.bind(track);
+                    track.stop = () => { stop(); seen.camera = track.readyState; };
+                }
+                return stream;
+            };
+        }"""
+    )
+    start(page)
+    expect(page.locator("html")).to_have_attribute("data-asked", "yes")
+    page.get_by_role("link", name="Draw").click()
+    page.evaluate("() => window.allow()")
+    expect(page.locator("html")).to_have_attribute("data-camera", "ended")
+
+
 def test_a_camera_that_is_not_allowed_is_told(page: Page) -> None:
     refuse = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); }"
     page.evaluate(f"() => {{ {refuse} }}")
