@@ -74,7 +74,8 @@ def parse(place: str) -> Where:
 def list_files(where: Where, without: Path | None = None) -> list[File]:
     """The file itself, or all below the folder, or that match the pattern, and are not hidden; sorted by path."""
     files = _listed(where)
-    if without is None or not where.is_local:
+    # A run that is to write where its input lies is refused for that, and not for having no input.
+    if without is None or not where.is_local or PurePosixPath(where.path).is_relative_to(without):
         return files
     return [file for file in files if not PurePosixPath(file.path).is_relative_to(without)]
 

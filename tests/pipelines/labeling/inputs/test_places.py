@@ -121,6 +121,8 @@ def test_a_run_does_not_take_what_it_left_itself(folder: Path) -> None:
     assert [Path(file.path).name for file in found] == ["a.png", "5.jpg", "4.png"]
     everywhere = list_files(parse(f"{folder}/**/*.png"), folder / "b" / "c")
     assert [Path(file.path).name for file in everywhere] == ["a.png", "1.png", "10.png", "4.png"]
+    for around in (folder, folder.parent):
+        assert len(list_files(parse(str(folder)), around)) == len(FILES)
 
 
 def test_a_name_that_is_no_utf_8_is_told(folder: Path) -> None:
