@@ -110,13 +110,15 @@ def decoded(part: int, sources: str | Sequence[str], numbers: NDArray[np.int64],
     images: list[NDArray[np.uint8]] = []
     reasons: list[str | None] = []
     held: list[NDArray[np.uint8]] = []
+    size = 0
     for content in files:
         picture, reason = _opened(content)
         held.append(picture)
         reasons.append(reason)
-        if sum(one.nbytes for one in held) > HELD:
+        size += picture.nbytes
+        if size > HELD:
             images.append(to_model_input(held))
-            held = []
+            held, size = [], 0
     images.append(to_model_input(held))
     return Items(part, sources, numbers, np.concatenate(images), reasons if any(reasons) else None)
 
