@@ -25,7 +25,7 @@ class TrainingOptions:
     batch: int = 256
     """Images in one step, over all workers together."""
     optimizer: Literal["sgd", "adam", "adamw", "muon"] = "adamw"
-    """muon takes AdamW's learning rate and decay, and learns more from each epoch, at a few percent of its time."""
+    """muon takes AdamW's learning rate and decay, and does AdamW's work where it is not meant for the weights."""
     learning_rate: float = 0.004
     """The highest learning rate of the schedule."""
     weight_decay: float = 0.01

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines import store_place
 from pipelines.errors import StoreError, UnknownName, UsageError
-from pipelines.model_store import ModelStore
+from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version
 from tests.stores import network, refusal, tree, write
 
@@ -274,3 +274,12 @@ def test_only_one_at_a_time_holds_a_shared_file(store: ModelStore, monkeypatch: 
         store.shared("timings"),
     ):
         pass
+
+
+def test_where_a_store_lies_is_told_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process needs it that has another working folder and another environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INKRAY_STORE", "models")
+    assert whereabouts(None) == str(tmp_path / "models")
+    assert whereabouts("other") == str(tmp_path / "other")
+    assert whereabouts("s3://bucket/models") == "s3://bucket/models"

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from pipelines.errors import DataError
-from pipelines.forms import prepared
+from pipelines.forms import prepared, reading
 from pipelines.forms.page_result import PageResult
+from pipelines.forms.prepared import PreparedPage
 from pipelines.forms.reading import prepare_page, read_document, read_pages
 from pipelines.forms.synthesis.designs import meter, survey
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
-from pipelines.forms.template import Box, Field, Template
+from pipelines.forms.template import Box, Field, Register, Template
 from pipelines.recognizer import Recognizer
 
 ACCEPT = 0.9
@@ -267,3 +268,13 @@ def test_a_digit_seen_in_two_ways_is_sure_only_if_both_are_read_alike() -> None:
     assert (comb.read(said, classes, ACCEPT).value, comb.read(said, classes, ACCEPT).status) == ("73", "ok")
     said[1] = np.roll(said[1], -5)
     assert comb.read(said, classes, ACCEPT).status == "review"
+
+
+def test_a_page_that_cannot_be_concluded_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = Template("form", 210, 297, Register("none"), ())
+    pages = [PreparedPage("a.png", 1, template), PreparedPage("b.png", 1)]
+    monkeypatch.setattr(reading, "settle", None)
+    with Recognizer("builtin", "onnxruntime", "fp32", 1) as reader:
+        odd, other = read_pages(pages, reader, 0.9)
+    assert (odd.source, other.source) == ("a.png", "b.png")
+    assert odd.reason is not None and odd.reason.startswith("it could not be worked on: TypeError")

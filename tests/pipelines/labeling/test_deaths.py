@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+from ray.exceptions import OutOfMemoryError, RayActorError, WorkerCrashedError
+
+from pipelines.labeling.deaths import a_process_died
+
+
+@pytest.mark.parametrize("error", [OutOfMemoryError("the node is full"), WorkerCrashedError(), RayActorError()])
+def test_a_process_that_is_gone_has_died(error: Exception) -> None:
+    assert a_process_died(error)
+
+
+def test_what_went_wrong_within_a_process_is_no_death() -> None:
+    assert not a_process_died(ValueError("it is none"))
