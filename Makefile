@@ -12,7 +12,7 @@ demo: $(VENV)/base  ## Install, fill in forms by a drawing pen, read them, and c
 	@$(BIN)/python jobs/demo.py
 
 serve: $(VENV)/base  ## Answer online at http://127.0.0.1:8000, until Ctrl-C
-	@PYTHONPATH=. $(BIN)/serve run serve_app.app:app
+	@env -u RAY_ADDRESS PYTHONPATH=. $(BIN)/serve run serve_app.app:app
 
 setup: $(VENV)/test  ## Make .venv with everything that development needs
 

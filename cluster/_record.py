@@ -36,7 +36,9 @@ class Cluster:
 
     def client_env(self) -> dict[str, str]:
         """What a program needs to submit a job to this cluster."""
-        return {"RAY_ADDRESS": self.dashboard_url, **self._common_env()}
+        # `ray job submit` asks the one, `serve deploy` the other.
+        url = self.dashboard_url
+        return {"RAY_ADDRESS": url, "RAY_DASHBOARD_ADDRESS": url, **self._common_env()}
 
     def driver_env(self) -> dict[str, str]:
         """What a program needs to join this cluster with `ray.init()`, which takes no http address."""
@@ -44,10 +46,10 @@ class Cluster:
 
     def head_env(self) -> dict[str, str]:
         """The whole environment of the cluster's own processes, and so of the jobs that run there."""
-        foreign = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN")
+        foreign = ("RAY_ADDRESS", "RAY_DASHBOARD_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN")
         inherited = {name: value for name, value in os.environ.items() if name not in foreign}
         return (
-            _for_serve(inherited)
+            _for_serve(inherited, Path(self.temp_dir))
             | self._common_env()
             | {
                 TAG: self.id,
@@ -66,9 +68,9 @@ class Cluster:
         }
 
 
-def _for_serve(environment: dict[str, str]) -> dict[str, str]:
+def _for_serve(environment: dict[str, str], folder: Path) -> dict[str, str]:
     """Serve is as its cluster was started: quick where it can be."""
-    prepare(environment)
+    prepare(environment, folder)
     return environment
 
 

@@ -129,8 +129,7 @@ def _status(options: Status) -> None:
     folder = state_folder()
     cluster = running(folder)
     if cluster is None:
-        stale = _record.load(folder)
-        raise ClusterError(DOWN + (f" The last one, at {stale.address}, was killed." if stale else ""))
+        raise ClusterError(_why_down(folder))
     if options.env:
         print(f"export {_exports(cluster)}")
         return
@@ -138,6 +137,25 @@ def _status(options: Status) -> None:
     print(f"up: {cluster.address}, dashboard {cluster.dashboard_url}, jobs run in {cluster.directory}")
     kinds = (f"{kind}s {has.free.get(kind, 0):g} of {has.total.get(kind, 0):g} free" for kind in ("CPU", "GPU"))
     print(f"nodes {has.nodes}, {', '.join(kinds)}, processes {len(_processes.owned(cluster.id))}")
+
+
+def _why_down(folder: Path) -> str:
+    stale = _record.load(folder)
+    if stale is None:
+        return DOWN
+    if _is_changing(folder):
+        return f"The cluster at {stale.address} is just being started or ended; ask again."
+    return f"{DOWN} The last one, at {stale.address}, was killed."
+
+
+def _is_changing(folder: Path) -> bool:
+    """Whether an `up` or `down` is at work."""
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _down() -> None:

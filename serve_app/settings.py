@@ -91,7 +91,7 @@ class Settings:
 
     @property
     def template_folder(self) -> Path:
-        return Path(self.templates).expanduser() if self.templates else places.home() / "templates"
+        return places.expanded(self.templates) if self.templates else places.home() / "templates"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -128,7 +128,7 @@ def _key_digests(environment: Mapping[str, str]) -> tuple[str, ...]:
     keys = environment.get(KEYS, "").split(",")
     if file := environment.get(KEYS_FILE):
         try:
-            keys += Path(file).expanduser().read_text().splitlines()
+            keys += places.expanded(file).read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             # A door that was to be locked must not stand open because its keys are lost.
             raise UsageError(f"{KEYS_FILE}={file} cannot be read: {error}.") from error

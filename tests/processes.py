@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,6 +141,24 @@ def cluster_processes(cluster: RayCluster) -> list[Process]:
 def gone(processes: list[Process]) -> bool:
     there = {process.key for process in _processes._table(b"")}
     return not there & {process.key for process in processes}
+
+
+def listening(processes: list[Process]) -> dict[str, int]:
+    """The addresses, as the kernel writes them, that these processes listen on, and whose each is."""
+    owners: dict[str, int] = {}
+    for process in processes:
+        # Both a process and what it has open may be gone at any moment.
+        with suppress(OSError):
+            for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+                with suppress(OSError):
+                    owners[str(entry.readlink())] = process.pid
+    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()]
+    return {row[1]: owners[socket] for row in rows if row[3] == "0A" and (socket := f"socket:[{row[9]}]") in owners}
+
+
+def is_loopback(address: str) -> bool:
+    """127.0.0.1 or the same mapped into IPv6, in the kernel's notation."""
+    return address.partition(":")[0] in ("0100007F", "0000000000000000FFFF00000100007F")
 
 
 def title(pid: int) -> str:

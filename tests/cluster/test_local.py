@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from cluster._ports import claim
 from cluster._record import Cluster
 from pipelines.errors import ClusterError
 from tests.clusters import RayCluster, mentioning
+from tests.processes import is_loopback, listening
 
 COMMAND = [sys.executable, "-m", "cluster.local"]
 SAY_WHERE = "import os, sys; print('ran in', os.getcwd(), 'by', sys.prefix)"
@@ -62,8 +64,8 @@ def cluster(home: Path, repo: Path) -> Cluster:
 
 def exports(cluster: Cluster) -> str:
     return (
-        f"export RAY_ADDRESS={cluster.dashboard_url} RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={cluster.token_path} "
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0"
+        f"export RAY_ADDRESS={cluster.dashboard_url} RAY_DASHBOARD_ADDRESS={cluster.dashboard_url} RAY_AUTH_MODE=token "
+        f"RAY_AUTH_TOKEN_PATH={cluster.token_path} RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0"
     )
 
 
@@ -106,6 +108,26 @@ def test_a_shell_that_evaluates_the_status_can_submit_a_job(cluster: Cluster, ho
     assert f"ran in {repo} by {sys.prefix}" in done.stdout
 
 
+def test_what_is_exported_opens_the_cluster_to_serve_too(cluster: Cluster) -> None:
+    serve = Path(sys.executable).with_name("serve")
+    asked = subprocess.run(
+        [serve, "status"], env=os.environ | cluster.client_env(), capture_output=True, text=True, timeout=120
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "applications" in asked.stdout
+
+
+def test_a_status_asked_while_it_is_started_says_so(empty_home: Path, repo: Path) -> None:
+    folder = empty_home / "cluster"
+    folder.mkdir()
+    starting = _record.create(folder, repo, *claim({"--port": 0, "--dashboard-port": 0}))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status = run(empty_home, "status")
+    said = f"error: The cluster at {starting.address} is just being started or ended; ask again.\n"
+    assert (status.returncode, status.stderr) == (1, said)
+
+
 def test_without_the_token_a_job_is_refused(cluster: Cluster) -> None:
     env = os.environ | cluster.client_env() | {"RAY_AUTH_MODE": "disabled"}
     refused = submit(env, "--", "echo", "I ran")
@@ -122,25 +144,9 @@ def test_only_the_owner_can_read_the_token(cluster: Cluster) -> None:
 
 def test_it_listens_on_loopback_only(cluster: Cluster) -> None:
     assert submit(os.environ | cluster.client_env(), "--", "python", "-c", REMOTE).returncode == 0
-    addresses = listening({process.pid for process in _processes.owned(cluster.id)})
-    assert f"{local_address('127.0.0.1')}:{cluster.dashboard_port:04X}" in addresses
-    loopback = {local_address("127.0.0.1"), mapped_address("127.0.0.1")}
-    assert {address.split(":")[0] for address in addresses} <= loopback
-
-
-def listening(pids: set[int]) -> set[str]:
-    """The local addresses, as the kernel writes them, that these processes listen on."""
-    inodes = {str(link.readlink()) for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
-    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()]
-    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
-
-
-def local_address(ip: str) -> str:
-    return socket.inet_aton(ip)[::-1].hex().upper()
-
-
-def mapped_address(ip: str) -> str:
-    return f"0000000000000000FFFF0000{local_address(ip)}"
+    addresses = listening(_processes.owned(cluster.id))
+    assert f"0100007F:{cluster.dashboard_port:04X}" in addresses
+    assert [address for address in addresses if not is_loopback(address)] == []
 
 
 @pytest.mark.parametrize("option", ["--port", "--dashboard-port"])

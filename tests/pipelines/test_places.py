@@ -25,4 +25,12 @@ def test_an_uri_is_no_folder() -> None:
 
 def test_a_home_of_nobody_is_refused() -> None:
     told = refusal(UsageError, lambda: places.folder(Path("~nobody-here/out"), "runs"))
-    assert told == "The runs cannot lie at ~nobody-here/out: there is no such user."
+    assert told == "There is no place ~nobody-here/out: its user has no home here; write the whole path."
+
+
+def test_what_lies_in_the_home_moves_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INKRAY_HOME", str(tmp_path))
+    monkeypatch.delenv("INKRAY_DATA", raising=False)
+    assert places.data() == tmp_path / "data"
+    monkeypatch.setenv("INKRAY_DATA", "/elsewhere")
+    assert places.data() == Path("/elsewhere")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 import os
+import re
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from pipelines.errors import UsageError
 from serve_app import haproxy
 from serve_app.settings import Settings
 
-KNOW_RAY = {"app.py", "ray_meters.py"}
+KNOW_RAY = {"app.py", "ray_meters.py", "ray_ports.py"}
 
 
 def test_only_the_application_knows_ray(repo: Path) -> None:
@@ -51,6 +56,18 @@ def test_haproxy_lets_in_as_many_as_the_settings_say() -> None:
     assert int(environment[haproxy.LANES]) == haproxy.LANES_FOR_REQUESTS + 5
 
 
+def test_the_pages_that_may_see_a_refusal() -> None:
+    def allowed(origins: str) -> set[str]:
+        environment = {"INKRAY_SERVE_CORS": origins}
+        haproxy.prepare(environment)
+        asking = ("https://a.b", "https://axb", "https://a.b.c", "http://c:8000")
+        return {one for one in asking if re.search(environment[haproxy.ORIGINS], one)}
+
+    assert allowed("") == set()
+    assert allowed("https://a.b,http://c:8000") == {"https://a.b", "http://c:8000"}
+    assert len(allowed("*")) == 4
+
+
 def test_without_haproxy_it_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(haproxy, "_binary", lambda: None)
     environment: dict[str, str] = {}
@@ -78,7 +95,26 @@ def test_the_deploy_file_binds_loopback_and_names_the_door(repo: Path) -> None:
     assert told["http_options"]["host"] == "127.0.0.1"
     (one,) = told["applications"]
     assert one["import_path"] == "serve_app.app:app"
-    assert [deployment["name"] for deployment in one["deployments"]] == ["Door"]
+    # What stood there would silently count for more than INKRAY_SERVE_REPLICAS.
+    assert "deployments" not in one
     from ray.serve.schema import ServeDeploySchema
 
     ServeDeploySchema.model_validate(told)
+
+
+def test_a_setting_that_makes_no_sense_is_told_in_a_sentence(repo: Path) -> None:
+    environment = {**os.environ, "INKRAY_SERVE_REPLICAS": "none"}
+    command = [sys.executable, "-c", "import serve_app.app"]
+    done = subprocess.run(command, cwd=repo, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "error: INKRAY_SERVE_REPLICAS is 'none'; it must be a number.\n")
+
+
+def test_the_folder_of_haproxy_is_the_users_own(tmp_path: Path) -> None:
+    folder = haproxy.private_folder(tmp_path / "own")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert haproxy.private_folder(folder) == folder
+    folder.chmod(0o777)
+    (tmp_path / "link").symlink_to(folder)
+    for open_to_others in (folder, tmp_path / "link"):
+        with pytest.raises(UsageError, match="others may write to it"):
+            haproxy.private_folder(open_to_others)

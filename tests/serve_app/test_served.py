@@ -26,11 +26,12 @@ from pipelines.model_folder import PRETRAINED
 from pipelines.model_store import ModelStore
 from serve_app.settings import Settings
 from tests.clusters import RayCluster, mentioning
-from tests.processes import cluster_processes, title, until
+from tests.processes import cluster_processes, is_loopback, listening, title, until
 from tests.serve_app.doors import PNG, bar, png
 
 CALLERS, ROOM = 32, Settings().requests
 NINE = png(bar(9))
+PAGE = "https://a.page"
 
 
 def free_ports(count: int) -> list[int]:
@@ -122,6 +123,7 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
     first = 20_000 + port % 5_000
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INKRAY_HOME", str(home))
+        patch.setenv("INKRAY_SERVE_CORS", PAGE)
         patch.setenv("RAY_SERVE_HAPROXY_METRICS_PORT", str(metrics))
         patch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", str(stats))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first))
@@ -145,23 +147,11 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
     assert mentioning(cluster.temp_dir) == {}
 
 
-def listening_elsewhere(processes: list[Process]) -> list[str]:
-    """What these processes listen on that is not loopback, in the kernel's own notation."""
-    inodes = set()
-    for process in processes:
-        if "haproxy" not in title(process.pid) and "ServeReplica" not in title(process.pid):
-            continue
-        for entry in Path(f"/proc/{process.pid}/fd").iterdir():
-            inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return [row[1] for row in rows if row[3] == "0A" and row[9] in inodes and not row[1].startswith("0100007F")]
-
-
 def test_it_stands_behind_haproxy_and_only_on_loopback(served: Served) -> None:
     processes = cluster_processes(served.cluster)
     assert any("haproxy" in title(process.pid) for process in processes)
-    elsewhere = [row for row in listening_elsewhere(processes) if int(row.partition(":")[2], 16) < 30_000]
-    assert elsewhere == []
+    elsewhere = {one: title(pid) for one, pid in listening(processes).items() if not is_loopback(one)}
+    assert elsewhere == {}
 
 
 def test_a_killed_replica_costs_at_most_what_it_was_answering(served: Served) -> None:
@@ -203,7 +193,8 @@ def test_new_settings_under_load_fail_no_request(served: Served) -> None:
 async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]:
     """What so many callers hear who each ask again as soon as they are answered: statuses, and what kind of error."""
     heard: Counter[tuple[int, str]] = Counter()
-    request = b"POST /v1/digits HTTP/1.1\r\nHost: door\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n%b"
+    heading = f"POST /v1/digits HTTP/1.1\r\nHost: door\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
+    request = heading.encode() + b"Content-Length: %d\r\n\r\n%b"
     over = asyncio.get_running_loop().time() + seconds
 
     async def one() -> None:
@@ -215,6 +206,7 @@ async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]
             told = json.loads(await reader.readexactly(int(fields["content-length"])))
             if told.get("error"):
                 assert fields["retry-after"] == "1"
+                assert fields["access-control-allow-origin"] == PAGE
                 assert told["error"]["request"] == fields["x-request-id"]
             heard[int(head.split()[1]), told.get("error", {}).get("kind", "")] += 1
         writer.close()
