@@ -28,6 +28,7 @@ from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import ERROR, OK, REVIEW, read_parts
 
 COLOURS = {OK: "green", REVIEW: "yellow", ERROR: "red"}
+MARK = "EMPTIED-BY-EACH-DEMO.txt"
 SAME = 0.5
 """Boxes that share so much of their area are the same field."""
 
@@ -53,8 +54,7 @@ def main(options: Demo) -> None:
     if options.scans < 1:
         raise UsageError(f"--scans is {options.scans}; it must be at least 1.")
     console, folder, design = Console(), places.home() / "demo", invoice()
-    # Only what this has made before lies there.
-    shutil.rmtree(folder, ignore_errors=True)
+    begin(folder)
     console.rule(f"{options.scans} forms are filled in and scanned, and the blank one is drafted", align="left")
     answers = write_scans(folder / "scans", design, options.scans, options.seed)
     template = write_draft(folder, design)
@@ -70,6 +70,18 @@ def main(options: Demo) -> None:
     for line in (*_wrong(rows, answers), _told(score(rows, answers))):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"to look at: {labels / 'report.html'} and {labels / 'overlay'}", highlight=False, soft_wrap=True)
+
+
+def begin(folder: Path) -> None:
+    """An empty folder; only one that this has made before is emptied."""
+    if folder.exists() and not (folder / MARK).is_file():
+        raise UsageError(
+            f"{folder} is there already and was not made by the demo, which would empty it; "
+            "move it away, or name another home in INKRAY_HOME."
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).write_text("Each `make demo` empties this folder: keep nothing here that is yours.\n")
 
 
 def write_scans(folder: Path, design: Design, count: int, seed: int) -> Answers:

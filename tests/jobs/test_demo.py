@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jobs.demo import name_fields, overlap
+import pytest
+
+from jobs.demo import begin, name_fields, overlap
+from pipelines.errors import UsageError
 from pipelines.forms.template import Box, Field, Register, Template
 
 
@@ -50,3 +53,16 @@ def test_boxes_overlap_by_what_they_share() -> None:
     assert overlap(box_at(0), box_at(0)) == 1
     assert overlap(box_at(0), box_at(5)) == 1 / 3
     assert overlap(box_at(0), box_at(10)) == 0
+
+
+def test_only_its_own_folder_is_emptied(tmp_path: Path) -> None:
+    begin(tmp_path / "demo")
+    (tmp_path / "demo" / "scans").mkdir()
+    begin(tmp_path / "demo")
+    assert not (tmp_path / "demo" / "scans").exists()
+    thesis = tmp_path / "other" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.touch()
+    with pytest.raises(UsageError, match="was not made by the demo"):
+        begin(thesis.parent)
+    assert thesis.exists()
