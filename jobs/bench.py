@@ -20,6 +20,7 @@ from jobs.benches.serve_overload import OverloadBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
 from jobs.benches.variants import VariantsBench
+from pipelines.writing import check_file
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)
@@ -46,6 +47,8 @@ class Bench:
 
 
 def main(options: Bench) -> None:
+    if json := getattr(options.bench, "json", None):
+        check_file(json)
     options.bench.run()
 
 

@@ -16,12 +16,14 @@ from tyro.conf import arg
 from jobs._cli import run
 from pipelines import places
 from pipelines.conversion.convert import Conversion, Outcome, Wishes, calibration, judges
-from pipelines.conversion.engines import chosen_engines
+from pipelines.conversion.engines import check_capabilities, chosen_engines
 from pipelines.conversion.planning import Tell
 from pipelines.corpora import load_corpus
-from pipelines.errors import ConversionError, UsageError
-from pipelines.model_store import ModelStore
+from pipelines.errors import ConversionError, DataError, UsageError
+from pipelines.model_folder import GRAPHS
+from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version
+from pipelines.writing import check_file, write_json
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -42,7 +44,8 @@ class Convert:
     precision: tuple[Precision, ...] = ("fp32",)
     """Which graphs to make, one or several; fp32 is always among them."""
     engines: tuple[str, ...] = ("all",)
-    """Which engines to build for and to compare: onnxruntime, openvino, tensorrt, tensorrt_rtx, or all there are."""
+    """Which engines to build for and to compare: openvino, tensorrt, tensorrt_rtx, or all there are; onnxruntime is
+    always among them."""
     capabilities: tuple[int, ...] = ()
     """Compute capabilities that tensorrt_rtx builds for, as 89 for 8.9; by default 80 86 89 120."""
     on: Annotated[str | None, arg(metavar="SPEC")] = None
@@ -56,11 +59,14 @@ class Convert:
 
 
 def main(options: Convert) -> None:
+    if options.json:
+        check_file(options.json)
     console = Console()
-    store = ModelStore(options.store) if options.store else ModelStore.default()
+    store = ModelStore(whereabouts(options.store))
     version = store.resolve(_reference(options))
     store.check_writable()
     wishes = Wishes(options.precision, chosen_engines(options.engines), options.capabilities)
+    check_capabilities(wishes.engines, wishes.capabilities)
     learnt_from = version.manifest["data"]["corpus"]
 
     def say(line: str) -> None:
@@ -78,11 +84,11 @@ def main(options: Convert) -> None:
         )
         outcome = conversion.run()
     _show(outcome, console)
-    if options.json:
-        options.json.write_text(json.dumps(_report(outcome), indent=2))
-    if outcome.refused:
-        raise ConversionError(_refusals(outcome))
-    say(f"{outcome.version.reference} in {store} has {', '.join(_files(outcome.version))}")
+    write_json(options.json, _report(outcome))
+    has = f"{outcome.version.reference} in {store} has {', '.join(_files(outcome.version)) or 'no graph'}"
+    if lacking := _lacking(outcome):
+        raise ConversionError(f"{'. '.join(lacking)}. {has}.")
+    say(has)
 
 
 def _reference(options: Convert) -> str:
@@ -90,13 +96,18 @@ def _reference(options: Convert) -> str:
         raise UsageError("Name either --model NAME[:VERSION] or --run NAME.")
     if options.model is not None:
         return options.model
-    folder = (options.runs or places.home() / "runs").expanduser() / str(options.run)
+    folder = places.folder(options.runs or places.home() / "runs", "runs") / str(options.run)
+    result = folder / "result.json"
     try:
-        return json.loads((folder / "result.json").read_text())["model"]
-    except FileNotFoundError as error:
+        return str(json.loads(result.read_text())["model"])
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"There is no finished run {options.run!r} in {folder.parent}; if it was interrupted, "
             f"jobs/train.py --resume --name {options.run} finishes it."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{result} does not tell which model the run published; name that with --model NAME:VERSION."
         ) from error
 
 
@@ -134,12 +145,18 @@ def _report(outcome: Outcome) -> dict[str, object]:
         "parity": [asdict(row) for row in outcome.parity],
         "plans": [asdict(plan) for plan in outcome.plans],
         "refused": outcome.refused,
+        "unbuilt": outcome.unbuilt,
     }
 
 
-def _refusals(outcome: Outcome) -> str:
-    told = ". ".join(f"The {precision} graph is not published: {why}" for precision, why in outcome.refused.items())
-    return f"{told}. The others are."
+def _lacking(outcome: Outcome) -> list[str]:
+    """What was asked for and is not there, or is there and should not be."""
+    told = []
+    for precision, why in outcome.refused.items():
+        before = GRAPHS[precision] in outcome.version.files
+        state = "was published before and stays, though it would be refused now" if before else "is not published"
+        told.append(f"The {precision} graph {state}: {why}")
+    return told + [f"There is no plan for {engine}: {why}" for engine, why in outcome.unbuilt.items()]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, 
 from jobs._cli import run
 from pipelines.errors import StoreError
 from pipelines.model_folder import export
-from pipelines.model_store import ModelStore
+from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version
 
 
@@ -26,7 +26,7 @@ class Command:
     """Folder or URI (s3://, gs://, file://) of the store; else INKRAY_STORE, else ~/inkray/store."""
 
     def open_store(self) -> ModelStore:
-        return ModelStore(self.store) if self.store else ModelStore.default()
+        return ModelStore(whereabouts(self.store))
 
 
 @dataclass

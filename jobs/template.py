@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
-from pipelines.corpora.writing import refuse_existing, write_whole
 from pipelines.errors import DataError, UsageError
 from pipelines.forms.drafting.draft import draft, draw_template
 from pipelines.forms.paper.page_size import page_size
@@ -22,6 +21,7 @@ from pipelines.forms.paper.pages import open_page
 from pipelines.forms.paper.registration import register
 from pipelines.forms.template import Template
 from pipelines.forms.templates.reading import load_template, write_template
+from pipelines.writing import refuse_existing, write_named
 
 PDF_DPI = 200
 DPI = (50, 1200)
@@ -174,7 +174,7 @@ def _save(path: Path, picture: NDArray[np.uint8]) -> None:
     done, encoded = cv2.imencode(".png", picture)
     if not done:
         raise DataError(f"{path}: the picture could not be made a PNG.")
-    write_whole(path, encoded.tobytes())
+    write_named(path, encoded.tobytes())
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import posixpath
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from pipelines import places
 from pipelines.errors import StoreError
 from pipelines.model_version import MANIFEST, Version, to_json
 from pipelines.store_place import Place
@@ -16,26 +17,22 @@ from pipelines.store_place import Place
 def cached_copy(place: Place, version: Version) -> Path:
     """The copy is named by its manifest: a version that got more files, or another store's, has another copy."""
     digest = hashlib.sha256(to_json(version.manifest)).hexdigest()[:16]
-    copy = _cache() / "models" / version.name / f"{version.number}-{digest}"
+    copy = places.cache() / "models" / version.name / f"{version.number}-{digest}"
     if not copy.is_dir():
         _download(place, version, copy)
-    elif changed := changed_files(version, Place(copy), ""):
+    elif changed := changed_files(version.files, Place(copy), ""):
         raise StoreError(f"The copy of {version.reference} in {copy} is damaged ({changed[0]}): delete that folder.")
     return copy
 
 
-def changed_files(version: Version, place: Place, folder: str) -> list[str]:
-    """The files of the version that lie in `folder` with other bytes, or not at all."""
+def changed_files(files: dict[str, dict[str, Any]], place: Place, folder: str) -> list[str]:
+    """Those of a manifest that lie in `folder` with other bytes, or not at all."""
     sizes = place.files(folder)
     return [
         file
-        for file, entry in version.files.items()
+        for file, entry in files.items()
         if sizes.get(file) != entry["size"] or place.sha256(posixpath.join(folder, file)) != entry["sha256"]
     ]
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("INKRAY_CACHE") or "~/.cache/inkray").expanduser().absolute()
 
 
 def _download(place: Place, version: Version, copy: Path) -> None:
@@ -64,7 +61,7 @@ def _fill(folder: Path, place: Place, version: Version) -> None:
         with path.open("wb") as sink:
             sink.writelines(place.chunks(f"{version.folder}/{file}"))
     (folder / MANIFEST).write_bytes(to_json(version.manifest))
-    if changed := changed_files(version, Place(folder), ""):
+    if changed := changed_files(version.files, Place(folder), ""):
         raise StoreError(
             f"{version.reference} in the store {place.name} is not what its manifest says: "
             f"{', '.join(changed)} changed. Restore those bytes, or publish the model again."

@@ -5,24 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines import places
 from pipelines.errors import EngineError, StoreError, UnknownName, UsageError
-from pipelines.model_store import LATEST, ModelStore
-from pipelines.model_version import BUILTIN, MANIFEST, OWN_KEYS, Version, check_name, to_json
+from pipelines.model_cache import changed_files
+from pipelines.model_store import LATEST, ModelStore, whereabouts
+from pipelines.model_version import (
+    BUILTIN,
+    MANIFEST,
+    OWN_KEYS,
+    Version,
+    check_name,
+    first_manifest,
+    parse_manifest,
+    to_json,
+)
+from pipelines.store_place import Place
+from pipelines.writing import whole_folder
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
-EXPORTED = {"weights.pt", "card.md", *GRAPHS.values()}
+CARD = "card.md"
+EXPORTED = {"weights.pt", CARD, *GRAPHS.values()}
 
 
 @dataclass(frozen=True)
 class ModelFolder:
     path: Path
     manifest: dict[str, Any]
+    alone: bool = field(default=False, compare=False)
+    """Opened by its folder, and not in a store."""
 
     @property
     def reference(self) -> str:
@@ -47,23 +62,30 @@ class ModelFolder:
         test = (self.manifest.get("metrics") or {}).get("test") or {}
         return float(test.get("accepted_above") or 0.0)
 
-    def reads_well(self, engine: str, precision: str) -> bool:
-        """Whether nothing that was measured when it was converted speaks against this engine in this precision."""
-        rows = self.manifest.get("parity", [])
-        return not any(row.get("refused") for row in rows if (row["engine"], row["computes"]) == (engine, precision))
+    def reads_well(self, engine: str | None, precision: str) -> bool:
+        """Whether nothing that was measured when it was converted speaks against this precision in this engine, or,
+        for one that no conversion measures, in any."""
+        rows = [row for row in self.manifest.get("parity", []) if row["computes"] == precision]
+        return not any(row.get("refused") for row in rows if engine in (None, row["engine"]))
 
     def graph(self, precision: str) -> bytes:
         if precision not in self.precisions:
             there = ", ".join(self.precisions) or "none"
             raise EngineError(
-                f"{self.reference} has no {precision} graph (there is {there}); make it: "
-                f"jobs/convert.py --model {self.reference} --precision {precision}"
+                f"{self.reference} has no {precision} graph (there is {there}); {self._remedy(precision)}"
             )
         return self.read(GRAPHS[precision])
 
+    def _remedy(self, precision: str) -> str:
+        if self.manifest["name"] == BUILTIN:
+            return "it comes with inkray as it is: ask for another precision, or train and convert a model of your own."
+        if self.alone:
+            return "convert the model in its store, and export it from there again."
+        return f"make it: jobs/convert.py --model {self.reference} --precision {precision}"
+
     def changed_files(self) -> list[str]:
         """What is missing, or not as it was published."""
-        return [file for file, entry in self.manifest["files"].items() if _sha256(self.path / file) != entry["sha256"]]
+        return changed_files(self.manifest["files"], Place(self.path), "")
 
     def read(self, file: str) -> bytes:
         """A file's bytes, if they are as published: a graph with a flipped bit loads, and reads a little worse."""
@@ -79,36 +101,27 @@ class ModelFolder:
 
 def export(version: Version, files: Path, folder: Path, name: str, card: Path | None = None) -> None:
     """What a reader needs of a version whose files lie in `files`, as the first one of `name`, in a folder alone."""
+    folder = places.expanded(folder)
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} is there and holds no model version; name another folder.")
     check_name("model name", name)
     if card and not card.is_file():
         raise UsageError(f"There is no card {card}; check the path.")
+    if changed := changed_files(version.files, Place(files), ""):
+        raise StoreError(
+            f"{version.reference} is not as it was published ({', '.join(changed)} changed); "
+            "restore it, or publish it again."
+        )
+    entries = {file: entry for file, entry in version.files.items() if file in EXPORTED}
     told = {key: value for key, value in version.manifest.items() if key not in OWN_KEYS}
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=f".{folder.name}-") as scratch:
-        chosen = Path(scratch, "files")
-        chosen.mkdir()
-        for file in EXPORTED & version.files.keys():
-            shutil.copy(files / file, chosen)
+    with whole_folder(folder) as fresh:
+        for file in entries:
+            shutil.copy(files / file, fresh)
         if card:
-            shutil.copy(card, chosen / "card.md")
-        store = ModelStore(Path(scratch, "store"))
-        first = store.publish(version.name, chosen, told)
-        fresh = store.fetch(first)
-        # Not the store's to give: it refuses the name of the model that comes with the code.
-        (fresh / MANIFEST).write_bytes(to_json({**first.manifest, "name": name}))
-        if folder.exists():
-            folder.rename(Path(scratch, "before"))
-        fresh.rename(folder)
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None
+            shutil.copy(card, fresh / CARD)
+            content = (fresh / CARD).read_bytes()
+            entries[CARD] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        (fresh / MANIFEST).write_bytes(to_json(first_manifest(name, 1, told, entries)))
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
@@ -120,14 +133,26 @@ def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolde
         if tag not in ("", "1", LATEST):
             raise UnknownName(f"version of {BUILTIN}", tag, ["1"])
         return _from_folder(PRETRAINED)
-    store = store or ModelStore.default()
+    store = store or ModelStore(whereabouts(None))
     version = store.resolve(model)
+    if not _tells_classes(version.manifest):
+        raise StoreError(
+            f"{version.reference} in the store {store} cannot be read with: its manifest tells no classes. "
+            "Publish it again with them."
+        )
     return ModelFolder(store.fetch(version), version.manifest)
 
 
 def _from_folder(path: Path) -> ModelFolder:
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
-        return ModelFolder(path, {"classes": manifest["classes"], "files": manifest["files"], **manifest})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is not a model version: it has no whole {MANIFEST}.") from error
+        manifest = parse_manifest((path / MANIFEST).read_bytes(), str(path))
+    except OSError:
+        manifest = None
+    if manifest is None or not _tells_classes(manifest):
+        raise StoreError(f"{path} is not a model version: it has no whole {MANIFEST}.")
+    return ModelFolder(path, manifest, alone=True)
+
+
+def _tells_classes(manifest: dict[str, Any]) -> bool:
+    classes = manifest.get("classes")
+    return isinstance(classes, list) and bool(classes) and all(isinstance(name, str) for name in classes)

@@ -7,8 +7,8 @@ A store is a folder, here or on any filesystem that pyarrow knows:
     NAME/aliases/ALIAS      the number that ALIAS stands for
 
 The manifest is written last and by rename, so it is the commit: a folder without a valid one does not exist.
-Numbers only grow; one is skipped where a publisher was killed, or where several met and all gave way. Names
-that begin with a dot belong to the store itself.
+Numbers only grow; one is skipped where a publisher was killed, or where several met and all gave way. Files
+whose names begin with a dot are the store's own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +30,7 @@ from pipelines.model_version import (
     MANIFEST,
     NAME,
     NUMBER,
+    NewerFormat,
     Version,
     check_name,
     check_new_name,
@@ -43,7 +43,8 @@ from pipelines.model_version import (
 from pipelines.store_place import Place, in_full, is_claim
 
 LATEST = "latest"
-SHARED = ".shared"
+Update = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+"""The top-level keys of a manifest to replace, or what makes them of the manifest that is there by then."""
 
 
 def whereabouts(store: str | None) -> str:
@@ -51,20 +52,10 @@ def whereabouts(store: str | None) -> str:
     return in_full(store or os.environ.get("INKRAY_STORE") or places.home() / "store")
 
 
-@dataclass(frozen=True)
-class Shared:
-    content: bytes | None
-    replace: Callable[[bytes], None]
-
-
 class ModelStore:
     def __init__(self, where: str | Path, filesystem: fs.FileSystem | None = None) -> None:
         """`where` is a folder or an URI; with a ready pyarrow filesystem, a folder on that."""
         self._place = Place(where, filesystem)
-
-    @classmethod
-    def default(cls) -> ModelStore:
-        return cls(whereabouts(None))
 
     def __str__(self) -> str:
         return self._place.name
@@ -85,23 +76,24 @@ class ModelStore:
             entries = {file: self._place.bring(path, f"{folder}/{file}") for file, path in sources.items()}
             return self._commit(name, number, first_manifest(name, number, manifest, entries))
 
-    def add_files(self, version: Version, files: Path, manifest_update: dict[str, Any]) -> Version:
+    def add_files(self, version: Version, files: Path, update: Update) -> Version:
         """Add the files in a folder to a version, and replace its manifest's top-level keys by the update's.
 
         Whoever read the old manifest needs the old files, so a name that a version has keeps its content for ever.
         """
-        check_told(manifest_update)
         sources = files_to_publish(files)
         self.resolve(version.reference)
         with self._place.claimed(lambda: version.folder, is_claim) as folder:
             current = self.resolve(version.reference)  # again: another may have added files meanwhile
+            told = update(current.manifest) if callable(update) else update
+            check_told(told)
             _refuse_other_content(current, sources)
             new = {
                 file: self._place.bring(path, f"{folder}/{file}")
                 for file, path in sources.items()
                 if file not in current.files
             }
-            manifest = {**current.manifest, **manifest_update, "files": {**current.files, **new}}
+            manifest = {**current.manifest, **told, "files": {**current.files, **new}}
             return self._commit(version.name, version.number, manifest)
 
     def resolve(self, reference: str) -> Version:
@@ -109,9 +101,9 @@ class ModelStore:
         name, colon, tag = reference.partition(":")
         check_name("model name", name)
         if not colon or tag == LATEST:
-            version = next(self._newest_first(name), None)
-        elif NUMBER.fullmatch(tag):
-            version = self._load(name, int(tag))
+            version = next(filter(None, (self._load(name, number) for number in self._highest_first(name))), None)
+        elif tag.isdigit():
+            version = self._load(name, int(tag)) if NUMBER.fullmatch(tag) else None
         else:
             version = self._aliased(name, tag)
         return version or self._unknown(name, tag)
@@ -123,7 +115,7 @@ class ModelStore:
     def verify(self, version: Version) -> list[str]:
         """The names of files that are changed, missing, or there without standing in the manifest."""
         there = {file for file in self._place.files(version.folder) if file != MANIFEST and not file.startswith(".")}
-        return sorted({*changed_files(version, self._place, version.folder), *(there - version.files.keys())})
+        return sorted({*changed_files(version.files, self._place, version.folder), *(there - version.files.keys())})
 
     def set_alias(self, name: str, alias: str, number: int) -> None:
         check_name("model name", name)
@@ -149,23 +141,21 @@ class ModelStore:
         names = filter(NAME.fullmatch, self._place.files(f"{name}/aliases"))
         return {alias: number for alias in sorted(names) if (number := self._alias(name, alias))}
 
-    @contextmanager
-    def shared(self, name: str) -> Iterator[Shared]:
-        """A file that belongs to no version, held alone while it is read and replaced: a cache that builders share."""
-        check_name("shared file", name)
-        with self._place.claimed(lambda: f"{SHARED}/{name}", is_claim) as folder:
-            path = f"{folder}/content"
-            yield Shared(self._place.read(path), lambda content: self._place.replace(path, content))
-
     def _newest_first(self, name: str) -> Iterator[Version]:
-        numbers = map(int, filter(NUMBER.fullmatch, self._place.folders(name)))
-        return (version for number in sorted(numbers, reverse=True) if (version := self._load(name, number)))
+        """Those that this inkray can read."""
+        for number in self._highest_first(name):
+            with suppress(NewerFormat):
+                if version := self._load(name, number):
+                    yield version
+
+    def _highest_first(self, name: str) -> list[int]:
+        return sorted(map(int, filter(NUMBER.fullmatch, self._place.folders(name))), reverse=True)
 
     def _load(self, name: str, number: int) -> Version | None:
         """The version if it exists: its manifest is whole, and every file in it is there with the right size."""
         content = self._place.read(f"{name}/{number}/{MANIFEST}")
-        manifest = parse_manifest(content, name, number) if content else None
-        if manifest is None:
+        manifest = parse_manifest(content, f"{name}:{number} in the store {self}") if content else None
+        if manifest is None or (manifest["name"], manifest["version"]) != (name, number):
             return None
         version = Version(name, number, manifest)
         sizes = self._place.files(version.folder)  # after the manifest: files are only ever added
@@ -175,9 +165,10 @@ class ModelStore:
         content = self._place.read(f"{name}/aliases/{alias}")
         if content is None:
             return None
-        if not content.strip().isdigit():
+        digits = content.decode(errors="replace").strip().lstrip("0")
+        if not NUMBER.fullmatch(digits):
             raise StoreError(f"{self._place.shown(f'{name}/aliases/{alias}')} holds no number: set the alias again.")
-        return int(content)
+        return int(digits)
 
     def _aliased(self, name: str, alias: str) -> Version | None:
         check_name("alias", alias)

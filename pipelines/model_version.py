@@ -17,7 +17,11 @@ BUILTIN = "builtin"
 """The name of the model that comes with the code."""
 OWN_KEYS = frozenset({"format", "name", "version", "created", "files"})
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-NUMBER = re.compile(r"[1-9][0-9]*")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+class NewerFormat(StoreError):
+    """What a later inkray wrote, and this one cannot know."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +52,33 @@ def to_json(manifest: dict[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def parse_manifest(content: bytes, name: str, number: int) -> dict[str, Any] | None:
-    """None unless this is the whole manifest of just this version."""
+def parse_manifest(content: bytes, whose: str) -> dict[str, Any] | None:
+    """None unless it is whole."""
     try:
         manifest = json.loads(content)
     except ValueError:
         return None
-    if not isinstance(manifest, dict) or not manifest.keys() >= OWN_KEYS:
+    if not isinstance(manifest, dict) or "format" not in manifest:
         return None
-    if (manifest["format"], manifest["name"], manifest["version"]) != (FORMAT, name, number):
-        return None
-    return manifest if _are_entries(manifest["files"]) else None
+    if isinstance(manifest["format"], int) and manifest["format"] > FORMAT:
+        raise NewerFormat(f"{whose} was written by a newer inkray; update inkray.")
+    return manifest if _is_whole(manifest) else None
 
 
-def _are_entries(files: object) -> bool:
-    return isinstance(files, dict) and all(
-        _stays_inside(name) and isinstance(entry, dict) and entry.keys() >= {"sha256", "size"}
-        for name, entry in files.items()
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    return (
+        manifest.keys() >= OWN_KEYS
+        and manifest["format"] == FORMAT
+        and isinstance(manifest["name"], str)
+        and isinstance(manifest["version"], int)
+        and isinstance(manifest["created"], str)
+        and isinstance(manifest["files"], dict)
+        and all(_stays_inside(name) and _is_entry(entry) for name, entry in manifest["files"].items())
     )
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("size"), int)
 
 
 def _stays_inside(name: str) -> bool:

@@ -42,9 +42,16 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         self.model, self.digest, self.classes = folder.reference, folder.digest, folder.classes
         self._names = np.array(self.classes)
         self._engine = open_engine(engine, folder, precision, threads)
-        for batch in (1, self._engine.max_batch):
-            self._engine.run(np.zeros((batch, SIDE, SIDE), np.uint8))
+        self._warm_up()
         self.load_seconds = time.perf_counter() - started
+
+    def _warm_up(self) -> None:
+        try:
+            for batch in (1, self._engine.max_batch):
+                self._engine.run(np.zeros((batch, SIDE, SIDE), np.uint8))
+        except BaseException:
+            self.close()  # or its memory would stay taken, and nobody could free it
+            raise
 
     @property
     def engine(self) -> Engine:

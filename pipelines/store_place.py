@@ -9,14 +9,14 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
+from pipelines import places
 from pipelines.errors import StoreError, UsageError
 
 CHUNK = 1 << 20
@@ -102,21 +102,27 @@ class Place:
         for _ in _attempts():
             folder = choose()
             claim = f"{CLAIM}{uuid.uuid4().hex}"
-            with self.use("written"):
-                self._write(f"{folder}/{claim}", [])
-            rivals = [name for name in self.files(folder) if name != claim and rival(name)]
-            if not rivals:
-                break
-            self._delete(f"{folder}/{claim}")
-        else:
-            raise StoreError(
-                f"Another process is writing to {self.shown(folder)}, or was killed while it did: try again later, "
-                f"or, if none is, delete {rivals[0]} there."
-            )
+            with self._while_there(f"{folder}/{claim}"):
+                rivals = [name for name in self.files(folder) if name != claim and rival(name)]
+                if not rivals:
+                    yield folder
+                    return
+        raise StoreError(
+            f"Another process is writing to {self.shown(folder)}, or was killed while it did: try again later, "
+            f"or, if none is, delete {rivals[0]} there."
+        )
+
+    @contextmanager
+    def _while_there(self, claim: str) -> Iterator[None]:
         try:
-            yield folder
-        finally:
-            self._delete(f"{folder}/{claim}")
+            with self.use("written"):
+                self._write(claim, [])
+            yield
+        except BaseException:
+            with suppress(StoreError):  # it may not be there, and the first error is the one to tell
+                self._delete(claim)
+            raise
+        self._delete(claim)
 
     def check_writable(self) -> None:
         with self.use("written"):
@@ -189,8 +195,9 @@ def _reason(error: Exception) -> str:
 
 
 def _from_uri(uri: str) -> tuple[fs.FileSystem, str, str]:
-    parts = urlsplit(uri)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # an URI may hold a password
+    scheme, _, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    shown = f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"  # an URI may hold a password
     try:
         filesystem, root = fs.FileSystem.from_uri(uri)
     except pa.ArrowInvalid as error:
@@ -207,7 +214,4 @@ def in_full(where: str | Path) -> str:
     """The same place, as a process finds it that has another working folder."""
     if "://" in str(where):
         return str(where)
-    try:
-        return str(Path(where).expanduser().absolute())
-    except RuntimeError as error:
-        raise UsageError(f"The model store cannot lie at {str(where)!r}: there is no such user.") from error
+    return str(places.expanded(where))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,10 +16,9 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs.benches.batch_inputs import digits, write_parquet, write_pngs
-from pipelines.errors import InkrayError
+from jobs.benches.job import run_job, run_python
 from pipelines.recognizer import Recognizer
-
-JOB = Path(__file__).parent.parent / "label.py"
+from pipelines.writing import write_json
 
 
 @dataclass(frozen=True)
@@ -58,8 +55,7 @@ class BatchBench:
             tables, pictures = self._tables(folder, console), self._pictures(folder, console)
         for line in (_table(tables, pictures), *_flatness(tables[2:]), *_memory([*tables, *pictures])):
             console.print(line, highlight=False)
-        if self.json:
-            self.json.write_text(json.dumps([asdict(row) for row in (*tables, *pictures)], indent=2))
+        write_json(self.json, [asdict(row) for row in (*tables, *pictures)])
 
     def _tables(self, folder: Path, console: Console) -> list[Row]:
         source, few, more = folder / "digits.parquet", folder / "few.parquet", folder / "more.parquet"
@@ -98,20 +94,11 @@ class BatchBench:
             return count, time.perf_counter() - started
 
     def _ours(self, source: Path, output: Path, items: int, name: str) -> Row:
-        seconds = _seconds([str(JOB), "digits", str(source), str(output), "--model", self.model])
+        seconds = run_job("label.py", "digits", source, output, "--model", self.model)
         return Row(name, items, seconds, json.loads((output / "summary.json").read_text())["driver_memory_mib"])
 
     def _rival(self, kind: str, source: Path, output: Path, items: int, name: str) -> Row:
-        command = ["-m", "jobs.benches.batch_rivals", kind, str(source), str(output), self.model]
-        return Row(name, items, _seconds(command))
-
-
-def _seconds(command: list[str]) -> float:
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=JOB.parent.parent)
-    if done.returncode:
-        raise InkrayError(f"{command[0]} failed in the bench: {done.stderr.strip()[-500:]}")
-    return time.perf_counter() - started
+        return Row(name, items, run_python("-m", "jobs.benches.batch_rivals", kind, source, output, self.model))
 
 
 def _table(tables: list[Row], pictures: list[Row]) -> Table:

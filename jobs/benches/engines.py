@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,11 +16,15 @@ from tyro.conf import arg
 
 from jobs.benches.engine_rivals import RIVALS
 from jobs.benches.timing import Call, speed
+from jobs.benches.turns import check_turns
 from pipelines.corpora import load_corpus
 from pipelines.engines import open_engine
 from pipelines.engines.base import Engine
+from pipelines.engines.pytorch import PyTorchEngine
 from pipelines.engines.threads import available_threads
 from pipelines.model_folder import ModelFolder, open_model
+from pipelines.training.checkpoint import load_reader
+from pipelines.writing import write_json
 
 CASES = {
     "fp32": (("pytorch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")),
@@ -54,16 +57,16 @@ class EngineBench:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
+        check_turns(self.batches, self.rounds, self.seconds)
         console, model = Console(), open_model(self.model)
         images = load_corpus("builtin").train.images
         rows = [row for batch in self.batches for row in self._measure(model, images[:batch])]
         console.print(_table(rows, model.reference))
-        if self.json:
-            self.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+        write_json(self.json, [asdict(row) for row in rows])
 
     def _measure(self, model: ModelFolder, images: NDArray[np.uint8]) -> Iterator[Row]:
         for name, precision in (case for graph in model.precisions for case in CASES[graph]):
-            with open_engine(name, model, precision) as engine:
+            with _open(name, model, precision) as engine:
                 bare = RIVALS[name](model, precision, available_threads())
                 ours, rival = self._alternate((_run(engine), bare), images)
                 yield Row(name, precision, len(images), ours, rival)
@@ -76,6 +79,13 @@ class EngineBench:
                 if turn:  # the first is a warm-up
                     found.append(measured)
         return [statistics.median(found) for found in speeds]
+
+
+def _open(name: str, model: ModelFolder, precision: str) -> Engine:
+    if name == "pytorch":
+        # It would take a GPU where there is one, and all the others here are on the CPU.
+        return PyTorchEngine(load_reader(model.path), available_threads(), "cpu")
+    return open_engine(name, model, precision)
 
 
 def _run(engine: Engine) -> Call:

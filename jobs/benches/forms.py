@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs.benches.job import run_job
 from pipelines.errors import InkrayError
 from pipelines.forms.scoring import Score, score
 from pipelines.forms.synthesis.forms import synthesise, write_blank_pages
@@ -26,8 +27,8 @@ from pipelines.forms.synthesis.scanning import Level
 from pipelines.forms.templates.reading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import read_parts
+from pipelines.writing import write_json
 
-REPO = Path(__file__).parent.parent.parent
 DPI = 300
 ENCODINGS = {"png": [cv2.IMWRITE_PNG_COMPRESSION, 3], "jpg": [cv2.IMWRITE_JPEG_QUALITY, 90]}
 DECODE = """
@@ -86,10 +87,7 @@ class FormsBench:
         for line in _told(found, unread, self.pages):
             console.print(line, highlight=False)
         console.print(f"most memory of the job's driver: {memory:,} MiB", highlight=False)
-        if self.json:
-            self.json.write_text(
-                json.dumps({"runs": [asdict(one) for one in measured], "score": asdict(found)}, indent=2)
-            )
+        write_json(self.json, {"runs": [asdict(one) for one in measured], "score": asdict(found)})
 
 
 def write_pages(folder: Path, count: int, bench: FormsBench) -> Answers:
@@ -124,13 +122,9 @@ def decode(name: str, files: list[Path]) -> Measured:
 
 
 def ours(name: str, scans: Path, output: Path, templates: list[Path], pages: int) -> Measured:
-    words = [word for path in templates for word in ("--template", str(path))]
-    command = [sys.executable, str(REPO / "jobs" / "label.py"), "forms", str(scans), str(output), *words]
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, cwd=REPO)
-    if done.returncode not in (0, 3):  # 3: there are pages that could not be read
-        raise InkrayError(f"jobs/label.py failed in the bench: {done.stderr.strip()[-500:]}")
-    return Measured(name, pages, time.perf_counter() - started)
+    words = [word for path in templates for word in ("--template", path)]
+    # 3: there are pages that could not be read.
+    return Measured(name, pages, run_job("label.py", "forms", scans, output, *words, fine=(0, 3)))
 
 
 def _table(measured: list[Measured]) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from pipelines.forms.synthesis.scanning import Level
 from pipelines.forms.template import Template
 from pipelines.model_folder import open_model
 from pipelines.recognizer import Recognizer
+from pipelines.writing import write_json
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ class FormsAccuracy:
             if row["status"] != REVIEW:
                 console.print(_told(row), highlight=False, soft_wrap=True)
         console.print(table_of(trust))
-        if self.json:
-            self.json.write_text(json.dumps({"trust": asdict(trust), "wrong": wrong}, indent=2))
+        write_json(self.json, {"trust": asdict(trust), "wrong": wrong})
 
     def _trials(self, templates: Sequence[Template]) -> Iterator[Trial]:
         """Those of known forms first, then the foreign ones."""

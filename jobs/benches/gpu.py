@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,16 +16,18 @@ from tyro.conf import arg
 from jobs.benches import gpu_tables as tables
 from jobs.benches.gpu_actors import Order, speed_of
 from jobs.benches.gpu_card import card
-from jobs.benches.gpu_contenders import Contender, contenders, our_names
+from jobs.benches.gpu_contenders import Contender, contenders, our_names, with_half
 from jobs.benches.gpu_limits import measure_limits
 from jobs.benches.gpu_tables import Row
 from jobs.benches.gpu_training import train_often
 from jobs.benches.timing import median_seconds, median_speed
+from jobs.benches.turns import check_counts, check_turns
 from pipelines.corpora import load_corpus
 from pipelines.errors import InkrayError, UsageError
 from pipelines.model_folder import ModelFolder, open_model
 from pipelines.training.checkpoint import load_reader
 from pipelines.training.options import TrainingOptions
+from pipelines.writing import write_json
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,30 @@ class GpuBench:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
+        check_turns(self.batches, self.rounds, self.seconds)
+        check_counts("seeds", [self.seeds])
+        check_counts("epochs", [self.epochs])
+        if self.actors:
+            check_counts("actors", self.actors)
         if not torch.cuda.is_available():
             raise UsageError("This bench needs a CUDA GPU that PyTorch can use, and there is none here.")
         console = Console()
         console.print(tables.card_table(about := card()))
         measured = self._train(console) if self.training else self._read(console)
-        if self.json:
-            self.json.write_text(json.dumps({"card": about, **measured}, indent=2))
+        write_json(self.json, {"card": about, **measured})
 
     def _read(self, console: Console) -> dict[str, Any]:
-        model = open_model(self.model)
+        with with_half(open_model(self.model)) as model:
+            return self._measured(model, console)
+
+    def _measured(self, model: ModelFolder, console: Console) -> dict[str, Any]:
         limits = measure_limits(load_reader(model.path))
         report = Report(console)
         rows = list(self._measure(model, report))
         console.print(tables.speed_table(rows, limits, model.reference))
         shared = dict(self._share(model, report))
         console.print(tables.actor_table(shared, max(self.batches)))
-        console.print(tables.goal_table(tables.speed_goals(rows, limits, our_names())))
+        console.print(tables.goal_table(tables.speed_goals(rows, limits)))
         told = [{"engine": name, "actors": actors, "images_per_second": s} for (name, actors), s in shared.items()]
         return {"limits": asdict(limits), "rows": list(map(asdict, rows)), "shared": told, "missing": report.missing}
 
@@ -85,7 +93,8 @@ class GpuBench:
 
     def _row(self, name: str, contender: Contender, images: NDArray[np.uint8]) -> Row:
         return Row(
-            name,
+            _told(name, contender.precision),
+            contender.ours,
             len(images),
             median_speed(contender.read, images, self.seconds, self.rounds),
             median_speed(contender.on_card, images, self.seconds, self.rounds),
@@ -97,7 +106,8 @@ class GpuBench:
             for actors in self.actors:
                 try:
                     order = Order(model.path, name, max(self.batches), self.seconds * self.rounds)
-                    yield (name, actors), speed_of(actors, order)
+                    found = speed_of([order] * actors)
+                    yield (_told(name, found.precision), actors), found.images_per_second
                 except (InkrayError, RuntimeError) as error:
                     report.missed(f"{name}, {actors} actors", error)
 
@@ -107,6 +117,10 @@ class GpuBench:
         console.print(tables.training_table(runs, options))
         console.print(tables.goal_table(tables.training_goals(runs, self.target)))
         return {"options": asdict(options), "runs": [asdict(run) for run in runs.each]}
+
+
+def _told(name: str, precision: str) -> str:
+    return f"{name}, {precision}" if precision else name
 
 
 @dataclass

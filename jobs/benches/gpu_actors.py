@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,11 +29,21 @@ class Order:
     seconds: float
 
 
-def speed_of(actors: int, order: Order) -> float:
-    """Images a second of all of them together, host to host."""
+class Speed(NamedTuple):
+    precision: str
+    images_per_second: float
+
+
+def speed_of(orders: Sequence[Order]) -> Speed:
+    """Of an actor for each order, all together, host to host."""
     context = get_context("spawn")
-    with ProcessPoolExecutor(actors, context, _meet, (context.Barrier(actors),)) as pool:
-        return sum(pool.map(_read, [order] * actors))
+    with ProcessPoolExecutor(len(orders), context, _meet, (context.Barrier(len(orders)),)) as pool:
+        actors = [pool.submit(_read, order) for order in orders]
+    if errors := [error for actor in actors if (error := actor.exception())]:
+        # Who fails breaks the barrier for the others, who have nothing to tell.
+        raise min(errors, key=lambda error: isinstance(error, BrokenBarrierError))
+    speeds = [actor.result() for actor in actors]
+    return Speed(speeds[0].precision, sum(one.images_per_second for one in speeds))
 
 
 def _meet(barrier: Barrier) -> None:
@@ -39,13 +51,13 @@ def _meet(barrier: Barrier) -> None:
     _together = barrier
 
 
-def _read(order: Order) -> float:
+def _read(order: Order) -> Speed:
     images = np.zeros((order.batch, SIDE, SIDE), np.uint8)
     try:
         with open_ours(order.engine, open_model(order.model)) as engine:
             engine.run(images)
             _together.wait(PATIENCE_S)
-            return speed(engine.run, images, order.seconds)
+            return Speed(engine.precision, speed(engine.run, images, order.seconds))
     except BaseException:
         # The others would wait for this one.
         _together.abort()

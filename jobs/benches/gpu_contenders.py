@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -16,15 +20,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jobs.benches.timing import Call
+from pipelines.conversion.precision import to_fp16
 from pipelines.cuda_graphs import WARM_UP, capture
 from pipelines.engines import Engine, open_engine
 from pipelines.engines.gpu import tensorrt_flavour
 from pipelines.engines.lanes import LanedEngine
-from pipelines.model_folder import ModelFolder
+from pipelines.engines.onnx_runtime import PROVIDERS, check_provider
+from pipelines.model_folder import GRAPHS, ModelFolder, open_model
+from pipelines.model_version import MANIFEST, to_json
 from pipelines.training.checkpoint import load_reader
 
 CARD = "cuda"
 HALF = torch.float16
+ON_CUDA = PROVIDERS["onnxruntime-cuda"]
 ONE_LANE = "torch_cuda, one lane"
 """Ours without overlap: each batch waits for the one before it."""
 
@@ -37,6 +45,26 @@ class Contender:
     """From an array on the host to an array on the host."""
     on_card: Call
     """As many images that lie on the card already; the answers stay there."""
+    precision: str = ""
+    """What it computes in, where its name does not tell."""
+    ours: bool = False
+
+
+@contextmanager
+def with_half(model: ModelFolder) -> Iterator[ModelFolder]:
+    """With an fp16 graph, made for the bench alone where it has none, since that is what the rivals compute in."""
+    if "fp16" in model.precisions or not model.precisions:
+        yield model
+        return
+    graph, file = to_fp16(model.graph("fp32")), GRAPHS["fp16"]
+    entry = {"sha256": hashlib.sha256(graph).hexdigest(), "size": len(graph)}
+    manifest = {**model.manifest, "files": {**model.manifest["files"], file: entry}}
+    with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
+        folder = Path(scratch, "model")
+        shutil.copytree(model.path, folder)
+        (folder / file).write_bytes(graph)
+        (folder / MANIFEST).write_bytes(to_json(manifest))
+        yield open_model(folder)
 
 
 def open_ours(name: str, model: ModelFolder) -> Engine:
@@ -50,7 +78,7 @@ def open_ours(name: str, model: ModelFolder) -> Engine:
 @contextmanager
 def ours(name: str, model: ModelFolder) -> Iterator[Contender]:
     with open_ours(name, model) as engine:
-        yield Contender(engine.run, partial(_compute, cast(LanedEngine, engine)))
+        yield Contender(engine.run, partial(_compute, cast(LanedEngine, engine)), engine.precision, ours=True)
 
 
 def _compute(engine: LanedEngine, images: NDArray[np.uint8]) -> None:
@@ -124,7 +152,8 @@ def as_graph(forward: Forward) -> Forward:
 @contextmanager
 def onnx_runtime(model: ModelFolder) -> Iterator[Contender]:
     precision = "fp16" if "fp16" in model.precisions else "fp32"
-    session = onnxruntime.InferenceSession(model.graph(precision), providers=["CUDAExecutionProvider"])
+    session = onnxruntime.InferenceSession(model.graph(precision), providers=[ON_CUDA])
+    check_provider(session, ON_CUDA)
     bindings: dict[int, onnxruntime.IOBinding] = {}
 
     def on_card(images: NDArray[np.uint8]) -> None:
@@ -135,7 +164,7 @@ def onnx_runtime(model: ModelFolder) -> Iterator[Contender]:
         session.run_with_iobinding(bindings[len(images)])
         bindings[len(images)].synchronize_outputs()
 
-    yield Contender(lambda images: session.run(None, {"images": images}), on_card)
+    yield Contender(lambda images: session.run(None, {"images": images}), on_card, precision)
 
 
 Opener = Callable[[ModelFolder], AbstractContextManager[Contender]]
@@ -155,6 +184,6 @@ def contenders() -> dict[str, Opener]:
         "torch.compile, fp16 autocast": partial(pytorch, compiled, HALF),
         "CUDA graph by hand, fp16 autocast": partial(pytorch, as_graph, HALF),
     }
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    if ON_CUDA in onnxruntime.get_available_providers():
         there["ONNX Runtime on CUDA"] = onnx_runtime
     return there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.table import Table
@@ -22,6 +22,7 @@ TRAINING_S = 5.0
 @dataclass(frozen=True)
 class Row:
     name: str
+    ours: bool
     batch: int
     host_to_host: float
     on_card: float
@@ -77,19 +78,15 @@ def training_table(runs: Runs, options: TrainingOptions) -> Table:
     return table
 
 
-def speed_goals(rows: list[Row], limits: Limits, our: Collection[str]) -> list[Goal]:
+def speed_goals(rows: list[Row], limits: Limits) -> list[Goal]:
     """Of our own engines, the best; a goal that nothing was measured for is not reached."""
-    full = [row.host_to_host / limits.images_per_second for row in rows if _is(row, our, FULL_BATCH)]
-    alone = [row.seconds for row in rows if _is(row, our, 1)]
+    full = [row.host_to_host / limits.images_per_second for row in rows if row.ours and row.batch == FULL_BATCH]
+    alone = [row.seconds for row in rows if row.ours and row.batch == 1]
     share, quickest = max(full, default=0.0), min(alone, default=float("inf"))
     return [
         Goal(f"at least {SHARE} of the lower limit at {FULL_BATCH}", f"{share:.3f}", share >= SHARE),
         Goal(f"p50 of one image under {ALONE_S * 1e6:.0f} us", f"{quickest * 1e6:.0f} us", quickest < ALONE_S),
     ]
-
-
-def _is(row: Row, our: Collection[str], batch: int) -> bool:
-    return row.batch == batch and row.name in our
 
 
 def training_goals(runs: Runs, target: float) -> list[Goal]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from tyro.conf import arg
 
 from jobs.benches.serve_live import CAMERA, live_frames
 from jobs.benches.serve_load import ROWS, check_wrk, listening, scripts, wrk
+from pipelines.writing import write_json
 
 WARM_S = 3
 LIVE = f"camera frames, {CAMERA:.0f} a second"
@@ -55,8 +55,7 @@ class ServeBench:
                         live = f"{url.replace('http', 'ws', 1)}/v1/live"
                         rows.append(Row(server, LIVE, 1, *live_frames(live, self.seconds), 0))
         Console().print(_table(rows))
-        if self.json:
-            self.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+        write_json(self.json, [asdict(row) for row in rows])
 
     def _row(self, server: str, what: str, url: str, script: Path, connections: int) -> Row:
         return Row(server, what, connections, *wrk(url, script, connections, self.seconds))

@@ -18,11 +18,12 @@ import cv2
 import httpx
 import numpy as np
 
-from pipelines.errors import UsageError
+from pipelines.errors import InkrayError, UsageError
 from pipelines.images import to_model_input
 from pipelines.pen import draw_digit
 
 START_S = 180.0
+END_S = 60.0
 ROWS = 64
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
@@ -99,7 +100,7 @@ def _time(share: str, told: str) -> float:
 def _found(pattern: str, told: str) -> tuple[str, ...]:
     found = re.search(pattern, told)
     if found is None:
-        raise UsageError(f"wrk said nothing that fits {pattern!r}:\n{told}")
+        raise InkrayError(f"wrk said nothing that fits {pattern!r}:\n{told}")
     return found.groups()
 
 
@@ -115,7 +116,15 @@ def listening(server: str, model: str) -> Iterator[str]:
             _wait(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.communicate()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """By closing what it reads, on which it clears up; one that does not come so far is killed."""
+    try:
+        process.communicate(timeout=END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -127,7 +136,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             if answer.is_success:
                 return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise UsageError(f"The server did not answer at {url} within {START_S:.0f} s; its words are above.")
+            raise InkrayError(f"The server did not answer at {url} within {START_S:.0f} s; its words are above.")
         time.sleep(0.2)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import statistics
 import tempfile
@@ -22,6 +21,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs.benches.serve_load import broken, check_wrk, listening, paced, scripts, wrk, wrk_says
+from pipelines.writing import write_json
 
 CALM_CALLERS = 32
 PAUSE_MS, WAIT_MS = 500.0, 200.0
@@ -46,8 +46,7 @@ class OverloadBench:
         with tempfile.TemporaryDirectory() as scratch, listening("inkray", self.model) as url:
             found = self._overload(url, scripts(Path(scratch))[0])
         Console().print(_table(found))
-        if self.json:
-            self.json.write_text(json.dumps(asdict(found), indent=2))
+        write_json(self.json, asdict(found))
 
     def _overload(self, url: str, picture: Path) -> Overload:
         target = f"{url}/v1/digits"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,13 +14,14 @@ from rich.console import Console
 from tyro.conf import arg
 
 from jobs.benches.string_fitting import fit_sureness, fit_weights, make_lattices
+from pipelines import places
 from pipelines.corpora import load_corpus
-from pipelines.corpora.specs import default_data_folder
 from pipelines.errors import DataError, UsageError
 from pipelines.forms.strings.reading import Reader, StringReading, read_strings_of
 from pipelines.forms.strings.synthesis import WrittenString, draw_strings
 from pipelines.images import decode, to_model_input
 from pipelines.recognizer import Recognizer
+from pipelines.writing import write_json
 
 PART = 100
 """Strings read in one call."""
@@ -69,8 +69,7 @@ class StringBench:
             f"{self.on}: {score.strings} strings, {score.exact:.1%} exact; from confidence {score.at:.3f} on "
             f"{score.accepted:.1%} can be accepted with {WANTED:.0%} of them right; mean confidence {score.said:.1%}"
         )
-        if self.json:
-            self.json.write_text(json.dumps(asdict(score), indent=2))
+        write_json(self.json, asdict(score))
         return None
 
     def _strings(self) -> Iterator[WrittenString]:
@@ -130,9 +129,7 @@ def _confidences(readings: Sequence[StringReading]) -> NDArray[np.float64]:
 
 
 def _folder(name: str) -> Path:
-    for folder in (Path(name).expanduser(), default_data_folder() / name):
+    for folder in (places.expanded(name), places.data() / name):
         if (folder / "labels.csv").is_file():
             return folder
-    raise UsageError(
-        f"There is no labels.csv in {name}, nor in {default_data_folder() / name}; name a folder with one."
-    )
+    raise UsageError(f"There is no labels.csv in {name}, nor in {places.data() / name}; name a folder with one.")

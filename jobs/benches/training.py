@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs.benches.job import run_job
 from jobs.benches.training_rivals import by_hand, usual_loader
-from pipelines.errors import InkrayError
+from pipelines.writing import write_json
 
 BATCH = 256
 
@@ -54,8 +53,7 @@ class TrainBench:
             results = self._measure(network, console)
             console.print(_table(network, results))
             everything += [{"network": network, "name": r.name, "images_per_second": r.speeds} for r in results]
-        if self.json:
-            self.json.write_text(json.dumps(everything, indent=2))
+        write_json(self.json, everything)
 
     def _measure(self, network: str, console: Console) -> list[Result]:
         cores = len(os.sched_getaffinity(0))
@@ -82,12 +80,9 @@ def _ours(network: str, corpus: str, epochs: int, workers: int, *more: str) -> l
     """The job itself, as a person starts it; its own history holds the speed of each epoch."""
     with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
         numbers = Path(folder, "numbers.json")
-        command = [sys.executable, str(Path(__file__).parent.parent / "train.py"), "--network", network]
-        command += ["--corpus", corpus, "--epochs", str(epochs), "--batch", str(BATCH), "--workers", str(workers)]
-        command += ["--runs", folder, "--store", f"{folder}/store", "--json", str(numbers), *more]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise InkrayError(f"jobs/train.py failed in the bench: {done.stderr.strip()}")
+        what = ("--network", network, "--corpus", corpus, "--epochs", str(epochs), "--batch", str(BATCH))
+        where = ("--runs", folder, "--store", f"{folder}/store", "--json", numbers)
+        run_job("train.py", *what, "--workers", str(workers), *where, *more)
         return [row["images_per_second"] for row in json.loads(numbers.read_text())["history"][1:]]
 
 

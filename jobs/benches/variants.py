@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
-from pipelines.errors import InkrayError, UsageError
-from pipelines.labeling.whole import write_whole
+from jobs.benches.job import run_job
+from pipelines.errors import UsageError
 from pipelines.training.options import TrainingOptions
 from pipelines.training.recipes import recipe_named
+from pipelines.writing import write_json
 
-JOBS = Path(__file__).parent.parent
 Row = dict[str, Any]
 
 
@@ -60,7 +58,7 @@ class VariantsBench:
         for (without, seed), options in zip(wanted, trainings, strict=True):
             if (without, seed) not in done:
                 rows.append({"seed": seed, "without": without, **told, "read": self._trained_and_read(options)})
-                write_whole(self.json, json.dumps(rows, indent=2).encode())
+                write_json(self.json, rows)
                 Console().print(_sentence(rows[-1]), highlight=False, soft_wrap=True)
         Console().print(_table(rows, self.on))
 
@@ -74,10 +72,10 @@ class VariantsBench:
         with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
             kept = ["--store", f"{folder}/store"]
             words = [word for name, value in options.items() for word in (f"--{name}", value)]
-            _job("train.py", "--recipe", self.recipe, *words, "--runs", folder, "--model", "variant", *kept)
+            run_job("train.py", "--recipe", self.recipe, *words, "--runs", folder, "--model", "variant", *kept)
             for number, spec in enumerate(self.on):
                 out = ["--out", f"{folder}/{number}", "--engine", "pytorch"]
-                _job("evaluate.py", "--model", "variant", "--on", spec, *out, *kept)
+                run_job("evaluate.py", "--model", "variant", "--on", spec, *out, *kept)
             return [json.loads(Path(folder, str(one), "scores.json").read_text()) for one in range(len(self.on))]
 
 
@@ -96,12 +94,6 @@ def _training(
     if effects := ",".join(name for name in without.split(",") if name not in mixed):
         options["without"] = effects
     return options
-
-
-def _job(name: str, *words: str) -> None:
-    done = subprocess.run([sys.executable, str(JOBS / name), *words], capture_output=True, text=True)
-    if done.returncode:
-        raise InkrayError(f"jobs/{name} failed in the bench: {done.stderr.strip()}")
 
 
 def _sentence(row: Row) -> str:

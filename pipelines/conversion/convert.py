@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from pipelines.conversion.export import export
 from pipelines.conversion.parity import FEWEST_IMAGES, Parity, measure
-from pipelines.conversion.planning import Tell, make_plan, plan_key
+from pipelines.conversion.planning import Tell, make_plan
 from pipelines.conversion.precision import to_fp16, to_int8
 from pipelines.conversion.types_found import types_found
 from pipelines.corpora.corpus import Corpus, Split
@@ -23,16 +22,17 @@ from pipelines.engines.base import Engine
 from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour
 from pipelines.engines.onnx_runtime import OnnxRuntimeEngine
 from pipelines.engines.openvino import OpenVinoEngine
-from pipelines.engines.plans import PlanRecord, load_plan
+from pipelines.engines.plans import PlanKey, PlanRecord, write_plan
 from pipelines.engines.pytorch import PyTorchEngine
-from pipelines.engines.tensorrt_build import FLAVOURS
+from pipelines.engines.tensorrt import TensorRtEngine, compute_capability
+from pipelines.engines.tensorrt_build import FLAVOURS, plan_key
 from pipelines.engines.threads import available_threads
-from pipelines.errors import UsageError
+from pipelines.errors import EngineError, UsageError
 from pipelines.images import to_model_input
 from pipelines.model_folder import GRAPHS, ModelFolder
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
-from pipelines.training.checkpoint import load_reader
+from pipelines.training.checkpoint import WEIGHTS, load_reader
 
 CALIBRATION_IMAGES = 1000
 MOST_IMAGES = 10_000
@@ -61,7 +61,16 @@ class Outcome:
     parity: list[Parity] = field(default_factory=list)
     plans: list[PlanRecord] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    """By precision, why its graph and its plans were not published."""
+    """By precision, why its graph and its plans were not published, or should not have been."""
+    unbuilt: dict[str, str] = field(default_factory=dict)
+    """By engine and precision, why there is no plan."""
+
+
+@dataclass(frozen=True)
+class Made:
+    plan: bytes
+    record: PlanRecord
+    rows: list[Parity]
 
 
 def judges(corpus: Corpus) -> Split:
@@ -94,15 +103,21 @@ class Conversion:
         self._store, self._wishes, self._split, self._calibrate, self._tell = store, wishes, split, calibrate, tell
         self._model = ModelFolder(store.fetch(version), version.manifest)
         self._threads = available_threads()
-        self._calibration: dict[str, Any] = {}
+        self._calibration: Calibration | None = None
         self._outcome = Outcome(version)
 
     def run(self) -> Outcome:
+        self._model.read(WEIGHTS)  # says so if they are not as published
+        if "int8" in self._wishes.precisions and "int8" not in self._model.precisions:
+            self._calibration = self._calibrate()
         with PyTorchEngine(load_reader(self._model.path), self._threads) as network:
             self._truth = network.run(self._split.images)
         with tempfile.TemporaryDirectory(prefix="inkray-") as work:
             for precision in dict.fromkeys(("fp32", *self._wishes.precisions)):
-                self._convert(precision, Path(work))
+                if "fp32" in self._outcome.refused:
+                    self._outcome.refused[precision] = "the fp32 graph, of which it is made, is refused"
+                else:
+                    self._convert(precision, Path(work))
             if any(Path(work).iterdir()):
                 self._outcome.version = self._publish(Path(work))
         return self._outcome
@@ -110,22 +125,22 @@ class Conversion:
     def _convert(self, precision: str, work: Path) -> None:
         """Judge the graph, then its plans; only then does anything come to where it is published from."""
         graph = self._graph(precision)
-        plans = work / f"{precision}-plans"
         rows = [self._judge(engine, graph, precision) for engine in self._cpu_engines(graph, precision)]
-        made: list[PlanRecord] = []
-        if not _reasons(rows):
-            made = self._plans(graph, precision, plans)
-            rows += [self._judge(engine, graph, precision) for engine in self._gpu_engines(made, plans)]
+        plans = [] if _reasons(rows) else list(self._plans(graph, precision))
+        rows += [row for made in plans for row in made.rows]
         self._outcome.parity += rows
         if reasons := _reasons(rows):
             self._outcome.refused[precision] = "; ".join(reasons)
-            shutil.rmtree(plans, ignore_errors=True)
-            return
-        self._outcome.plans += made
-        (work / GRAPHS[precision]).write_bytes(graph)
-        if made:
-            shutil.copytree(plans, work / "plans", dirs_exist_ok=True)
-            shutil.rmtree(plans)
+        else:
+            self._outcome.plans += [made.record for made in plans]
+            for made in plans:
+                write_plan(work / "plans", made.plan, made.record)
+        if self._is_kept(precision):
+            (work / GRAPHS[precision]).write_bytes(graph)
+
+    def _is_kept(self, precision: str) -> bool:
+        """What was published before stays, whatever it reads like now."""
+        return precision not in self._outcome.refused or precision in self._model.precisions
 
     def _graph(self, precision: str) -> bytes:
         """The graph that the version has, since files of a version never change; else a new one."""
@@ -137,58 +152,76 @@ class Conversion:
         base = self._graph("fp32")
         if precision == "fp16":
             return to_fp16(base)
-        ranges = self._calibrate()
-        self._calibration = {"corpus": ranges.corpus, "images": len(ranges.images), "sha256": ranges.sha256}
-        return to_int8(base, ranges.images)
+        assert self._calibration
+        return to_int8(base, self._calibration.images)
 
     def _cpu_engines(self, graph: bytes, precision: str) -> Iterator[Engine]:
+        """ONNX Runtime whatever was wished for, so that each graph is judged."""
         classes = len(self._model.classes)
-        if "onnxruntime" in self._wishes.engines:
-            yield OnnxRuntimeEngine(graph, classes, self._threads, precision)
+        yield OnnxRuntimeEngine(graph, classes, self._threads, precision)
         if "openvino" in self._wishes.engines:
             best = OpenVinoEngine(graph, classes, self._threads, "auto", precision)
             yield best
             if best.precision == "bf16":
                 yield OpenVinoEngine(graph, classes, self._threads, "fp32", precision)
 
-    def _gpu_engines(self, plans: list[PlanRecord], folder: Path) -> Iterator[Engine]:
-        """Of the plans just made, those that the GPU here can run; the others are for machines elsewhere."""
-        if not (cuda_gpus() and tensorrt_flavour()):
-            return
-        from pipelines.engines.tensorrt import TensorRtEngine, compute_capability
-
-        for record in plans:
-            if compute_capability() in record.key.capabilities:
-                plan, key = load_plan(folder, record), record.key
-                yield TensorRtEngine(plan, len(self._model.classes), key.flavour, key.precision)
-
     def _judge(self, engine: Engine, graph: bytes, precision: str) -> Parity:
         with engine:
             self._tell.line(f"{engine.name} in {engine.precision} reads {len(self._split):,} images")
             return measure(engine, precision, types_found(engine, graph), self._truth, self._split)
 
-    def _plans(self, graph: bytes, precision: str, folder: Path) -> list[PlanRecord]:
-        made = []
+    def _plans(self, graph: bytes, precision: str) -> Iterator[Made]:
         for flavour in (engine for engine in self._wishes.engines if engine in FLAVOURS):
-            key = plan_key(graph, precision, flavour, self._wishes.capabilities)
-            if f"plans/{key.name}.plan" in self._model.manifest["files"]:
-                self._tell.line(f"there is already a plan {key.name}")
-            else:
-                made.append(make_plan(graph, key, self._store, folder, self._tell))
-        return made
+            try:
+                key = plan_key(graph, precision, flavour, self._wishes.capabilities)
+                if f"plans/{key.name}.plan" in self._model.manifest["files"]:
+                    self._tell.line(f"there is already a plan {key.name}")
+                else:
+                    plan, record = make_plan(graph, key, self._tell)
+                    yield Made(plan, record, self._judged_here(plan, key, graph))
+            except EngineError as error:
+                self._outcome.unbuilt[f"{flavour} in {precision}"] = str(error).rstrip(".")
+
+    def _judged_here(self, plan: bytes, key: PlanKey, graph: bytes) -> list[Parity]:
+        """If the GPU here can run it; else it is for machines elsewhere."""
+        if not (cuda_gpus() and tensorrt_flavour() and compute_capability() in key.capabilities):
+            return []
+        engine = TensorRtEngine(plan, len(self._model.classes), key.flavour, key.precision)
+        return [self._judge(engine, graph, key.precision)]
 
     def _publish(self, work: Path) -> Version:
+        self._leave_out_what_is_there(work / "plans")
+        return self._store.add_files(self._outcome.version, work, self._update)
+
+    def _leave_out_what_is_there(self, plans: Path) -> None:
+        """A plan that another conversion has published meanwhile, since no two builds give the same bytes."""
+        files = self._store.resolve(self._outcome.version.reference).files
+        there = [record for record in self._outcome.plans if f"plans/{record.key.name}.plan" in files]
+        for record in there:
+            self._outcome.plans.remove(record)
+            for end in ("plan", "json"):
+                (plans / f"{record.key.name}.{end}").unlink()
+
+    def _update(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Of the manifest as it is when the version is held: another conversion may have added to it meanwhile."""
         outcome = self._outcome
-        told = outcome.version.manifest
-        rows = {(row["engine"], row["graph"], row["computes"]): row for row in told.get("parity", [])}
-        published = [row for row in outcome.parity if row.graph not in outcome.refused]
-        rows |= {(row.engine, row.graph, row.computes): {**asdict(row), "refused": row.refused} for row in published}
-        plans = [*told.get("plans", []), *map(asdict, outcome.plans)]
-        versions = {package: installed(package) for package in PACKAGES}
-        update = {"parity": list(rows.values()), "plans": plans, "converted_with": versions}
-        if self._calibration and "int8" not in outcome.refused:
-            update["calibration"] = self._calibration
-        return self._store.add_files(outcome.version, work, update)
+        rows = {(row["engine"], row["graph"], row["computes"]): row for row in manifest.get("parity", [])}
+        # Those of refused graphs too: they say what an engine that needs no graph should not compute in.
+        told = ({**asdict(row), "refused": row.refused} for row in outcome.parity)
+        rows |= {(row["engine"], row["graph"], row["computes"]): row for row in told}
+        update: dict[str, Any] = {
+            "parity": list(rows.values()),
+            "plans": [*manifest.get("plans", []), *map(asdict, outcome.plans)],
+            "converted_with": {**manifest.get("converted_with", {}), **_versions()},
+        }
+        if (ranges := self._calibration) and "int8" not in outcome.refused:
+            update["calibration"] = {"corpus": ranges.corpus, "images": len(ranges.images), "sha256": ranges.sha256}
+        return update
+
+
+def _versions() -> dict[str, str]:
+    """Of what is in use: a package may go by another name where it was installed, a module does not."""
+    return {name: sys.modules[name].__version__ for name in PACKAGES if name in sys.modules}
 
 
 def _reasons(rows: Iterable[Parity]) -> list[str]:

@@ -6,8 +6,8 @@ import importlib.util
 from collections.abc import Sequence
 
 from pipelines.engines.gpu import cuda_gpus
-from pipelines.engines.tensorrt_build import load_flavour
-from pipelines.errors import EngineError, UnknownName
+from pipelines.engines.tensorrt_build import FLAVOURS, check_builds_for, load_flavour
+from pipelines.errors import EngineError, UnknownName, UsageError
 
 ALL = "all"
 CONVERTIBLE = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
@@ -15,6 +15,8 @@ CONVERTIBLE = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 
 def chosen_engines(names: Sequence[str]) -> list[str]:
     """With "all", those there are; one that is asked for by name and is not there is an error."""
+    if not names:
+        raise UsageError(f"Name an engine after --engines: {', '.join((ALL, *CONVERTIBLE))}.")
     for name in names:
         if name not in (ALL, *CONVERTIBLE):
             raise UnknownName("engine to convert for", name, [ALL, *CONVERTIBLE])
@@ -26,6 +28,12 @@ def chosen_engines(names: Sequence[str]) -> list[str]:
         if name == "tensorrt" and not cuda_gpus():
             raise EngineError("tensorrt builds only on a machine with a CUDA GPU; tensorrt_rtx builds without one.")
     return list(dict.fromkeys(names))
+
+
+def check_capabilities(engines: Sequence[str], capabilities: Sequence[int]) -> None:
+    for flavour in FLAVOURS:
+        if flavour in engines:
+            check_builds_for(flavour, capabilities)
 
 
 def _is_there(name: str) -> bool:

@@ -13,6 +13,7 @@ import onnxruntime
 
 from pipelines.conversion.export import INPUT
 from pipelines.engines.base import Engine
+from pipelines.engines.tensorrt import TensorRtEngine
 
 
 def types_found(engine: Engine, graph: bytes) -> dict[str, int]:
@@ -20,6 +21,8 @@ def types_found(engine: Engine, graph: bytes) -> dict[str, int]:
         return _of_onnx_runtime(graph)
     if engine.name == "openvino":
         return _of_openvino(engine)
+    if isinstance(engine, TensorRtEngine):
+        return of_tensorrt(engine.layers())
     return {}
 
 
@@ -43,6 +46,13 @@ def _of_openvino(engine: Any) -> dict[str, int]:
         for layer in layers
         if "runtimePrecision" in layer.get_rt_info() and layer.get_rt_info()["layerType"].astype(str) != "Const"
     )
+
+
+def of_tensorrt(told: str) -> dict[str, int]:
+    """From its inspector, whose versions call a type by different names; of some layers it knows but their own."""
+    layers = [layer for layer in json.loads(told)["Layers"] if isinstance(layer, dict)]
+    outputs = [output for layer in layers for output in layer.get("Outputs", [])[:1]]
+    return _counted(output.get("Datatype") or output.get("Format/Datatype", "unknown") for output in outputs)
 
 
 def _counted(types: Any) -> dict[str, int]:

@@ -38,11 +38,13 @@ class Engine(AbstractContextManager["Engine"], ABC):
     max_batch: int
     why = "it was asked for"
     """Why it is this engine and no other."""
+    _failures: tuple[type[Exception], ...] = (RuntimeError,)
+    """What its library raises when a batch fails."""
 
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self._state = threading.Condition()
-        self._running = 0
+        self._running: set[object] = set()
         self._closed = False
 
     @abstractmethod
@@ -58,8 +60,14 @@ class Engine(AbstractContextManager["Engine"], ABC):
         answer = np.empty((len(images), self.classes), np.float32)
         with self._in_use():
             if len(images):
-                self._infer(self._parts(np.ascontiguousarray(images), answer))
+                self._fill(np.ascontiguousarray(images), answer)
         return answer
+
+    def _fill(self, images: Images, answer: Probabilities) -> None:
+        try:
+            self._infer(self._parts(images, answer))
+        except self._failures as error:
+            raise EngineError(f"The engine {self.name} failed in a batch: {first_line(error)}.") from error
 
     def _parts(self, images: Images, answer: Probabilities) -> Iterator[Part]:
         for start in range(0, len(images), self.max_batch):
@@ -67,15 +75,17 @@ class Engine(AbstractContextManager["Engine"], ABC):
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
-        with self._state:
-            if self._closed:
-                raise EngineError(f"The engine {self.name} is closed; open another.")
-            self._running += 1
+        # Not counted but named: where Ctrl-C comes between the lines, what was never added is discarded all the same.
+        call = object()
         try:
+            with self._state:
+                if self._closed:
+                    raise EngineError(f"The engine {self.name} is closed; open another.")
+                self._running.add(call)
             yield
         finally:
             with self._state:
-                self._running -= 1
+                self._running.discard(call)
                 self._state.notify_all()
 
     def close(self) -> None:
@@ -88,6 +98,11 @@ class Engine(AbstractContextManager["Engine"], ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def first_line(error: Exception) -> str:
+    """A library's own words without its advice."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _check(images: object) -> None:

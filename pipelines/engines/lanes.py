@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pipelines.engines.base import Engine, Images, Part, Probabilities
+from pipelines.engines.base import Engine, Images, Part, Probabilities, first_line
 from pipelines.errors import EngineError
 
 IN_FLIGHT = 2
@@ -100,8 +100,3 @@ class LanedEngine(Engine):
         with self._in_use(), self._lock, self._current():
             self._lanes[0].compute(count)
             self._lanes[0].wait()
-
-
-def first_line(error: Exception) -> str:
-    """A library's own words without its advice."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

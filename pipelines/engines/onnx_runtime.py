@@ -17,6 +17,9 @@ PROVIDERS = {
 
 
 class OnnxRuntimeEngine(Engine):
+    # Its errors have no class in common.
+    _failures = (Exception,)
+
     def __init__(self, graph: bytes, classes: int, threads: int, precision: str, name: str = "onnxruntime") -> None:
         super().__init__(classes)
         self.name, self.precision = name, precision
@@ -30,6 +33,7 @@ class OnnxRuntimeEngine(Engine):
             self._session = onnxruntime.InferenceSession(graph, options, [provider])
         except Exception as error:
             raise EngineError(f"ONNX Runtime cannot load the graph: {str(error).splitlines()[0]}") from error
+        check_provider(self._session, provider)
 
     def _infer(self, parts: Iterable[Part]) -> None:
         for images, answer in parts:
@@ -47,3 +51,12 @@ def _provider(name: str) -> str:
             "install onnxruntime-gpu in place of onnxruntime."
         )
     return provider
+
+
+def check_provider(session: onnxruntime.InferenceSession, provider: str) -> None:
+    """One that cannot be started is replaced by the CPU's, without a word."""
+    if provider not in session.get_providers():
+        raise EngineError(
+            f"ONNX Runtime could not start its {provider} and would read on the CPU instead; "
+            "check that the driver, CUDA and cuDNN here are those that its release asks for."
+        )

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.engines.base import Engine
+from pipelines.engines.base import Engine, first_line
 from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour, torch_computes_on_cuda
 from pipelines.engines.threads import available_threads
-from pipelines.errors import UnknownName, UsageError
+from pipelines.errors import EngineError, UnknownName, UsageError
 from pipelines.model_folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -65,13 +65,12 @@ def _reader(model: ModelFolder) -> Reader:
 
 
 def _tensorrt(model: ModelFolder, wish: Wish) -> Engine:
-    from pipelines.engines.plan_cache import plan_for_this_gpu
-    from pipelines.engines.tensorrt import TensorRtEngine
+    from pipelines.engines.plan_cache import open_on_this_gpu
+    from pipelines.engines.tensorrt_build import load_flavour
 
+    load_flavour(wish.name)  # says so if it is not there, before pycuda is missed
     smallest = "fp16" if "fp16" in model.precisions else "fp32"
-    precision = smallest if wish.precision == AUTO else wish.precision
-    plan = plan_for_this_gpu(model, wish.name, precision)
-    return TensorRtEngine(plan, len(model.classes), wish.name, precision)
+    return open_on_this_gpu(model, wish.name, smallest if wish.precision == AUTO else wish.precision)
 
 
 OPENERS: dict[str, tuple[Callable[[ModelFolder, Wish], Engine], tuple[str, ...]]] = {
@@ -88,7 +87,7 @@ OPENERS: dict[str, tuple[Callable[[ModelFolder, Wish], Engine], tuple[str, ...]]
 
 def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: int | None = None) -> Engine:
     """The engine of this name, or with "auto" the quickest there is; `engine.why` says why it is this one."""
-    chosen, why = choose(model) if name == AUTO else (name, "it was asked for")
+    chosen, why = choose(model, precision) if name == AUTO else (name, "it was asked for")
     if chosen not in OPENERS:
         raise UnknownName("engine", chosen, [AUTO, *OPENERS])
     opener, precisions = OPENERS[chosen]
@@ -99,24 +98,54 @@ def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: i
     return engine
 
 
-def choose(model: ModelFolder) -> tuple[str, str]:
+def choose(model: ModelFolder, precision: str) -> tuple[str, str]:
     """TensorRT or else PyTorch on a CUDA GPU, without one OpenVINO on x86, else ONNX Runtime; and why."""
-    if not model.precisions:
+    if not model.precisions and precision in (AUTO, "fp32"):
         return "pytorch", f"{model.reference} has no ONNX graph yet (jobs/convert.py makes it)"
-    gpus, flavour = cuda_gpus(), tensorrt_flavour()
-    if gpus and flavour and _builds_here(flavour):
+    if not cuda_gpus():
+        return _on_the_cpu("there is no CUDA GPU")
+    flavour = tensorrt_flavour()
+    lacking = _against_tensorrt(flavour, model, precision) if flavour else "there is no TensorRT with pycuda"
+    if flavour and not lacking:
         return flavour, "there are a CUDA GPU and TensorRT"
-    lacking = f"{flavour} does not build for it" if flavour else "there is no TensorRT with pycuda"
-    if gpus and torch_computes_on_cuda():
-        return "torch_cuda", f"there is a CUDA GPU, but {lacking}"
-    without = f"there is a CUDA GPU, but {lacking}, and PyTorch cannot use it" if gpus else "there is no CUDA GPU"
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        return "openvino", f"{without}, and this is x86"
-    return "onnxruntime", f"{without}, and this is {platform.machine()}"
+    if against := _against_torch_cuda(model, precision):
+        return _on_the_cpu(f"there is a CUDA GPU, but {lacking}, and {against}")
+    return "torch_cuda", f"there is a CUDA GPU, but {lacking}"
+
+
+def _on_the_cpu(why: str) -> tuple[str, str]:
+    machine = platform.machine()
+    if machine.lower() in ("x86_64", "amd64"):
+        return "openvino", f"{why}, and this is x86"
+    return "onnxruntime", f"{why}, and this is {machine}"
+
+
+def _against_tensorrt(flavour: str, model: ModelFolder, precision: str) -> str | None:
+    if against := _against_precision(flavour, precision):
+        return against
+    if precision not in (AUTO, *model.precisions):
+        return f"{model.reference} has no {precision} graph for {flavour}"
+    try:
+        return None if _builds_here(flavour) else f"{flavour} does not build for it"
+    except (EngineError, OSError) as error:  # what is installed may lack a library of its own
+        return f"{flavour} cannot be used here ({first_line(error)})"
 
 
 def _builds_here(flavour: str) -> bool:
     from pipelines.engines.tensorrt import compute_capability
-    from pipelines.engines.tensorrt_build import builds_for
+    from pipelines.engines.tensorrt_build import builds_for, load_flavour
 
+    load_flavour(flavour)
     return builds_for(flavour, compute_capability())
+
+
+def _against_torch_cuda(model: ModelFolder, precision: str) -> str | None:
+    if against := _against_precision("torch_cuda", precision):
+        return against
+    if precision in (AUTO, "fp16") and not model.reads_well(None, "fp16"):
+        return f"{model.reference} does not read well in fp16, as torch_cuda would"
+    return None if torch_computes_on_cuda() else "PyTorch cannot use it"
+
+
+def _against_precision(name: str, precision: str) -> str | None:
+    return None if precision in (AUTO, *OPENERS[name][1]) else f"{name} does not compute in {precision}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import openvino
 from openvino import properties
@@ -45,9 +46,8 @@ class OpenVinoEngine(Engine):
         except RuntimeError as error:
             raise EngineError(f"OpenVINO cannot load the graph: {str(error).strip().splitlines()[-1]}") from error
         self._streams = threads
-        self._idle: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
-        for _ in range(threads):
-            self._idle.put(self.compiled.create_infer_request())
+        # Each thread has its own: none is lent, so none is lost where a call is interrupted.
+        self._own = threading.local()
 
     def _parts(self, images: Images, answer: Probabilities) -> Iterator[Part]:
         """Equal shares for all streams, since a batch is computed by one of them alone."""
@@ -57,36 +57,41 @@ class OpenVinoEngine(Engine):
             yield Part(images[start : start + size], answer[start : start + size])
 
     def _infer(self, parts: Iterable[Part]) -> None:
-        under_way: UnderWay = deque()
+        requests, under_way = self._requests(), UnderWay()
         try:
             for part in parts:
-                request = self._take(under_way)
+                full = len(under_way) == len(requests)
+                request = _finish(under_way) if full else _settled(requests[len(under_way)])
                 under_way.append((request, part))
                 request.start_async([part.images], share_inputs=True)
             while under_way:
-                self._idle.put(_finish(under_way))
+                _finish(under_way)
         finally:
-            for request, _ in under_way:  # only after an error
-                self._idle.put(request)
+            for request, _ in under_way:  # only after an error: they still read the caller's images
+                _settled(request)
 
-    def _take(self, under_way: UnderWay) -> openvino.InferRequest:
-        """An idle request, else our own oldest when it is done. Who has one under way never waits for another's."""
-        if not under_way:
-            return self._idle.get()
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return _finish(under_way)
+    def _requests(self) -> list[openvino.InferRequest]:
+        if not hasattr(self._own, "requests"):
+            self._own.requests = [self.compiled.create_infer_request() for _ in range(self._streams)]
+        return self._own.requests
 
     def _release(self) -> None:
-        del self._idle, self.compiled
+        del self._own, self.compiled
 
 
 def _finish(under_way: UnderWay) -> openvino.InferRequest:
+    """The one that was started longest ago, when it is done."""
     request, part = under_way[0]
     request.wait()
     part.answer[:] = request.get_output_tensor(0).data
     under_way.popleft()
+    return request
+
+
+def _settled(request: openvino.InferRequest) -> openvino.InferRequest:
+    """Done with what an interrupted call may have left it at."""
+    with suppress(RuntimeError):
+        request.wait()
     return request
 
 

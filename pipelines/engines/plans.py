@@ -8,14 +8,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipelines import places
 from pipelines.errors import EngineError
+from pipelines.writing import write_whole
 
 PROFILE = (1, 256, 4096)
 """The smallest, the usual and the largest batch that a plan is made for."""
@@ -31,11 +31,13 @@ class PlanKey:
     capabilities: tuple[int, ...]
     """Of the GPUs it is built for, as 89 for 8.9."""
     precision: str
+    machine: str
+    """The kind of processor beside them, as x86_64: a plan holds code for it, too."""
 
     @property
     def name(self) -> str:
         gpus = "-".join(f"sm{capability}" for capability in self.capabilities)
-        return f"{self.flavour}-{self.version}-{gpus}-{self.precision}-{self.onnx_sha256[:12]}"
+        return f"{self.flavour}-{self.version}-{self.machine}-{gpus}-{self.precision}-{self.onnx_sha256[:12]}"
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,7 @@ def write_plan(folder: Path, plan: bytes, record: PlanRecord) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{record.key.name}.plan", folder / f"{record.key.name}.json"]
     for path, content in zip(written, (plan, json.dumps(asdict(record), indent=2).encode()), strict=True):
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as draft:
-            draft.write(content)
-        Path(draft.name).rename(path)
+        write_whole(path, content)
     return written
 
 
@@ -76,9 +76,9 @@ def _read_record(path: Path) -> PlanRecord | None:
         return None
 
 
-def misfit(found: PlanKey, wanted: PlanKey) -> str | None:
+def misfit(record: PlanRecord, wanted: PlanKey) -> str | None:
     """Why a plan cannot serve here, in words; None if it can. `wanted` names the one GPU there is."""
-    [here] = wanted.capabilities
+    found, [here] = record.key, wanted.capabilities
     if found.flavour != wanted.flavour:
         return f"it is for {found.flavour}, not {wanted.flavour}"
     if found.version != wanted.version:
@@ -86,6 +86,10 @@ def misfit(found: PlanKey, wanted: PlanKey) -> str | None:
     if here not in found.capabilities:
         built = ", ".join(_spoken(capability) for capability in found.capabilities)
         return f"it was built for compute capability {built}, and this GPU has {_spoken(here)}"
+    if found.machine != wanted.machine:
+        return f"it was built on {found.machine}, and this is {wanted.machine}"
+    if record.profile != PROFILE:
+        return f"it was built for batches of {_batches(record.profile)}, not {_batches(PROFILE)}"
     if found.precision != wanted.precision:
         return f"it computes in {found.precision}, not {wanted.precision}"
     if found.onnx_sha256 != wanted.onnx_sha256:
@@ -95,6 +99,10 @@ def misfit(found: PlanKey, wanted: PlanKey) -> str | None:
 
 def _spoken(capability: int) -> str:
     return f"{capability // 10}.{capability % 10}"
+
+
+def _batches(profile: tuple[int, int, int]) -> str:
+    return ", ".join(map(str, profile))
 
 
 def load_plan(folder: Path, record: PlanRecord) -> bytes:
@@ -118,22 +126,23 @@ class Search:
     refused: list[str]
 
 
-def find_plan(folders: Sequence[Path], wanted: PlanKey) -> Search:
+def find_plan(folders: Sequence[Path], wanted: PlanKey, tried: Sequence[bytes] = ()) -> Search:
+    """The first that fits, but none of those that were tried already."""
     refused = []
     for folder in folders:
         for record in read_records(folder):
             try:
-                if reason := misfit(record.key, wanted):
+                if reason := misfit(record, wanted):
                     refused.append(f"{record.key.name}: {reason}")
-                else:
-                    return Search(load_plan(folder, record), refused)
+                elif (plan := load_plan(folder, record)) not in tried:
+                    return Search(plan, refused)
             except EngineError as error:
                 refused.append(str(error))
     return Search(None, refused)
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get("INKRAY_CACHE") or "~/.cache/inkray").expanduser().absolute() / "plans"
+    return places.cache() / "plans"
 
 
 @contextmanager

@@ -14,11 +14,12 @@ class PyTorchEngine(Engine):
     name, precision = "pytorch", "fp32"
     max_batch = 256
 
-    def __init__(self, reader: Reader, threads: int) -> None:
+    def __init__(self, reader: Reader, threads: int, device: str | None = None) -> None:
+        """On a GPU where there is one, or on the device of this name."""
         super().__init__(reader.classes)
         # Of the whole process: PyTorch has no threads of one model's own.
         torch.set_num_threads(threads)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._reader = reader.eval().to(self._device)
 
     @torch.inference_mode()

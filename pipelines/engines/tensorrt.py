@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from pipelines.engines.base import first_line
 from pipelines.engines.lanes import IN_FLIGHT, Lane, LanedEngine
 from pipelines.engines.plans import PROFILE
 from pipelines.engines.tensorrt_build import load_flavour
@@ -24,8 +26,23 @@ def load_pycuda() -> ModuleType:
             f"TensorRT engines need pycuda, which is not installed; pip install 'inkray[gpu]' builds it, "
             f"which takes the CUDA toolkit ({error})."
         ) from error
-    cuda.init()
+    try:
+        cuda.init()
+    except cuda.Error as error:
+        raise EngineError(
+            f"TensorRT engines need a CUDA GPU, and none can be used here: {first_line(error)}."
+        ) from error
     return cuda
+
+
+@functools.cache
+def primary_context() -> Any:
+    """The first GPU's, which all that uses it in this process shares, and so never given back."""
+    cuda = load_pycuda()
+    try:
+        return cuda.Device(0).retain_primary_context()
+    except cuda.Error as error:
+        raise EngineError(f"The GPU cannot be used: {first_line(error)}.") from error
 
 
 @contextmanager
@@ -40,28 +57,30 @@ def current(context: Any) -> Iterator[None]:
 
 class TensorRtLane(Lane):
     def __init__(self, cuda: ModuleType, execution: Any, classes: int, max_batch: int) -> None:
-        self._pinned: list[Any] = [
-            cuda.pagelocked_empty((max_batch, SIDE, SIDE), np.uint8),
-            cuda.pagelocked_empty((max_batch, classes), np.float32),
-        ]
-        super().__init__(*self._pinned)
-        self._cuda, self._execution = cuda, execution
-        self.stream = cuda.Stream()
-        self._device_in = cuda.mem_alloc(self._host_in.nbytes)
-        self._device_out = cuda.mem_alloc(self._host_out.nbytes)
-        execution.set_tensor_address("images", int(self._device_in))
-        execution.set_tensor_address("probabilities", int(self._device_out))
-        self._batch = 0
+        with ExitStack() as made:
+            images = _pinned(cuda, (max_batch, SIDE, SIDE), np.uint8, made)
+            super().__init__(images, _pinned(cuda, (max_batch, classes), np.float32, made))
+            self._cuda, self.execution = cuda, execution
+            self.stream = cuda.Stream()
+            self._device_in = _on_device(cuda, self._host_in.nbytes, made)
+            self._device_out = _on_device(cuda, self._host_out.nbytes, made)
+            execution.set_tensor_address("images", int(self._device_in))
+            execution.set_tensor_address("probabilities", int(self._device_out))
+            self._batch = 0
+            self._memory = made.pop_all()
 
     def copy_in(self, count: int) -> None:
         self._cuda.memcpy_htod_async(self._device_in, self._host_in[:count], self.stream)
 
     def compute(self, count: int) -> None:
-        if count != self._batch:
-            self._execution.set_input_shape("images", (count, SIDE, SIDE))
-            self._batch = count
-        if not self._execution.execute_async_v3(self.stream.handle):
+        self.shape(count)
+        if not self.execution.execute_async_v3(self.stream.handle):
             raise EngineError(f"TensorRT did not run a batch of {count}.")
+
+    def shape(self, count: int) -> None:
+        if count != self._batch:
+            self.execution.set_input_shape("images", (count, SIDE, SIDE))
+            self._batch = count
 
     def copy_out(self, count: int) -> None:
         self._cuda.memcpy_dtoh_async(self._host_out[:count], self._device_out, self.stream)
@@ -70,33 +89,54 @@ class TensorRtLane(Lane):
         self.stream.synchronize()
 
     def free(self) -> None:
-        self.wait()
-        for memory in (self._device_in, self._device_out):
-            memory.free()
-        for pinned in self._pinned:
-            pinned.base.free()
-        del self._execution, self.stream
+        with self._memory:
+            self.wait()
+        del self.execution, self.stream
+
+
+def _pinned(cuda: ModuleType, shape: tuple[int, ...], kind: type, made: ExitStack) -> Any:
+    array = cuda.pagelocked_empty(shape, kind)
+    made.callback(array.base.free)
+    return array
+
+
+def _on_device(cuda: ModuleType, size: int, made: ExitStack) -> Any:
+    memory = cuda.mem_alloc(size)
+    made.callback(memory.free)
+    return memory
+
+
+class PlanRefused(EngineError):
+    """By the driver, though all that is told of the plan fits: one that is built here and now may do."""
 
 
 class TensorRtEngine(LanedEngine):
     max_batch = PROFILE[2]
 
-    def __init__(self, plan: bytes, classes: int, flavour: str, precision: str, device: int = 0) -> None:
+    def __init__(self, plan: bytes, classes: int, flavour: str, precision: str) -> None:
         super().__init__(classes)
         self.name, self.precision = flavour, precision
-        self._cuda, trt = load_pycuda(), load_flavour(flavour)
+        self._cuda = load_pycuda()
+        self._lanes: list[TensorRtLane] = []
         self._failures = (self._cuda.Error,)
-        # The device's primary context: one for the whole process, shared with whatever else uses the GPU in it.
-        self._context = self._cuda.Device(device).retain_primary_context()
-        with current(self._context):
-            self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
-            self._engine = self._runtime.deserialize_cuda_engine(plan)
-            if self._engine is None:
-                raise EngineError(f"{flavour} refuses the plan: it is not for this GPU, driver or version.")
-            try:
-                self._lanes = [self._lane(trt) for _ in range(IN_FLIGHT)]
-            except self._cuda.MemoryError as error:
-                raise EngineError(f"The GPU has no memory left for the engine ({error}).") from error
+        trt = load_flavour(flavour)
+        try:
+            with self._current(), ExitStack() as unfinished:
+                unfinished.callback(self._free)
+                self._open(plan, trt)
+                unfinished.pop_all()
+        except self._cuda.MemoryError as error:
+            raise EngineError(f"The GPU has no memory left for the engine ({error}).") from error
+        except self._cuda.Error as error:
+            raise EngineError(f"The GPU failed while the engine was opened: {first_line(error)}.") from error
+
+    def _open(self, plan: bytes, trt: Any) -> None:
+        self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise PlanRefused(f"{self.name} refuses the plan: it is not for this GPU, driver or version.")
+        for _ in range(IN_FLIGHT):
+            self._lanes.append(self._lane(trt))
 
     def _lane(self, trt: Any) -> TensorRtLane:
         execution = self._engine.create_execution_context(*_graphs(trt, self._engine))
@@ -105,20 +145,27 @@ class TensorRtEngine(LanedEngine):
         return TensorRtLane(self._cuda, execution, self.classes, self.max_batch)
 
     def _current(self) -> AbstractContextManager[None]:
-        return current(self._context)
+        return current(primary_context())
 
     def layers(self) -> str:
-        """The built engine as its inspector tells it, types and all, as JSON."""
+        """The built engine as its inspector tells it for one image, types and all, as JSON."""
         trt = load_flavour(self.name)
-        with current(self._context):
-            return self._engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+        with self._in_use(), self._lock, self._current():
+            self._lanes[0].shape(1)
+            inspector = self._engine.create_engine_inspector()
+            inspector.execution_context = self._lanes[0].execution
+            return inspector.get_engine_information(trt.LayerInformationFormat.JSON)
 
     def _release(self) -> None:
-        with current(self._context):
-            for lane in self._lanes:
+        with self._current():
+            self._free()
+
+    def _free(self) -> None:
+        for lane in self._lanes:
+            # A GPU that has failed takes nothing back, and has said so already.
+            with suppress(*self._failures):
                 lane.free()
-            del self._lanes, self._engine, self._runtime
-        self._context.detach()
+        self._lanes, self._engine, self._runtime = [], None, None
 
 
 def _graphs(trt: Any, engine: Any) -> tuple[Any, ...]:
@@ -130,6 +177,10 @@ def _graphs(trt: Any, engine: Any) -> tuple[Any, ...]:
     return (config,)
 
 
-def compute_capability(device: int = 0) -> int:
-    major, minor = load_pycuda().Device(device).compute_capability()
+def compute_capability() -> int:
+    cuda = load_pycuda()
+    try:
+        major, minor = cuda.Device(0).compute_capability()
+    except cuda.Error as error:
+        raise EngineError(f"The GPU cannot be asked what it computes: {first_line(error)}.") from error
     return major * 10 + minor

@@ -5,19 +5,21 @@ Both have the same Python API, and precision lies in the graph, so there is one 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.engines.plans import PROFILE
+from pipelines.engines.plans import PROFILE, PlanKey
 from pipelines.errors import EngineError, UsageError
 
 FLAVOURS = {"tensorrt": "gpu", "tensorrt_rtx": "rtx"}
 """Each with the extra of this package that installs it."""
-TIMED = frozenset({"tensorrt"})
-"""Those that time their kernels while they build; TensorRT for RTX chooses them where the plan runs."""
+AT_HAND = frozenset({"tensorrt"})
+"""Those that build for the GPU at hand alone."""
 RTX_CAPABILITIES = (80, 86, 89, 120)
 
 Progress = Callable[[str, int, int], None]
@@ -28,7 +30,6 @@ Progress = Callable[[str, int, int], None]
 class Built:
     plan: bytes
     layer_types: dict[str, int]
-    timing_cache: bytes | None
 
 
 def load_flavour(flavour: str) -> Any:
@@ -40,23 +41,32 @@ def load_flavour(flavour: str) -> Any:
         ) from error
 
 
+def plan_key(graph: bytes, precision: str, flavour: str, wished: Sequence[int]) -> PlanKey:
+    """Of the plan that is built here if these compute capabilities, or no particular ones, are wished for."""
+    from pipelines.engines.tensorrt import compute_capability
+
+    aims = (compute_capability(),) if flavour in AT_HAND else tuple(sorted(set(wished or RTX_CAPABILITIES)))
+    version = load_flavour(flavour).__version__
+    return PlanKey(hashlib.sha256(graph).hexdigest(), flavour, version, aims, precision, platform.machine())
+
+
 def builds_for(flavour: str, capability: int) -> bool:
-    """Full TensorRT builds for the GPU at hand, whatever it is."""
-    return flavour in TIMED or capability in _known(load_flavour(flavour))
+    return flavour in AT_HAND or capability in _known(load_flavour(flavour))
+
+
+def check_builds_for(flavour: str, capabilities: Sequence[int]) -> None:
+    for capability in capabilities:
+        if not builds_for(flavour, capability):
+            names = ", ".join(map(str, sorted(_known(load_flavour(flavour)))))
+            raise UsageError(f"{flavour} cannot build for compute capability {capability}; it knows {names}.")
 
 
 def _known(trt: Any) -> dict[int, Any]:
     return {kind.value: kind for kind in trt.ComputeCapability.__members__.values() if kind.value > 1}
 
 
-def build_plan(
-    graph: bytes,
-    flavour: str,
-    capabilities: Sequence[int] = (),
-    timing_cache: bytes | None = None,
-    progress: Progress | None = None,
-) -> Built:
-    """For the GPUs of these compute capabilities (TensorRT for RTX alone can), or for the one at hand."""
+def build_plan(graph: bytes, flavour: str, capabilities: Sequence[int], progress: Progress | None = None) -> Built:
+    """For the GPUs of these compute capabilities; full TensorRT for the one at hand, whose own they must be."""
     trt = load_flavour(flavour)
     log = _log(trt)
     builder = trt.Builder(log)
@@ -64,17 +74,16 @@ def build_plan(
     _parse(trt, network, graph, log)
     config = builder.create_builder_config()
     config.add_optimization_profile(_profile(builder, network))
-    _aim(trt, config, flavour, capabilities)
-    times = flavour in TIMED
-    if times:
-        config.set_timing_cache(config.create_timing_cache(timing_cache or b""), False)
+    # The inspector tells the types of a plan that was built so, and else but the names of its layers.
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    if flavour not in AT_HAND:
+        _aim(trt, config, flavour, capabilities)
     if progress:
         config.progress_monitor = _monitor(trt, progress)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"{flavour} cannot build a plan: {log.reason()}")
-    timings = bytes(config.get_timing_cache().serialize()) if times else None
-    return Built(bytes(plan), _layer_types(network), timings)
+    return Built(bytes(plan), _layer_types(network))
 
 
 def _strongly_typed(trt: Any) -> int:
@@ -98,15 +107,8 @@ def _profile(builder: Any, network: Any) -> Any:
 
 
 def _aim(trt: Any, config: Any, flavour: str, capabilities: Sequence[int]) -> None:
-    if not capabilities:
-        return
-    if not hasattr(config, "set_compute_capability"):
-        raise UsageError(f"{flavour} builds for the GPU at hand alone; name tensorrt_rtx to build for others.")
+    check_builds_for(flavour, capabilities)
     known = _known(trt)
-    for capability in capabilities:
-        if capability not in known:
-            names = ", ".join(map(str, sorted(known)))
-            raise UsageError(f"{flavour} cannot build for compute capability {capability}; it knows {names}.")
     config.num_compute_capabilities = len(capabilities)
     for index, capability in enumerate(capabilities):
         config.set_compute_capability(known[capability], index)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.cuda_graphs import ALONE, WARM_UP, capture
-from pipelines.engines.lanes import IN_FLIGHT, Lane, LanedEngine, first_line
+from pipelines.engines.base import first_line
+from pipelines.engines.lanes import IN_FLIGHT, Lane, LanedEngine
 from pipelines.errors import EngineError
 from pipelines.images import SIDE
 from pipelines.networks import Reader

@@ -12,7 +12,7 @@ import pyarrow.csv as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from pipelines.labeling.whole import write_whole
+from pipelines.writing import write_whole
 
 OK, REVIEW, ERROR = "ok", "review", "error"
 

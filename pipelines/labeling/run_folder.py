@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from pipelines.errors import InkrayError, UsageError
 from pipelines.labeling.rows import SCHEMA, part_name, parts_there, read_part, read_parts, write_part
-from pipelines.labeling.whole import write_whole
+from pipelines.writing import write_whole
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
 WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jobs.benches import engines
 from jobs.benches.string_fitting import fit_weights, make_lattices
 from jobs.benches.strings import labelled_strings, score_of
 from jobs.benches.variants import VariantsBench
@@ -65,6 +66,16 @@ def test_a_recipe_is_trained_again_with_something_left_out(repo: Path, corpus: s
     before, less = json.loads(numbers.read_text())
     assert before == whole
     assert len(less["read"][0]["per_class"]) == 10
+
+
+def test_all_engines_of_one_bench_compute_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "load_corpus", lambda name: Corpus("drawn", drawn(8), None))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    file = tmp_path / "numbers.json"
+    engines.EngineBench("builtin", batches=(8,), rounds=1, seconds=0.01, json=file).run()
+    rows = json.loads(file.read_text())
+    assert [(row["engine"], row["precision"]) for row in rows] == list(engines.CASES["fp32"])
+    assert all(row["ours"] > 0 and row["bare"] > 0 for row in rows)
 
 
 def test_a_slip_in_what_to_leave_out_is_told_before_anything_is_trained(tmp_path: Path) -> None:

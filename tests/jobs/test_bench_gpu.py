@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor
@@ -20,10 +21,11 @@ from jobs.benches.gpu_limits import Limits, operations_per_image
 from jobs.benches.gpu_tables import Row, speed_goals, training_goals
 from jobs.benches.gpu_training import Run, Runs, train_often
 from pipelines.corpora import Corpus
-from pipelines.engines import torch_cuda
+from pipelines.engines import open_engine, torch_cuda
 from pipelines.errors import EngineError, UsageError
 from pipelines.model_folder import PRETRAINED, open_model
 from tests.digits import drawn, new_reader, plain
+from tests.in_process import RunJob
 from tests.no_card import Graph, no_card
 
 LIMITS = Limits(bytes_per_second=784e6, operations_per_second=3e12, operations_per_image=1_000_000)
@@ -60,17 +62,17 @@ def test_the_lower_limit_counts() -> None:
 @pytest.mark.parametrize(("share", "seconds", "reached"), [(0.71, 149e-6, True), (0.69, 151e-6, False)])
 def test_the_goals_are_those_of_our_best_engine(share: float, seconds: float, reached: bool) -> None:
     rows = [
-        Row("ours", 16384, share * 1e6, 1e6, 1.0),
-        Row("ours, slower", 16384, 1.0, 1.0, 1.0),
-        Row("ours", 1, 1.0, 1.0, seconds),
-        Row("a rival", 16384, 1e6, 1e6, 1.0),
-        Row("a rival", 1, 1.0, 1.0, 1e-6),
+        Row("ours", True, 16384, share * 1e6, 1e6, 1.0),
+        Row("ours, slower", True, 16384, 1.0, 1.0, 1.0),
+        Row("ours", True, 1, 1.0, 1.0, seconds),
+        Row("a rival", False, 16384, 1e6, 1e6, 1.0),
+        Row("a rival", False, 1, 1.0, 1.0, 1e-6),
     ]
-    assert [goal.reached for goal in speed_goals(rows, LIMITS, ["ours", "ours, slower"])] == [reached, reached]
+    assert [goal.reached for goal in speed_goals(rows, LIMITS)] == [reached, reached]
 
 
 def test_a_goal_without_a_figure_is_missed() -> None:
-    assert not any(goal.reached for goal in speed_goals([], LIMITS, ["ours"]))
+    assert not any(goal.reached for goal in speed_goals([], LIMITS))
 
 
 def test_a_training_is_judged_by_its_means() -> None:
@@ -92,13 +94,17 @@ def test_trainings_differ_by_their_seed_alone() -> None:
 
 
 def test_actors_read_side_by_side() -> None:
-    assert speed_of(2, Order(PRETRAINED, "onnxruntime", 8, 0.05)) > 0
+    found = speed_of([Order(PRETRAINED, "onnxruntime", 8, 0.05)] * 2)
+    assert found.precision == "fp32"
+    assert found.images_per_second > 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_an_actor_that_cannot_read_is_not_waited_for() -> None:
-    with pytest.raises((EngineError, RuntimeError)):
-        speed_of(2, Order(PRETRAINED, "torch_cuda", 8, 0.05))
+def test_an_actor_that_cannot_read_is_not_waited_for_and_tells_why() -> None:
+    """The other one knows but that it waited in vain."""
+    orders = [Order(PRETRAINED, name, 8, 0.05) for name in ("onnxruntime", "torch_cuda")]
+    with pytest.raises(EngineError, match="torch_cuda needs a CUDA GPU"):
+        speed_of(orders)
 
 
 @pytest.fixture
@@ -130,6 +136,48 @@ def test_every_contender_reads_the_same(stand_in: None, count: int) -> None:
         assert np.allclose(answer, truth, atol=0.05), name
 
 
+@pytest.mark.skipif(gpu_contenders.ON_CUDA in onnxruntime.get_available_providers(), reason="there is the provider")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_rival_that_fell_back_to_the_cpu_is_not_measured() -> None:
+    with pytest.raises(EngineError, match="would read on the CPU instead"):
+        gpu_contenders.onnx_runtime(open_model("builtin")).__enter__()
+
+
+def test_the_model_is_read_in_fp16_as_the_rivals_read_it() -> None:
+    builtin = open_model("builtin")
+    assert "fp16" not in builtin.precisions
+    with gpu_contenders.with_half(builtin) as model:
+        assert model.changed_files() == []
+        with gpu_contenders.with_half(model) as same, open_engine("onnxruntime", same, "fp16") as engine:
+            assert same is model
+            assert engine.run(drawn(5).images).shape == (5, 11)
+    assert not model.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rounds", "0"], "--rounds 0 leaves nothing to measure; give 1 or more."),
+        (["--batches", "64", "0"], "--batches 0 leaves nothing to measure; give 1 or more."),
+        (["--batches"], "Give at least one number after --batches."),
+        (["--seconds", "0"], "--seconds 0 is no time to measure in; give more than 0."),
+    ],
+)
+@pytest.mark.parametrize("bench", ["engine", "gpu"])
+def test_a_bench_of_nothing_is_refused(bench: str, words: list[str], said: str, run_job: RunJob) -> None:
+    refused = run_job("bench.py", bench, "--model", "builtin", *words)
+    assert (refused.returncode, refused.stderr) == (2, f"error: {said}\n")
+
+
+@pytest.mark.parametrize("option", ["seeds", "epochs", "actors"])
+def test_a_gpu_bench_of_nothing_is_refused(option: str, run_job: RunJob) -> None:
+    refused = run_job("bench.py", "gpu", f"--{option}", 0)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        f"error: --{option} 0 leaves nothing to measure; give 1 or more.\n",
+    )
+
+
 def test_everything_is_measured_and_kept(
     stand_in: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,9 +192,11 @@ def test_everything_is_measured_and_kept(
     gpu.GpuBench(batches=(1, 20), rounds=1, seconds=0.001, actors=(), json=file).run()
     told = json.loads(file.read_text())
     assert told["missing"] == {"torch.compile, fp16 autocast": "no compiler"}
-    names = {name for name in gpu_contenders.contenders() if name not in told["missing"]}
+    ours = {f"{name}, fp16" for name in gpu_contenders.our_names() if name not in told["missing"]}
+    assert {row["name"] for row in told["rows"] if row["ours"]} == ours
+    rivals = {"PyTorch eager, fp32", "PyTorch eager, fp16 autocast", "CUDA graph by hand, fp16 autocast"}
     assert {(row["name"], row["batch"]) for row in told["rows"]} == {
-        (name, batch) for name in names for batch in (1, 20)
+        (name, batch) for name in ours | rivals for batch in (1, 20)
     }
     assert all(row["host_to_host"] > 0 and row["on_card"] > 0 and row["seconds"] > 0 for row in told["rows"])
     printed = capsys.readouterr().out

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.conversion import parity
 from pipelines.model_store import ModelStore
 from tests.digits import builtin
 from tests.in_process import Ended, RunJob
@@ -51,11 +52,64 @@ def test_a_finished_run_can_be_named_in_place_of_its_model(convert: Convert, sto
     assert done.stdout.splitlines()[-1].startswith(f"small:1 in {store} has ")
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": '])
+def test_a_run_whose_result_is_broken(content: str, convert: Convert, tmp_path: Path) -> None:
+    result = tmp_path / "mine" / "result.json"
+    result.parent.mkdir()
+    result.write_text(content)
+    done = convert("--run", "mine", "--runs", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: {result} does not tell which model the run published; name that with --model NAME:VERSION.\n",
+    )
+
+
+def test_a_graph_is_judged_whatever_engines_are_named(convert: Convert) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    done = convert("--model", "small", "--engines", "tensorrt_rtx", "--capabilities", 89)
+    assert done.returncode == 0, done.stderr
+    assert "onnxruntime" in done.stdout and "-sm89-fp32-" in done.stdout.splitlines()[-1]
+
+
+def test_a_plan_that_cannot_be_built_is_told_and_the_rest_published(convert: Convert, store: ModelStore) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    done = convert("--model", "small", "--engines", "tensorrt_rtx", "--capabilities", 75)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: There is no plan for tensorrt_rtx in fp32: tensorrt_rtx cannot build a plan: "
+    )
+    assert f". small:1 in {store} has " in done.stderr and "model.onnx" in done.stderr
+
+
+def test_what_was_refused_is_told_as_it_is(convert: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ModelStore(tmp_path / "own")
+    publish(store, taught(builtin().train.prepared(), steps=1), tmp_path / "files")
+    words = ("--store", store, "--model", "small", "--engines", "onnxruntime")
+    with monkeypatch.context() as strict:
+        strict.setattr(parity, "LEAST_AGREEMENT", 1.1)
+        done = convert(*words, "--precision", "fp16")
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: The fp32 graph is not published: onnxruntime in fp32 reads 100.000 % of ")
+        assert done.stderr.endswith(
+            ". The fp16 graph is not published: the fp32 graph, of which it is made, is refused. "
+            f"small:1 in {store} has no graph.\n"
+        )
+    assert convert(*words).returncode == 0
+    monkeypatch.setattr(parity, "LEAST_AGREEMENT", 1.1)
+    said = convert(*words).stderr
+    assert said.startswith("error: The fp32 graph was published before and stays, though it would be refused now: ")
+    assert said.endswith(f". small:1 in {store} has model.onnx.\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ((), "error: Name either --model NAME[:VERSION] or --run NAME.\n"),
         (("--model", "small", "--run", "mine"), "error: Name either --model NAME[:VERSION] or --run NAME.\n"),
+        (
+            ("--model", "small", "--engines"),
+            "error: Name an engine after --engines: all, onnxruntime, openvino, tensorrt, tensorrt_rtx.\n",
+        ),
         (
             ("--run", "mine", "--runs", "/nowhere"),
             "error: There is no finished run 'mine' in /nowhere; if it was interrupted, "
@@ -66,3 +120,10 @@ def test_a_finished_run_can_be_named_in_place_of_its_model(convert: Convert, sto
 def test_bad_usage(words: tuple[str, ...], said: str, convert: Convert) -> None:
     done = convert(*words)
     assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_a_gpu_that_nothing_is_built_for_is_refused_first(convert: Convert) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    done = convert("--model", "small", "--capabilities", 90, "--on", "nothing")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: tensorrt_rtx cannot build for compute capability 90; it knows ")

@@ -78,6 +78,24 @@ def test_what_is_no_version_is_not_replaced(models: Models, place: Path, tmp_pat
     assert refused.returncode == 2 and "holds no model version" in refused.stderr
 
 
+def test_damaged_bytes_are_not_exported(models: Models, place: Path, tmp_path: Path) -> None:
+    content = bytearray((place / "ink/2/model.onnx").read_bytes())
+    content[3] ^= 1
+    (place / "ink/2/model.onnx").write_bytes(content)
+    refused = models("export", "ink:2", tmp_path / "alone", store=place)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "error: ink:2 is not as it was published (model.onnx changed); restore it, or publish it again.\n",
+    )
+    assert not (tmp_path / "alone").exists()
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(models: Models, place: Path) -> None:
+    refused = models("export", "ink:2", "/proc/inkray/alone", store=place)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("error: Cannot write /proc/inkray/alone: ")
+
+
 def test_an_empty_store_says_so(models: Models, tmp_path: Path) -> None:
     listed = models("list", "--store", tmp_path / "new", store="unused")
     assert (listed.returncode, listed.stdout) == (0, f"The model store {tmp_path / 'new'} holds no model.\n")

@@ -6,10 +6,10 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelines import store_place
 from pipelines.errors import StoreError, UnknownName, UsageError
 from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version
@@ -76,14 +76,19 @@ def test_numbers_are_counted_not_spelled(store: ModelStore, files: Path) -> None
 
 def test_the_default_store_is_named_by_the_environment(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INKRAY_STORE", str(place))
-    assert str(ModelStore.default()) == str(place)
+    assert whereabouts(None) == str(place)
     monkeypatch.setenv("INKRAY_STORE", "")
     monkeypatch.delenv("INKRAY_HOME", raising=False)
     monkeypatch.setenv("HOME", str(place.parent))
-    assert str(ModelStore.default()) == str(place.parent / "inkray" / "store")
+    assert whereabouts(None) == str(place.parent / "inkray" / "store")
 
 
 # What does not exist
+
+
+def respell(folder: Path, **told: object) -> None:
+    file = folder / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **told}))
 
 
 @pytest.mark.parametrize(
@@ -93,11 +98,18 @@ def test_the_default_store_is_named_by_the_environment(place: Path, monkeypatch:
         lambda folder: (folder / "manifest.json").write_text((folder / "manifest.json").read_text()[:-40]),
         lambda folder: (folder / "manifest.json").write_text("[]"),
         lambda folder: (folder / "manifest.json").write_text('{"name": "ink", "version": 2, "files": {}}'),
+        lambda folder: respell(folder, created=None),
+        lambda folder: respell(folder, format="1"),
+        lambda folder: respell(folder, files=[]),
+        lambda folder: respell(folder, files={"model.onnx": {"size": 11}}),
         lambda folder: (folder / "manifest.json").write_bytes((folder.parent / "1" / "manifest.json").read_bytes()),
         lambda folder: (folder / "model.onnx").unlink(),
         lambda folder: (folder / "model.onnx").write_text("the netw"),
     ],
-    ids=["no manifest", "truncated", "not a dict", "keys missing", "another's", "file missing", "file cut short"],
+    ids=[
+        *("no manifest", "truncated", "not a dict", "keys missing", "no date", "another format", "files in a list"),
+        *("no hash", "another's", "file missing", "file cut short"),
+    ],
 )
 def test_a_folder_without_a_valid_manifest_does_not_exist(
     store: ModelStore, files: Path, place: Path, spoil: Callable[[Path], None]
@@ -111,6 +123,32 @@ def test_a_folder_without_a_valid_manifest_does_not_exist(
         f"There is no complete version or alias of ink in the store {place} called '2'; known: 1."
     )
     assert store.publish("ink", files, {}).number == 3
+
+
+def test_what_a_newer_inkray_wrote_is_not_taken_for_absent(store: ModelStore, files: Path, place: Path) -> None:
+    first = store.publish("ink", files, {})
+    store.publish("ink", files, {})
+    store.set_alias("ink", "production", 2)
+    (place / "ink/2/manifest.json").write_text(json.dumps({"format": 2, "of": "another kind"}))
+    for reference in ("ink", "ink:latest", "ink:2", "ink:production"):
+        with pytest.raises(StoreError) as caught:
+            store.resolve(reference)
+        assert str(caught.value) == f"ink:2 in the store {place} was written by a newer inkray; update inkray."
+    assert store.resolve("ink:1") == first
+    assert (store.names(), store.versions("ink")) == (["ink"], [first])
+    assert store.publish("ink", files, {}).number == 3
+    assert store.resolve("ink").number == 3
+
+
+def test_no_number_is_too_long_to_be_unknown(store: ModelStore, files: Path, place: Path) -> None:
+    store.publish("ink", files, {})
+    number = "9" * 5000
+    assert refusal(UnknownName, lambda: store.resolve(f"ink:{number}")) == (
+        f"There is no version or alias of ink in the store {place} called '{number}'; known: 1."
+    )
+    write(place / "ink/aliases", {"production": number})
+    with pytest.raises(StoreError, match="holds no number"):
+        store.resolve("ink:production")
 
 
 def test_an_unknown_model_names_the_known_ones(store: ModelStore, files: Path, place: Path) -> None:
@@ -238,6 +276,23 @@ def test_two_who_add_from_the_same_old_version_both_count(store: ModelStore, fil
     assert (both.manifest["first"], both.manifest["second"]) == (1, 2)
 
 
+def test_an_update_is_made_of_the_manifest_that_is_there_by_then(
+    store: ModelStore, files: Path, tmp_path: Path
+) -> None:
+    def with_row(row: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        return lambda manifest: {"parity": [*manifest.get("parity", []), row]}
+
+    old = store.publish("ink", files, {})
+    store.add_files(old, write(tmp_path / "a", {"a": "a"}), with_row("first"))
+    both = store.add_files(old, write(tmp_path / "b", {"b": "b"}), with_row("second"))
+    assert both.manifest["parity"] == ["first", "second"]
+    before = tree(tmp_path / "store")
+    assert refusal(UsageError, lambda: store.add_files(old, files, lambda _: {"files": {}})) == (
+        "A manifest's files may not be given: the model store sets them."
+    )
+    assert tree(tmp_path / "store") == before
+
+
 def test_a_published_file_keeps_its_content(store: ModelStore, files: Path, place: Path, tmp_path: Path) -> None:
     version = store.publish("ink", files, {})
     before = tree(place)
@@ -255,25 +310,6 @@ def test_files_are_not_added_to_a_version_that_does_not_exist(store: ModelStore,
         f"There is no version or alias of ink in the store {place} called '9'; known: 1."
     )
     assert store.publish("ink", files, {}).number == 2
-
-
-def test_a_shared_file_is_kept_beside_the_versions(store: ModelStore, tmp_path: Path) -> None:
-    with store.shared("timings-1.0") as first:
-        assert first.content is None
-        first.replace(b"measured once")
-    with store.shared("timings-1.0") as second:
-        assert second.content == b"measured once"
-    assert store.names() == []
-
-
-def test_only_one_at_a_time_holds_a_shared_file(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_place, "PATIENCE_S", 0.1)
-    with (
-        store.shared("timings"),
-        pytest.raises(StoreError, match="Another process is writing"),
-        store.shared("timings"),
-    ):
-        pass
 
 
 def test_where_a_store_lies_is_told_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

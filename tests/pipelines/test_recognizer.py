@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +16,8 @@ from pipelines.corpora import Corpus, load_corpus
 from pipelines.corpora.convert import convert
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.parquet import write_parquet
+from pipelines.engines.base import Images, Probabilities
+from pipelines.engines.fake import FakeEngine
 from pipelines.errors import DataError, EngineError, UnknownName
 from pipelines.images import decode
 from pipelines.model_folder import ModelFolder
@@ -92,3 +99,44 @@ def test_a_model_that_is_not_there(store: ModelStore) -> None:
 def test_what_is_no_image(recognizer: Recognizer) -> None:
     with pytest.raises(DataError, match=r"Image 0 must be \[H, W\] or \[H, W, 3\] with pixels, not \[28\]"):
         recognizer.read([np.zeros(28, np.uint8)])
+
+
+def test_an_engine_that_cannot_read_at_once_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(images: Images, classes: int) -> Probabilities:
+        raise RuntimeError("no memory left")
+
+    engine = FakeEngine(failing)
+    monkeypatch.setattr("pipelines.recognizer.open_engine", lambda *_: engine)
+    with pytest.raises(EngineError, match="no memory left"):
+        Recognizer("builtin")
+    assert engine.released == 1
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """As by Ctrl-C."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "pytorch"])
+def test_it_reads_on_after_ctrl_c_in_the_middle_of_a_batch(engine: str, store: ModelStore, digits: Split) -> None:
+    with Recognizer("small", engine, threads=2, store=str(store)) as reader:
+        started = time.perf_counter()
+        whole = reader.read_prepared(digits.images).probabilities
+        whole_seconds, interrupted = time.perf_counter() - started, 0
+        for share in islice(cycle(np.linspace(0.05, 0.9, 12)), 200):
+            try:
+                with interrupted_after(share * whole_seconds):
+                    reader.read_prepared(digits.images)
+            except KeyboardInterrupt:
+                interrupted += 1
+            assert np.allclose(reader.read_prepared(digits.images[:600]).probabilities, whole[:600], atol=2e-3)
+            if interrupted == 8:
+                break
+        assert interrupted == 8

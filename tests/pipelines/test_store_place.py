@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import StoreError, UsageError
 from pipelines.model_store import ModelStore
+from pipelines.store_place import Place, is_claim
 from tests.stores import network, refusal, tree
 
 
@@ -50,14 +51,37 @@ def test_a_writable_store_stays_as_it_was(tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
-def test_an_uri_of_no_known_kind_is_refused_without_its_password() -> None:
-    assert refusal(UsageError, lambda: ModelStore("ftp://me:secret@host/models")) == (
-        "A model store cannot lie at 'ftp://host/models': name a folder, or an URI such as s3://BUCKET/FOLDER, "
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [("ftp://me:secret@host/models", "ftp://host/models"), ("s3://me:secret@[b/x?region=a@b", "s3://[b/x")],
+)
+def test_an_uri_that_cannot_be_is_refused_without_its_password(uri: str, shown: str) -> None:
+    assert refusal(UsageError, lambda: ModelStore(uri)) == (
+        f"A model store cannot lie at {shown!r}: name a folder, or an URI such as s3://BUCKET/FOLDER, "
         "gs://BUCKET/FOLDER or file:///FOLDER."
     )
 
 
 def test_a_home_of_nobody_is_refused() -> None:
     assert refusal(UsageError, lambda: ModelStore("~nobody-of-that-name/models")) == (
-        "The model store cannot lie at '~nobody-of-that-name/models': there is no such user."
+        "There is no place ~nobody-of-that-name/models: its user has no home here; write the whole path."
     )
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), StoreError("the listing failed")])
+@pytest.mark.parametrize("step", ["_write", "files"])
+def test_a_claim_does_not_outlive_what_failed_under_it(
+    step: str, failure: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could write there, until a person deleted it."""
+    place = Place(tmp_path)
+    done = getattr(place, step)
+
+    def and_fails(*words: object) -> None:
+        done(*words)
+        raise failure
+
+    monkeypatch.setattr(place, step, and_fails)
+    with pytest.raises(type(failure)), place.claimed(lambda: "ink/1", is_claim):
+        pass
+    assert tree(tmp_path) == set()

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from pipelines.conversion import convert as conversion
+from pipelines.conversion import parity
+from pipelines.conversion.planning import Tell
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.engines.plans import read_records
-from pipelines.errors import UsageError
+from pipelines.errors import StoreError, UsageError
 from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore
 from pipelines.networks import Reader
 from pipelines.training.checkpoint import load_reader
 from tests.digits import drawn
-from tests.models import convert, publish
+from tests.models import EVERY_CPU_ENGINE, convert, publish
 from tests.stores import refusal
 
 
@@ -72,7 +76,90 @@ def test_a_graph_that_reads_otherwise_is_not_published(
     assert outcome.refused["fp16"].startswith("onnxruntime in fp16 reads ")
     version = own.resolve("small")
     assert "model.onnx" in version.files and "model.fp16.onnx" not in version.files
-    assert {row["graph"] for row in version.manifest["parity"]} == {"fp32"}
+    refused = {row["graph"]: bool(row["refused"]) for row in version.manifest["parity"]}
+    assert refused == {"fp32": False, "fp16": True}
+
+
+def test_where_the_first_graph_is_refused_nothing_is_published(
+    own: ModelStore, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = own.resolve("small")
+    right = conversion.export
+    monkeypatch.setattr(conversion, "export", lambda reader: spoilt(right(reader)))
+    outcome = convert(own, before, digits, "fp16", engines=("onnxruntime",))
+    assert list(outcome.refused) == ["fp32", "fp16"]
+    assert outcome.refused["fp16"] == "the fp32 graph, of which it is made, is refused"
+    assert {row.graph for row in outcome.parity} == {"fp32"}
+    assert own.resolve("small") == before
+
+
+def test_of_a_published_graph_that_is_refused_now_the_manifest_says_so(
+    own: ModelStore, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = convert(own, own.resolve("small"), digits, "fp16", engines=("onnxruntime",)).version
+    monkeypatch.setattr(parity, "EXACT", ("fp16",))
+    monkeypatch.setattr(parity, "LEAST_AGREEMENT", 1.1)
+    outcome = convert(own, first, digits, "fp16", engines=("onnxruntime",))
+    assert list(outcome.refused) == ["fp16"]
+    assert outcome.version.files == first.files
+    rows = {(row["engine"], row["graph"]): row["refused"] for row in own.resolve("small").manifest["parity"]}
+    assert rows["onnxruntime", "fp32"] is None
+    assert rows["onnxruntime", "fp16"] in outcome.refused["fp16"]
+
+
+def test_two_conversions_of_one_version_keep_what_the_other_found(own: ModelStore, digits: Split) -> None:
+    old = own.resolve("small")
+    first = convert(own, old, digits, "fp16", engines=("onnxruntime",))
+    version = convert(own, old, digits, engines=("onnxruntime",)).version
+    assert {row["graph"] for row in version.manifest["parity"]} == {"fp32", "fp16"}
+    assert first.version.files.keys() <= version.files.keys()
+
+
+def test_two_conversions_may_build_the_same_plan(own: ModelStore, digits: Split) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    old = own.resolve("small")
+    first = convert(own, old, digits, engines=("tensorrt_rtx",)).version
+    second = convert(own, old, digits, engines=("tensorrt_rtx",))
+    assert (second.plans, second.version.files) == ([], first.files)
+    assert len(second.version.manifest["plans"]) == 1
+
+
+def test_changed_weights_are_no_truth(own: ModelStore, digits: Split) -> None:
+    version = own.resolve("small")
+    weights = own.fetch(version) / "weights.pt"
+    changed = bytearray(weights.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    weights.write_bytes(changed)
+    assert refusal(StoreError, lambda: convert(own, version, digits)) == (
+        f"{weights} is not as small:1 was published; restore it, or publish it again."
+    )
+    assert own.resolve("small") == version
+
+
+def test_what_int8_needs_is_looked_for_first(own: ModelStore, digits: Split) -> None:
+    def missing() -> conversion.Calibration:
+        raise UsageError("there is no such corpus")
+
+    told: list[str] = []
+    wishes = conversion.Wishes(("int8",), EVERY_CPU_ENGINE, ())
+    asked = conversion.Conversion(own, own.resolve("small"), wishes, digits, missing, Tell(told.append, told.append))
+    assert refusal(UsageError, asked.run) == "there is no such corpus"
+    assert told == []
+
+
+def test_a_package_may_be_installed_by_another_name(
+    own: ModelStore, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.metadata.distribution
+
+    def distribution(name: str) -> importlib.metadata.Distribution:
+        if name == "onnxruntime":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+    told = convert(own, own.resolve("small"), digits, engines=("onnxruntime",)).version.manifest["converted_with"]
+    assert told["onnxruntime"] == onnxruntime.__version__
 
 
 def spoilt(graph: bytes) -> bytes:
@@ -86,8 +173,10 @@ def spoilt(graph: bytes) -> bytes:
 
 def test_plans_are_published_with_their_records(own: ModelStore, digits: Split) -> None:
     trt = pytest.importorskip("tensorrt_rtx")
-    engines = ("onnxruntime", "tensorrt_rtx")
+    engines = ("tensorrt_rtx",)
     outcome = convert(own, own.resolve("small"), digits, "fp16", engines=engines)
+    # Without a GPU that runs the plans, ONNX Runtime judges their graphs.
+    assert {("onnxruntime", "fp32"), ("onnxruntime", "fp16")} <= {(row.engine, row.graph) for row in outcome.parity}
     model = open_model("small", own)
     names = {record.key.name for record in read_records(model.path / "plans")}
     assert len(names) == 2

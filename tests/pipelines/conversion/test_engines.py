@@ -4,9 +4,9 @@ import importlib.util
 
 import pytest
 
-from pipelines.conversion.engines import chosen_engines
+from pipelines.conversion.engines import check_capabilities, chosen_engines
 from pipelines.engines.gpu import cuda_gpus
-from pipelines.errors import EngineError, UnknownName
+from pipelines.errors import EngineError, UnknownName, UsageError
 from tests.stores import refusal
 
 
@@ -26,6 +26,20 @@ def test_an_unknown_one() -> None:
         "There is no engine to convert for 'openvno'; known: all, onnxruntime, openvino, tensorrt, tensorrt_rtx. "
         "Did you mean 'openvino'?"
     )
+
+
+def test_none_is_refused() -> None:
+    assert refusal(UsageError, lambda: chosen_engines([])) == (
+        "Name an engine after --engines: all, onnxruntime, openvino, tensorrt, tensorrt_rtx."
+    )
+
+
+def test_gpus_that_nothing_is_built_for() -> None:
+    pytest.importorskip("tensorrt_rtx")
+    check_capabilities(["onnxruntime"], (90,))
+    check_capabilities(["tensorrt_rtx", "onnxruntime"], (89, 120))
+    said = refusal(UsageError, lambda: check_capabilities(["onnxruntime", "tensorrt_rtx"], (89, 90)))
+    assert said.startswith("tensorrt_rtx cannot build for compute capability 90; it knows ")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="tensorrt is installed")

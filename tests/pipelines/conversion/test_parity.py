@@ -28,17 +28,27 @@ SAME = Parity("openvino", "fp32", "fp32", 10_000, 1.0, 0.0, 0.99, 0.99, 0.1, 10_
         ({"computes": "int8", "agreement": 0.98, "accuracy_after": 0.9891}, None),
         (
             {"computes": "int8", "accuracy_after": 0.9885},
-            "openvino in int8 loses 0.15 points of accuracy; at most 0.1 are allowed",
+            "openvino in int8 loses 0.150 points of accuracy; at most 0.1 are allowed",
         ),
         ({"computes": "bf16", "agreement": 0.998, "accuracy_after": 0.991}, None),
         (
             {"computes": "bf16", "accuracy_after": 0.97},
-            "openvino in bf16 loses 2.00 points of accuracy; at most 0.1 are allowed",
+            "openvino in bf16 loses 2.000 points of accuracy; at most 0.1 are allowed",
         ),
     ],
 )
 def test_what_is_refused(change: dict[str, Any], reason: str | None) -> None:
     assert replace(SAME, **change).refused == reason
+
+
+@pytest.mark.parametrize("images", [2000, 3000, 7000, 10_000])
+@pytest.mark.parametrize("share", [0.9, 0.989, 0.99, 1.0])
+def test_a_tenth_of_a_point_may_be_lost_and_no_image_more(images: int, share: float) -> None:
+    right = round(images * share)
+    kept, lost = ((right - images // 1000 - more) / images for more in (0, 1))
+    int8 = replace(SAME, computes="int8", images=images, accuracy_before=right / images)
+    assert replace(int8, accuracy_after=kept).refused is None
+    assert replace(int8, accuracy_after=lost).refused
 
 
 def test_what_is_measured_is_what_the_engine_said() -> None:

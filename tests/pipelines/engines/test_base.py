@@ -12,6 +12,7 @@ from pipelines.engines.base import Images, Probabilities
 from pipelines.engines.fake import FakeEngine, by_brightness
 from pipelines.errors import DataError, EngineError
 from tests.processes import until
+from tests.stores import refusal
 
 
 def images(*brightness: int) -> Images:
@@ -100,12 +101,13 @@ def test_closing_waits_for_the_calls_that_run() -> None:
     assert (engine.released, answers[0].argmax()) == (1, 9)
 
 
-def test_a_failed_call_does_not_keep_the_engine_open() -> None:
+def test_a_failed_call_is_a_sentence_and_does_not_keep_the_engine_open() -> None:
     def failing(some: Images, classes: int) -> Probabilities:
-        raise RuntimeError("the backend failed")
+        raise RuntimeError("the backend failed.\nadvice")
 
     engine = FakeEngine(failing)
-    with pytest.raises(RuntimeError, match="the backend failed"):
-        engine.run(images(1))
+    assert refusal(EngineError, lambda: engine.run(images(1))) == (
+        "The engine fake failed in a batch: the backend failed."
+    )
     engine.close()
     assert engine.released == 1

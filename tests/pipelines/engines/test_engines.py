@@ -98,6 +98,13 @@ def test_the_engines_read_all_of_mnist_as_the_network_does(measuring_data, tmp_p
         assert (best_two[:, 1] - best_two[:, 0] < 0.05).all(), (name, precision)
 
 
+@pytest.mark.parametrize("name", ["pytorch", "onnxruntime", "openvino"])
+def test_a_library_that_fails_in_a_batch_is_a_sentence(name: str, model: ModelFolder) -> None:
+    """A view of the wrong shape slips past the check, as memory that ran out would."""
+    with open_engine(name, model) as engine, pytest.raises(EngineError, match=f"The engine {name} failed in a batch: "):
+        engine._fill(np.zeros((1, 3, 3), np.uint8), np.empty((1, 10), np.float32))
+
+
 def test_the_fake_is_no_engine_that_can_be_asked_for(model: ModelFolder) -> None:
     with pytest.raises(Exception, match="There is no engine 'fake'"):
         open_engine("fake", model)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import sys
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
 
+import onnxruntime
 import pytest
 
-from pipelines.engines import open_engine, opening
-from pipelines.engines.gpu import cuda_gpus
+from pipelines.engines import open_engine, opening, plan_cache
+from pipelines.engines.fake import FakeEngine
+from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour
 from pipelines.engines.opening import choose
+from pipelines.engines.tensorrt import PlanRefused
 from pipelines.engines.threads import available_threads
 from pipelines.errors import EngineError, StoreError, UnknownName, UsageError
 from pipelines.model_folder import ModelFolder
@@ -30,7 +37,7 @@ def test_auto_is_openvino_on_x86_and_says_why(model: ModelFolder) -> None:
 @NO_GPU
 def test_auto_is_onnx_runtime_elsewhere(model: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert choose(model) == ("onnxruntime", "there is no CUDA GPU, and this is aarch64")
+    assert choose(model, "auto") == ("onnxruntime", "there is no CUDA GPU, and this is aarch64")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,73 @@ def test_auto_on_a_gpu(
     monkeypatch.setattr(opening, "_builds_here", lambda flavour: builds)
     monkeypatch.setattr(opening, "torch_computes_on_cuda", lambda: by_torch)
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert choose(model) == chosen
+    assert choose(model, "auto") == chosen
+
+
+NO_TENSORRT = "there is a CUDA GPU, but there is no TensorRT with pycuda"
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With everything for it but TensorRT."""
+    monkeypatch.setattr(opening, "cuda_gpus", lambda: 1)
+    monkeypatch.setattr(opening, "tensorrt_flavour", lambda: None)
+    monkeypatch.setattr(opening, "torch_computes_on_cuda", lambda: True)
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_auto_passes_an_engine_that_does_not_compute_in_what_is_asked_for(
+    model: ModelFolder, gpu: None, precision: str
+) -> None:
+    with open_engine("auto", model, precision) as engine:
+        assert engine.name == "openvino"
+        assert engine.why == f"{NO_TENSORRT}, and torch_cuda does not compute in {precision}, and this is x86"
+
+
+def test_auto_passes_tensorrt_for_what_it_does_not_compute_in(
+    model: ModelFolder, bare: ModelFolder, gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "tensorrt_flavour", lambda: "tensorrt")
+    monkeypatch.setattr(opening, "_builds_here", lambda flavour: True)
+    assert choose(model, "int8")[0] == "tensorrt"
+    assert choose(model, "bf16") == (
+        "torch_cuda",
+        "there is a CUDA GPU, but tensorrt does not compute in bf16",
+    )
+    assert choose(bare, "fp16") == (
+        "torch_cuda",
+        "there is a CUDA GPU, but bare:1 has no fp16 graph for tensorrt",
+    )
+
+
+def test_auto_passes_a_tensorrt_that_cannot_be_imported(
+    model: ModelFolder, gpu: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One whose folder is there, but not the library that it needs."""
+    (tmp_path / "pycuda").mkdir()
+    (tmp_path / "pycuda" / "__init__.py").write_text("raise ImportError('libcurand.so.10 is not there')")
+    tensorrt = ModuleType("tensorrt")
+    tensorrt.__spec__ = ModuleSpec("tensorrt", None)
+    monkeypatch.setitem(sys.modules, "tensorrt", tensorrt)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pycuda"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(opening, "tensorrt_flavour", tensorrt_flavour)
+    name, why = choose(model, "auto")
+    assert name == "torch_cuda"
+    assert why.startswith("there is a CUDA GPU, but tensorrt cannot be used here (TensorRT engines need pycuda, ")
+    assert "libcurand.so.10 is not there" in why
+
+
+@pytest.mark.parametrize(("precision", "chosen"), [("auto", "openvino"), ("fp16", "openvino"), ("bf16", "torch_cuda")])
+def test_auto_does_not_compute_in_fp16_where_that_was_refused(
+    model: ModelFolder, gpu: None, precision: str, chosen: str
+) -> None:
+    lost = {"engine": "onnxruntime", "computes": "fp16", "refused": "onnxruntime in fp16 loses 2.00 points"}
+    name, why = choose(replace(model, manifest={**model.manifest, "parity": [lost]}), precision)
+    assert name == chosen
+    assert precision == "bf16" or "small:1 does not read well in fp16, as torch_cuda would" in why
 
 
 def test_auto_reads_a_model_that_was_never_converted_with_pytorch(bare: ModelFolder) -> None:
@@ -99,6 +172,19 @@ def test_a_provider_that_is_not_there(model: ModelFolder) -> None:
     assert said.endswith("install onnxruntime-gpu in place of onnxruntime.")
 
 
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is the provider")
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_cannot_be_started_is_not_replaced_by_the_cpu(
+    model: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime takes the CPU in silence."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    assert refusal(EngineError, lambda: open_engine("onnxruntime-cuda", model)) == (
+        "ONNX Runtime could not start its CUDAExecutionProvider and would read on the CPU instead; "
+        "check that the driver, CUDA and cuDNN here are those that its release asks for."
+    )
+
+
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="tensorrt is installed")
 def test_tensorrt_that_is_not_installed(model: ModelFolder) -> None:
     said = refusal(EngineError, lambda: open_engine("tensorrt", model))
@@ -110,6 +196,24 @@ def test_pycuda_that_is_not_installed(model: ModelFolder) -> None:
     pytest.importorskip("tensorrt_rtx")
     said = refusal(EngineError, lambda: open_engine("tensorrt_rtx", model))
     assert said.startswith("TensorRT engines need pycuda, which is not installed; pip install 'inkray[gpu]' builds it,")
+
+
+def test_a_plan_that_the_driver_refuses_is_built_again(model: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    tried: list[bytes] = []
+
+    def opened(plan: bytes, classes: int, flavour: str, precision: str) -> FakeEngine:
+        tried.append(plan)
+        if plan == b"stored":
+            raise PlanRefused("tensorrt_rtx refuses the plan")
+        return FakeEngine(classes=classes)
+
+    monkeypatch.setattr(plan_cache, "TensorRtEngine", opened)
+    monkeypatch.setattr(plan_cache, "compute_capability", lambda: 89)
+    monkeypatch.setattr(plan_cache, "fitting", lambda *_: iter([b"stored", b"built here"]))
+    with open_engine("tensorrt_rtx", model, "fp32") as engine:
+        assert engine.name == "fake"
+    assert tried == [b"stored", b"built here"]
 
 
 def test_a_changed_graph_is_found_before_it_is_loaded(model: ModelFolder) -> None:

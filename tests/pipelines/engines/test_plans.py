@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
+import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engines.plan_cache import find_or_build
+from pipelines.engines.plan_cache import find_or_build, fitting
 from pipelines.engines.plans import (
     PlanKey,
     PlanRecord,
@@ -23,7 +25,7 @@ from pipelines.engines.plans import (
     record_of,
     write_plan,
 )
-from pipelines.engines.tensorrt_build import build_plan
+from pipelines.engines.tensorrt_build import build_plan, plan_key
 from pipelines.errors import EngineError
 from pipelines.model_folder import ModelFolder
 from tests.stores import refusal
@@ -33,8 +35,7 @@ trt = pytest.importorskip("tensorrt_rtx")
 
 @pytest.fixture(scope="module")
 def key(model: ModelFolder) -> PlanKey:
-    sha256 = hashlib.sha256(model.graph("fp32")).hexdigest()
-    return PlanKey(sha256, "tensorrt_rtx", trt.__version__, (89,), "fp32")
+    return plan_key(model.graph("fp32"), "fp32", "tensorrt_rtx", (89,))
 
 
 @pytest.fixture(scope="module")
@@ -60,21 +61,27 @@ def test_a_plan_that_fits_is_found_whole(folder: Path, built: tuple[bytes, PlanR
         ({"flavour": "tensorrt"}, "it is for tensorrt_rtx, not tensorrt"),
         ({"version": "9.9"}, f"it was built by tensorrt_rtx {trt.__version__}, and this is 9.9"),
         ({"capabilities": (120,)}, "it was built for compute capability 8.9, and this GPU has 12.0"),
+        ({"machine": "aarch64"}, f"it was built on {platform.machine()}, and this is aarch64"),
         ({"precision": "fp16"}, "it computes in fp32, not fp16"),
         ({"onnx_sha256": "0" * 64}, "it was built from another graph"),
     ],
 )
 def test_a_plan_for_something_else_is_refused_in_words(
-    change: dict[str, object], words: str, folder: Path, key: PlanKey
+    change: dict[str, object], words: str, folder: Path, built: tuple[bytes, PlanRecord], key: PlanKey
 ) -> None:
     wanted = replace(key, **change)  # type: ignore[arg-type]
-    assert misfit(key, wanted) == words
+    assert misfit(built[1], wanted) == words
     search = find_plan([folder], wanted)
     assert (search.plan, search.refused) == (None, [f"{key.name}: {words}"])
 
 
-def test_a_plan_for_several_gpus_serves_each_of_them(key: PlanKey) -> None:
-    wide = replace(key, capabilities=(80, 86, 89, 120))
+def test_a_plan_for_other_batches_is_refused(built: tuple[bytes, PlanRecord], key: PlanKey) -> None:
+    narrow = replace(built[1], profile=(1, 64, 1024))
+    assert misfit(narrow, key) == "it was built for batches of 1, 64, 1024, not 1, 256, 4096"
+
+
+def test_a_plan_for_several_gpus_serves_each_of_them(built: tuple[bytes, PlanRecord], key: PlanKey) -> None:
+    wide = replace(built[1], key=replace(key, capabilities=(80, 86, 89, 120)))
     assert [misfit(wide, replace(key, capabilities=(gpu,))) for gpu in (80, 86, 89, 120)] == [None] * 4
 
 
@@ -114,6 +121,35 @@ def test_what_is_built_here_is_kept_and_found_again(model: ModelFolder, key: Pla
     written = (cache / f"{key.name}.plan").stat()
     assert find_or_build(model, model.graph("fp32"), key) == plan
     assert (cache / f"{key.name}.plan").stat().st_mtime_ns == written.st_mtime_ns
+
+
+def test_where_no_plan_can_be_kept(model: ModelFolder, key: PlanKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INKRAY_CACHE", "/proc/inkray")
+    assert refusal(EngineError, lambda: find_or_build(model, model.graph("fp32"), key)) == (
+        f"No plan can be kept in /proc/inkray/plans: {os.strerror(errno.ENOENT)}. "
+        "Make room there, or name another place by INKRAY_CACHE."
+    )
+
+
+def test_a_plan_that_does_not_fit_on_the_disk_leaves_nothing(
+    built: tuple[bytes, PlanRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{built[1].key.name}.plan").mkdir()  # so that nothing can take its place
+    with pytest.raises(OSError):
+        write_plan(tmp_path, *built)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_was_tried_is_not_found_again(
+    model: ModelFolder, key: PlanKey, built: tuple[bytes, PlanRecord], cache: Path, tmp_path: Path
+) -> None:
+    """As where the driver refuses a plan though all that is told of it fits."""
+    write_plan(tmp_path / "version" / "plans", *built)
+    plans = fitting(ModelFolder(tmp_path / "version", model.manifest), model.graph("fp32"), key)
+    assert next(plans) == built[0]
+    assert not cache.exists()
+    assert next(plans) == (cache / f"{key.name}.plan").read_bytes()
+    assert list(plans) == []
 
 
 def test_a_damaged_plan_is_built_again(model: ModelFolder, key: PlanKey, cache: Path) -> None:

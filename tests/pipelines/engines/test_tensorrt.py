@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.engines import tensorrt
 from pipelines.engines.base import Images
-from pipelines.engines.tensorrt import TensorRtEngine
+from pipelines.engines.tensorrt import PlanRefused, TensorRtEngine, compute_capability, load_pycuda, primary_context
 from pipelines.errors import EngineError
 from tests.stores import refusal
 
@@ -51,6 +55,10 @@ class Pinned(np.ndarray[Any, Any]):
 
 class Context:
     depth = 0
+    retained = 0
+
+    def __init__(self) -> None:
+        Context.retained += 1
 
     def push(self) -> None:
         Context.depth += 1
@@ -58,15 +66,15 @@ class Context:
     def pop(self) -> None:
         Context.depth -= 1
 
-    def detach(self) -> None:
-        assert Context.depth == 0
-
 
 class Stream:
     handle = 7
+    fails = False
 
     def synchronize(self) -> None:
         assert Context.depth == 1
+        if Stream.fails:
+            raise Failure("cuStreamSynchronize failed: an illegal memory access was encountered")
 
 
 def copied(into: NDArray[Any], source: NDArray[Any]) -> None:
@@ -79,7 +87,7 @@ PYCUDA = SimpleNamespace(
     Error=Failure,
     MemoryError=Full,
     Stream=Stream,
-    Device=lambda index: SimpleNamespace(retain_primary_context=Context),
+    Device=lambda index: SimpleNamespace(retain_primary_context=Context, compute_capability=lambda: (8, 9)),
     mem_alloc=Memory,
     pagelocked_empty=lambda shape, kind: np.zeros(shape, kind).view(Pinned),
     memcpy_htod_async=lambda into, source, stream: copied(into.bytes, source),
@@ -112,6 +120,16 @@ class Execution:
         return not self.fails
 
 
+class Inspector:
+    """Tells of the shape that its context has."""
+
+    execution_context: Execution
+
+    def get_engine_information(self, form: str) -> str:
+        assert (form, Context.depth) == ("JSON", 1)
+        return json.dumps({"Layers": [{"Outputs": [{"Dimensions": [self.execution_context._count, 10]}]}]})
+
+
 class Logger:
     ERROR = 1
 
@@ -122,16 +140,20 @@ class Logger:
 RTX = SimpleNamespace(
     Logger=Logger,
     Runtime=lambda log: SimpleNamespace(deserialize_cuda_engine=lambda plan: Built if plan else None),
+    LayerInformationFormat=SimpleNamespace(JSON="JSON"),
 )
-Built = SimpleNamespace(create_execution_context=Execution)
+Built = SimpleNamespace(create_execution_context=Execution, create_engine_inspector=Inspector)
 
 
 @pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Memory.held = {}
+    primary_context.cache_clear()
     monkeypatch.setattr(tensorrt, "load_pycuda", lambda: PYCUDA)
     monkeypatch.setattr(tensorrt, "load_flavour", lambda flavour: RTX)
     monkeypatch.setattr(TensorRtEngine, "max_batch", 4)
+    yield
+    primary_context.cache_clear()
 
 
 def opened() -> TensorRtEngine:
@@ -163,8 +185,81 @@ def test_no_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Context.depth == 0
 
 
+@pytest.mark.parametrize("first", [0, 1, 2, 3])
+def test_where_there_is_no_memory_for_one_lane_that_of_the_other_is_given_back(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limited(size: int) -> Memory:
+        if len(Memory.held) == first:
+            raise Full("out of memory")
+        return Memory(size)
+
+    monkeypatch.setattr(PYCUDA, "mem_alloc", limited)
+    assert refusal(EngineError, opened) == "The GPU has no memory left for the engine (out of memory)."
+    assert (Memory.held, Context.depth) == ({}, 0)
+
+
+def test_a_gpu_that_fails_while_an_engine_is_opened_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Stream:
+        raise Failure("cuStreamCreate failed: unspecified launch failure\nadvice")
+
+    monkeypatch.setattr(PYCUDA, "Stream", broken)
+    assert refusal(EngineError, opened) == (
+        "The GPU failed while the engine was opened: cuStreamCreate failed: unspecified launch failure."
+    )
+    assert (Memory.held, Context.depth) == ({}, 0)
+
+
+def test_a_gpu_that_has_failed_is_closed_in_silence_and_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = opened()
+    monkeypatch.setattr(Stream, "fails", True)
+    engine.close()
+    assert (Memory.held, Context.depth) == ({}, 0)
+
+
+def test_the_context_is_retained_once_whatever_threads_open_and_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Context, "retained", 0)
+    with opened() as engine:
+        closer = threading.Thread(target=opened().close)
+        closer.start()
+        closer.join()
+        assert engine.run(images(2)).argmax(1).tolist() == [0, 1]
+    assert Context.retained == 1
+
+
+def test_a_driver_without_a_gpu_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init() -> None:
+        raise Failure("cuInit failed: no CUDA-capable device is detected")
+
+    driver = SimpleNamespace(Error=Failure, init=init)
+    monkeypatch.setitem(sys.modules, "pycuda", SimpleNamespace(driver=driver))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pycuda.driver", driver)  # type: ignore[arg-type]
+    assert refusal(EngineError, load_pycuda) == (
+        "TensorRT engines need a CUDA GPU, and none can be used here: "
+        "cuInit failed: no CUDA-capable device is detected."
+    )
+
+
+def test_a_gpu_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compute_capability() == 89
+
+    def gone(index: int) -> None:
+        raise Failure("cuDeviceGet failed: invalid device ordinal")
+
+    monkeypatch.setattr(PYCUDA, "Device", gone)
+    for ask in (compute_capability, primary_context):
+        assert refusal(EngineError, ask).endswith(": cuDeviceGet failed: invalid device ordinal.")
+
+
+def test_the_inspector_is_asked_of_one_image() -> None:
+    with opened() as engine:
+        engine.run(images(3))
+        assert json.loads(engine.layers()) == {"Layers": [{"Outputs": [{"Dimensions": [1, 10]}]}]}
+        assert engine.run(images(3)).argmax(1).tolist() == [0, 1, 2]
+
+
 def test_a_plan_that_is_refused_and_a_batch_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(EngineError, lambda: TensorRtEngine(b"", 10, "tensorrt_rtx", "fp16"))
+    said = refusal(PlanRefused, lambda: TensorRtEngine(b"", 10, "tensorrt_rtx", "fp16"))
     assert said == "tensorrt_rtx refuses the plan: it is not for this GPU, driver or version."
     with opened() as engine:
         monkeypatch.setattr(Execution, "fails", True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 
-from pipelines.engines.tensorrt_build import build_plan, builds_for, load_flavour
+from pipelines.engines import tensorrt
+from pipelines.engines.tensorrt_build import RTX_CAPABILITIES, build_plan, builds_for, load_flavour, plan_key
 from pipelines.errors import EngineError, UsageError
 from pipelines.model_folder import ModelFolder
 from tests.stores import refusal
 
-pytest.importorskip("tensorrt_rtx")
+tensorrt_rtx = pytest.importorskip("tensorrt_rtx")
 
 
 def test_precision_is_what_the_graph_says(model: ModelFolder) -> None:
@@ -39,6 +42,17 @@ def test_a_gpu_that_it_cannot_build_for(model: ModelFolder) -> None:
 def test_which_gpus_it_knows_can_be_asked(capability: int, builds: bool) -> None:
     assert builds_for("tensorrt_rtx", capability) is builds
     assert builds_for("tensorrt", capability)
+
+
+def test_the_key_names_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensorrt, "compute_capability", lambda: 90)
+    monkeypatch.setitem(__import__("sys").modules, "tensorrt", tensorrt_rtx)
+    wished = plan_key(b"graph", "fp32", "tensorrt_rtx", (120, 89, 120))
+    assert (wished.capabilities, wished.version) == ((89, 120), tensorrt_rtx.__version__)
+    assert plan_key(b"graph", "fp32", "tensorrt_rtx", ()).capabilities == RTX_CAPABILITIES
+    assert (wished.machine, wished.precision) == (platform.machine(), "fp32")
+    # Full TensorRT builds for the GPU at hand, and no wish changes that.
+    assert plan_key(b"graph", "fp32", "tensorrt", (75, 89)).capabilities == (90,)
 
 
 def test_a_network_that_the_gpu_cannot_compute_says_why(model: ModelFolder) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.corpora.writing import refuse_existing, whole_folder, write_whole
 from pipelines.errors import UsageError
+from pipelines.writing import refuse_existing, whole_folder, write_named
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "new" / "a.bin"
-    write_whole(file, b"old")
-    write_whole(file, b"new")
+    write_named(file, b"old")
+    write_named(file, b"new")
     assert file.read_bytes() == b"new"
     assert list(file.parent.iterdir()) == [file]
 
@@ -29,13 +29,13 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError) as error:
-        write_whole(tmp_path / "file" / "a.bin", b"")
-    assert str(error.value) == f"Cannot write {tmp_path}/file/a.bin: File exists."
+        write_named(tmp_path / "file" / "a.bin", b"")
+    assert str(error.value) == f"Cannot write {tmp_path}/file/a.bin: {tmp_path}/file is a file."
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
-        write_whole(tmp_path, b"")
+        write_named(tmp_path, b"")
     assert str(error.value) == f"{tmp_path} is a folder; name a file to write."
 
 
