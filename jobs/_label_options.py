@@ -28,14 +28,15 @@ class Options:
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
     engine: str = "auto"
-    """auto, openvino, onnxruntime, tensorrt, tensorrt_rtx or pytorch."""
+    """auto, openvino, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, tensorrt, tensorrt_rtx, torch_cuda or
+    pytorch."""
     precision: str = "auto"
     """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
     accept_above: float | None = None
     """Less sure readings get the status review. By default the confidence above which the model was right in 99.9 %
-    of its test images, if it was tested."""
+    of its test images; all are ok where it was tested on no images, or on too few to tell."""
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
-    """Of the rows."""
+    """File format of the rows."""
     min_actors: int | None = None
     """Readers that are always there; by default 1."""
     max_actors: int | None = None
@@ -120,9 +121,9 @@ class LabelForms(Options):
     dpi: int = 200
     """At which PDF pages are drawn; other scans have their own pixels."""
     overlays: Overlays = "review"
-    """Of which pages a picture with what was read is kept: of all, of those with something to review, of none."""
+    """Which pages to keep a picture of, with what was read drawn on it: all, those to review, or none."""
     crops: bool = False
-    """Keep a picture of every field."""
+    """Keep a picture of every field and of its cells."""
 
     def check(self) -> None:
         super().check()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +12,16 @@ from rich.table import Table
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
+from pipelines import places
 from pipelines.corpora import Corpus, load_corpus
 from pipelines.corpora.convert import Part, convert
 from pipelines.corpora.mnist import fetch_mnist
 from pipelines.corpora.preview import write_preview
-from pipelines.corpora.specs import default_data_folder
 from pipelines.corpora.statistics import Statistics, measure
-from pipelines.corpora.writing import refuse_existing, write_whole
 from pipelines.errors import UnknownName, UsageError
 from pipelines.forms.synthesis.scanning import Level
 from pipelines.forms.synthesis.writing import FileKind, write_forms
+from pipelines.writing import check_file, refuse_existing, write_json
 
 
 @dataclass
@@ -97,7 +96,7 @@ class Forms:
     """
 
     out: Annotated[Positional[Path], arg(metavar="OUT")]
-    """The folder to write; it must not exist."""
+    """The folder to write; it must not exist, or be empty."""
     count: int = 24
     """How many scans; the designs take turns."""
     level: Level = "usual"
@@ -134,7 +133,7 @@ def main(options: Data) -> None:
 def fetch(command: Fetch) -> None:
     if command.name != "mnist":
         raise UnknownName("corpus to fetch", command.name, ["mnist"])
-    folder = default_data_folder() / "mnist"
+    folder = places.data() / "mnist"
     fetched = fetch_mnist(folder)
     corpus = load_corpus("mnist")
     print(f"{folder}: {describe(corpus)}, {len(fetched)} of 4 files downloaded, all as published")
@@ -143,35 +142,42 @@ def fetch(command: Fetch) -> None:
 def preview(command: Preview) -> None:
     if command.out.suffix != ".png":
         raise UsageError(f"The preview is a PNG; give --out a name that ends in .png, not {command.out}.")
-    out = command.out.expanduser()
+    check_seed(command.seed)
+    out = places.expanded(command.out)
     refuse_existing(out, command.overwrite)
     write_preview(load_corpus(command.source), out, command.count, command.seed)
     print(out)
 
 
+def check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError(f"--seed is {seed}; it must be 0 or more.")
+
+
 def stats(command: Stats) -> None:
-    out = command.json and command.json.expanduser()
+    out = command.json and check_file(command.json)
     if out:
         refuse_existing(out, command.overwrite)
     corpus = load_corpus(command.source)
     measured = {"train": measure(corpus.train)}
     if corpus.test:
         measured["test"] = measure(corpus.test)
-    Console().print(as_table(corpus.name, measured))
+    Console(markup=False).print(as_table(corpus.name, measured))
     if any(numbers.mean > 0.5 for numbers in measured.values()):
         print(
             "Most pixels are bright: this looks like dark ink on white, and readers are trained on bright ink on black."
         )
-    if out:
-        numbers = {"corpus": corpus.name, "splits": {part: asdict(numbers) for part, numbers in measured.items()}}
-        write_whole(out, (json.dumps(numbers, indent=2) + "\n").encode())
+    splits = {part: asdict(numbers) for part, numbers in measured.items()}
+    write_json(out, {"corpus": corpus.name, "splits": splits})
 
 
 def forms(command: Forms) -> None:
     if command.count < 1:
         raise UsageError(f"A set has one form at least; --count {command.count} is none.")
-    out = command.out.expanduser()
-    refuse_existing(out, overwrite=False)
+    check_seed(command.seed)
+    out = places.expanded(command.out)
+    if out.is_symlink() or out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise UsageError(f"{out} exists already; choose another name.")
     write_forms(out, command.count, command.level, command.seed, command.format)
     print(f"{out}: {command.count:,} scans in scans/, their templates in templates/, the answers in truth.csv")
 

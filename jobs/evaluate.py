@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,13 +14,15 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs._cli import run
+from pipelines import places
 from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.errors import StoreError, UsageError
 from pipelines.evaluation import evaluate, on_corrupted, refusals
-from pipelines.metrics import Scores
+from pipelines.metrics import Scores, told_accepted
 from pipelines.model_folder import open_model
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
+from pipelines.writing import write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,8 @@ class Evaluate:
     split: Literal["test", "train"] = "test"
     """A corpus of one split has only train, and is read whole without being asked."""
     engine: str = "auto"
-    """auto, pytorch, onnxruntime, openvino, tensorrt or tensorrt_rtx."""
+    """auto, pytorch, openvino, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, torch_cuda, tensorrt or
+    tensorrt_rtx."""
     precision: str = "auto"
     """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
     corrupted: bool = False
@@ -60,15 +62,16 @@ def main(options: Evaluate) -> None:
             "restore it, or publish it again."
         )
     corpus = load_corpus(options.on)
+    out = places.folder(options.out, "evaluation")
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {options.out} cannot be written: {error.strerror}; name another folder.") from error
-    split, console = _split(corpus, options.split), Console()
+        raise UsageError(f"--out {out} cannot be written: {error.strerror}; name another folder.") from error
+    split, console = _split(corpus, options.split), Console(markup=False)
     with Recognizer(model.reference, options.engine, options.precision, store=options.store) as recognizer:
         console.print(str(recognizer), highlight=False, soft_wrap=True)
         probabilities = recognizer.read(split.images).probabilities
-        scores = evaluate(probabilities, split, model.classes, options.out)
+        scores = evaluate(probabilities, split, model.classes, out)
 
         def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             return recognizer.read(images).probabilities
@@ -79,14 +82,14 @@ def main(options: Evaluate) -> None:
     numbers = {"model": model.reference, "on": options.on, **engine, **scores.as_dict()}
     numbers |= {"corrupted": corrupted} if corrupted else {}
     numbers |= {"refused": asdict(refused)} if refused else {}
-    (options.out / "scores.json").write_text(json.dumps(numbers, indent=2))
+    write_json(out / "scores.json", numbers)
     console.print(_table(scores, model.classes))
     if corrupted:
         mean = {"mean": float(np.mean(list(corrupted.values())))}
         console.print(_shares("accuracy under", corrupted | mean))
     if refused:
         console.print(_shares(f"refused below {refused.below:.3f}", refused.by_kind | {"all together": refused.all}))
-    console.print(f"pictures and scores.json in {options.out}", highlight=False, soft_wrap=True)
+    console.print(f"pictures and scores.json in {out}", highlight=False, soft_wrap=True)
     console.print(f"{model.reference} on {options.on}: accuracy {scores.sentence()}", highlight=False, soft_wrap=True)
 
 
@@ -106,8 +109,7 @@ def _table(scores: Scores, classes: list[str]) -> Table:
     table.add_row("images", f"{scores.count:,}")
     table.add_row("accuracy (95 % interval)", scores.sentence())
     table.add_row("calibration error", f"{scores.calibration_error * 100:.2f} %")
-    accepted = f"{scores.accepted_share * 100:.1f} % (confidence {scores.accepted_above:.4f} and above)"
-    table.add_row("accepted unseen at 99.9 % precision", accepted)
+    table.add_row("accepted unseen at 99.9 % precision", told_accepted(scores.accepted_share, scores.accepted_above))
     for name, share in zip(classes, scores.per_class, strict=False):
         table.add_row(f"accuracy on {name}", f"{share * 100:.2f} %" if share == share else "none there")
     return table

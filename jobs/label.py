@@ -28,7 +28,7 @@ FINISHED_WITH_ERRORS = 3
 
 
 def main(options: Label) -> None:
-    summary = read_in_bulk(options.what, Console())
+    summary = read_in_bulk(options.what, Console(markup=False))
     if summary["status"].get("error"):
         sys.exit(1 if options.what.fail_on_error else FINISHED_WITH_ERRORS)
 
@@ -68,16 +68,33 @@ def _label(
             f"{found.count:,} {kind.items} in {shown(what.input)}, {room.min_actors} to {room.max_actors} readers of "
             f"{room.threads} threads, model {model.reference}"
         )
-        for remark in (*found.remarks, *([room.remark] if room.remark else [])):
-            display.line(remark)
+        for remark in (*found.remarks, room.remark, untested(what, model)):
+            if remark:
+                display.line(remark)
         if already:
             display.line(f"going on after {already:,} {kind.items}")
         store = whereabouts(what.store)
         reading = Reading(model.reference, model.digest, store, what.engine, what.precision, room.threads, accept)
         work = Work(Orders(kind, found.input, folder, reading, room, what.deadline), found)
         labelled = label(work, display)
-    told = {"input": shown(what.input), "model": model.reference, "accept_above": accept, "format": what.format}
+    above = told_threshold(accept)
+    told = {"input": shown(what.input), "model": model.reference, "accept_above": above, "format": what.format}
     return sum_up(work, told, labelled, started)
+
+
+def told_threshold(accept: float) -> float | str:
+    """For people, whom a number just above 1 would puzzle."""
+    return accept if accept <= 1 else "nothing is accepted"
+
+
+def untested(what: LabelDigits | LabelForms, model: ModelFolder) -> str | None:
+    """What there is to say where nobody states from which confidence on a reading is ok."""
+    if what.accept_above is not None or model.accepted_above:
+        return None
+    return (
+        f"everything that is read counts as ok, however unsure, since {model.reference} was tested on no images, or on "
+        "too few to say how sure is sure enough; give --accept-above"
+    )
 
 
 def _already(found: Found, folder: RunFolder) -> int:

@@ -14,6 +14,11 @@ Probabilities = NDArray[np.float32]
 Labels = NDArray[np.integer]
 
 CALIBRATION_BINS = 15
+PRECISION = 0.999
+ENOUGH = 999
+"""Images: fewer cannot speak of one in a thousand. Were one more of so many read wrong, 99.9 % would still be right."""
+ACCEPT_NOTHING = float(np.nextafter(np.float32(1), np.float32(2)))
+"""The threshold that accepts nothing; a confidence may be exactly 1."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,9 @@ class Scores:
     per_class: list[float]
     confusion: list[list[int]]
     calibration_error: float
-    accepted_share: float
-    accepted_above: float
+    accepted_share: float | None
+    """None, as is `accepted_above`, where there were too few images to tell."""
+    accepted_above: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which has no NaN: the accuracy of a class that was not there is None."""
@@ -47,7 +53,7 @@ def score(probabilities: Probabilities, labels: Labels) -> Scores:
     right = read == labels
     confusion = np.bincount(labels.astype(int) * classes + read, minlength=classes * classes).reshape(classes, classes)
     truth = probabilities[np.arange(len(labels)), labels]
-    share, threshold = accepted_unseen(confidence, right)
+    share, threshold = accepted_unseen(confidence, right) if len(labels) >= ENOUGH else (None, None)
     return Scores(
         count=len(labels),
         accuracy=float(right.mean()),
@@ -77,7 +83,7 @@ def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_])
 
 
 def accepted_unseen(
-    confidence: NDArray[np.float32], right: NDArray[np.bool_], precision: float = 0.999
+    confidence: NDArray[np.float32], right: NDArray[np.bool_], precision: float = PRECISION
 ) -> tuple[float, float]:
     """The largest share that can be accepted by a confidence threshold at this precision, and that threshold."""
     order = np.argsort(-confidence, kind="stable")
@@ -87,5 +93,12 @@ def accepted_unseen(
     last_of_run = np.append(sorted_confidence[1:] != sorted_confidence[:-1], True)
     cuts = np.flatnonzero(precise & last_of_run)
     if not len(cuts):
-        return 0.0, 1.0
+        return 0.0, ACCEPT_NOTHING
     return float((cuts[-1] + 1) / len(right)), float(sorted_confidence[cuts[-1]])
+
+
+def told_accepted(share: float | None, above: float | None) -> str:
+    """For people: the share that can be accepted unseen, and from which confidence on."""
+    if share is None or above is None:
+        return f"not known from fewer than {ENOUGH} images"
+    return f"{share * 100:.1f} % (confidence {above:.4f} and above)" if above <= 1 else "none, however sure"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.corpora.corpus import Corpus
-from pipelines.metrics import Scores
+from pipelines.metrics import Scores, told_accepted
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
 from pipelines.training.mixture import mixed_in
@@ -116,8 +116,8 @@ def card(name: str, manifest: dict[str, Any]) -> str:
             f"| images | {test['count']:,} |",
             f"| accuracy (95 % interval) | {test['accuracy'] * 100:.2f} % ({low * 100:.2f}-{high * 100:.2f}) |",
             f"| calibration error | {test['calibration_error'] * 100:.2f} % |",
-            f"| can be accepted unseen at 99.9 % precision | {test['accepted_share'] * 100:.1f} % "
-            f"(confidence {test['accepted_above']:.4f} and above) |",
+            "| can be accepted unseen at 99.9 % precision | "
+            f"{told_accepted(test['accepted_share'], test['accepted_above'])} |",
             "",
         ]
     lines += ["| recipe | |", "|---|---|", *(f"| {key} | {value} |" for key, value in recipe.items()), ""]

@@ -10,8 +10,6 @@ from pipelines.augment.affine import affine
 from pipelines.augment.paper import EFFECTS as EFFECTS
 from pipelines.augment.paper import as_from_paper
 
-AUGMENTATIONS = ("none", "affine", "paper")
-
 
 def augment(images: Tensor, family: str, without: Collection[str] = ()) -> Tensor:
     """Uint8 images [N, 28, 28] in the model's form, as `family` changes them; `without` names effects of paper."""

@@ -10,8 +10,8 @@ from pipelines.corpora.folders import write_folder
 from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
 from pipelines.corpora.specs import FORMATS, NAMED, load_corpus, parse_paths
-from pipelines.corpora.writing import refuse_existing
 from pipelines.errors import UsageError
+from pipelines.writing import refuse_existing
 
 Part = Literal["train", "test"]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from pipelines.corpora.corpus import Corpus, Split
 from pipelines.corpora.png import decode_png, encode_png
-from pipelines.corpora.writing import whole_folder
 from pipelines.errors import DataError, UsageError
+from pipelines.writing import whole_folder
 
 LABELS = "labels.csv"
 CLASSES = tuple("0123456789")
@@ -113,9 +113,17 @@ def _write_split(split: Split, folder: Path) -> None:
 
 def _refuse_foreign(folder: Path) -> None:
     """Overwriting replaces what `write_folder` wrote, never a folder that holds anything else."""
+    if folder.is_symlink():
+        raise UsageError(f"{folder} is a link; name the folder itself, {folder.resolve()}.")
     if folder.is_file():
         raise UsageError(f"{folder} is a file; name a folder to write.")
     for entry in folder.rglob("*"):
-        ours = entry.relative_to(folder).parts[0] in ("train", "test")
-        if not ours or (entry.is_file() and entry.suffix != ".png" and entry.name != LABELS):
-            raise UsageError(f"{folder} holds {entry.name}, which is no part of a corpus; choose another folder.")
+        if not _is_ours(entry, *entry.relative_to(folder).parts):
+            strange = entry.relative_to(folder)
+            raise UsageError(f"{folder} holds {strange}, which no conversion wrote; choose another folder.")
+
+
+def _is_ours(entry: Path, part: str, *inner: str) -> bool:
+    if part not in ("train", "test") or len(inner) > 1:
+        return False
+    return entry.is_file() and (entry.suffix == ".png" or entry.name == LABELS) if inner else entry.is_dir()

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pipelines.corpora.corpus import SIDE, Split
 from pipelines.corpora.labels import as_digits
-from pipelines.corpora.writing import write_whole
 from pipelines.errors import DataError
+from pipelines.writing import write_named
 
 UNSIGNED_BYTE = 0x0800
 GZIP_START = b"\x1f\x8b"
@@ -93,4 +93,4 @@ def _write(array: NDArray[np.uint8], file: Path) -> None:
     header = struct.pack(f">{1 + array.ndim}I", UNSIGNED_BYTE | array.ndim, *array.shape)
     content = header + array.tobytes()
     # Without a time stamp the same digits give the same file.
-    write_whole(file, gzip.compress(content, compresslevel=6, mtime=0) if file.suffix == ".gz" else content)
+    write_named(file, gzip.compress(content, compresslevel=6, mtime=0) if file.suffix == ".gz" else content)

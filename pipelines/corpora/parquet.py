@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pipelines.corpora.corpus import SIDE, Corpus, Split
 from pipelines.corpora.labels import as_digits
 from pipelines.corpora.png import PNG_START, decode_png
-from pipelines.corpora.writing import write_whole
 from pipelines.errors import DataError
+from pipelines.writing import write_named
 
 PIXELS = SIDE * SIDE
 IMAGE_TYPE = pa.fixed_shape_tensor(pa.uint8(), (SIDE, SIDE))
@@ -32,8 +32,7 @@ def read_parquet(path: Path, name: str) -> Corpus:
     table = _read_table(path)
     if "split" not in table.column_names:
         return Corpus(name, _to_split(table, path), None)
-    parts = table["split"].cast(pa.string())
-    names = sorted(str(value) for value in parts.unique().to_pylist())
+    parts, names = _parts(table["split"], path)
     if "train" not in names or not set(names) <= {"train", "test"}:
         found = ", ".join(names) or "nothing"
         raise DataError(f"{path}: column `split` must say train or test, and train at least once; found {found}.")
@@ -48,7 +47,7 @@ def write_parquet(corpus: Corpus, file: Path) -> None:
     table = pa.concat_tables(_to_table(split, part if corpus.test else None) for part, split in splits)
     content = io.BytesIO()
     pq.write_table(table, content, compression="zstd", row_group_size=ROW_GROUP)
-    write_whole(file, content.getvalue())
+    write_named(file, content.getvalue())
 
 
 def _read_table(path: Path) -> pa.Table:
@@ -73,6 +72,15 @@ def _to_split(table: pa.Table, path: Path) -> Split:
     return Split(_to_images(_whole(table, "image", path), path), _to_labels(_whole(table, "label", path), path))
 
 
+def _parts(column: pa.ChunkedArray, path: Path) -> tuple[pa.ChunkedArray, list[str]]:
+    """The column as text, and which words stand in it."""
+    try:
+        parts = column.cast(pa.string())
+        return parts, sorted(str(value) for value in parts.unique().to_pylist())
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: column `split` must hold text, train or test; found {column.type}.") from error
+
+
 def _whole(table: pa.Table, column: str, path: Path) -> pa.Array:
     chunks = table[column]
     if chunks.null_count:
@@ -90,13 +98,14 @@ def _to_images(images: pa.Array, path: Path) -> NDArray[np.uint8]:
     kind = images.type
     if kind == IMAGE_TYPE:
         images, kind = images.storage, images.storage.type
-    if kind == pa.list_(pa.uint8(), PIXELS):
+    if pa.types.is_fixed_size_list(kind) and (kind.list_size, kind.value_type) == (PIXELS, pa.uint8()):
         pixels = images.flatten()
         if pixels.null_count:
             raise DataError(f"{path}: {pixels.null_count} pixels of column `image` are null.")
         return pixels.to_numpy().reshape(-1, SIDE, SIDE)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return np.stack([_from_bytes(value, f"{path} row {row}") for row, value in enumerate(images.to_pylist())])
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        read = [_from_bytes(value, f"{path} row {row}") for row, value in enumerate(images.to_pylist())]
+        return np.array(read, np.uint8).reshape(-1, SIDE, SIDE)
     raise DataError(
         f"{path}: column `image` must be a fixed-size list or tensor of {PIXELS} uint8, or binary; found {kind}."
     )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.corpora.corpus import SIDE, Corpus, Split
-from pipelines.corpora.writing import write_whole
 from pipelines.errors import UsageError
+from pipelines.writing import write_named
 
 DIGIT = 2 * SIDE
 STEP_X, STEP_Y = DIGIT + 8, DIGIT + 26
@@ -41,7 +41,7 @@ def draw_preview(corpus: Corpus, count: int, seed: int) -> Image.Image:
 def write_preview(corpus: Corpus, file: Path, count: int, seed: int) -> None:
     content = io.BytesIO()
     draw_preview(corpus, count, seed).save(content, format="PNG", optimize=True)
-    write_whole(file, content.getvalue())
+    write_named(file, content.getvalue())
 
 
 def _choose(split: Split, count: int, seed: int) -> list[NDArray[np.int64]]:

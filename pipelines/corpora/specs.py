@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from pipelines import places
 from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Corpus
 from pipelines.corpora.folders import read_folder
@@ -22,7 +22,7 @@ def load_corpus(spec: str, data_folder: Path | None = None) -> Corpus:
     if spec == "builtin":
         return load_builtin()
     if spec == "mnist":
-        return load_mnist((data_folder or default_data_folder()) / "mnist")
+        return load_mnist((data_folder or places.data()) / "mnist")
     kind, paths = parse_paths(spec)
     for path in paths:
         _refuse_missing(path, kind, spec)
@@ -35,10 +35,6 @@ def load_corpus(spec: str, data_folder: Path | None = None) -> Corpus:
     return corpus
 
 
-def default_data_folder() -> Path:
-    return Path(os.environ.get("INKRAY_DATA") or "~/inkray/data").expanduser()
-
-
 def parse_paths(spec: str) -> tuple[str, list[Path]]:
     """Split `folder:PATH` and its like into the format and its paths."""
     kind, _, rest = spec.partition(":")
@@ -47,7 +43,7 @@ def parse_paths(spec: str) -> tuple[str, list[Path]]:
     parts = rest.split(",") if kind == "idx" else [rest]
     if not all(parts) or len(parts) != (2 if kind == "idx" else 1):
         raise UsageError(f"The corpus {spec!r} is not complete; write {FORMATS[kind]}.")
-    return kind, [Path(part).expanduser() for part in parts]
+    return kind, [places.expanded(part) for part in parts]
 
 
 def _refuse_missing(path: Path, kind: str, spec: str) -> None:

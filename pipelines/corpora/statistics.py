@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +25,28 @@ class Statistics:
     fingerprint: str
 
 
+class Brightness(NamedTuple):
+    ink: float
+    mean: float
+    sd: float
+
+
 def measure(split: Split) -> Statistics:
-    histogram = _histogram(split.images)
-    share = histogram / histogram.sum()
-    grey = np.arange(256) / 255
-    mean = float(share @ grey)
     return Statistics(
         count=len(split),
         per_class=np.bincount(split.labels, minlength=10).tolist(),
-        ink=float(1 - share[0]),
-        mean=mean,
-        sd=float(np.sqrt(share @ (grey - mean) ** 2)),
+        **brightness(split.images)._asdict(),
         fingerprint=split.fingerprint(),
     )
+
+
+def brightness(images: NDArray[np.uint8]) -> Brightness:
+    """The same three numbers as in Statistics."""
+    histogram = _histogram(images)
+    share = histogram / histogram.sum()
+    grey = np.arange(256) / 255
+    mean = float(share @ grey)
+    return Brightness(float(1 - share[0]), mean, float(np.sqrt(share @ (grey - mean) ** 2)))
 
 
 def _histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -51,6 +51,13 @@ class FieldReading:
     """Whether a person must look, however sure the value is."""
 
 
+def why_unsure(accept_above: float) -> str:
+    """Why a reading below this confidence needs a second look."""
+    if accept_above > 1:
+        return "this model is never sure enough to be accepted unseen"
+    return f"less sure than {accept_above:.4g}"
+
+
 def judge(
     field: Field,
     value: str,
@@ -66,7 +73,7 @@ def judge(
     confidence = min(confidence, 1.0)
     unsure = confidence < accept_above
     status = REVIEW if unsure or held_back else OK
-    reason = note or (f"less sure than {accept_above:.4g}" if unsure else None)
+    reason = note or (why_unsure(accept_above) if unsure else None)
     others = tuple(one for one in candidates if one.value != value and one.probability > WORTH_SHOWING)[:SHOWN]
     return FieldReading(field, value, confidence, status, reason, cells, others, candidates, note, held_back)
 

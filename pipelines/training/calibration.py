@@ -13,6 +13,8 @@ from pipelines.training.options import TrainingOptions
 
 VIEWS = 4
 BATCH = 1000
+SHARPEST = 0.5
+"""Where every image is read right, the loss only falls with the temperature, and each confidence would become 1."""
 
 
 def calibrate(reader: Reader, held: Split, options: TrainingOptions) -> float:
@@ -38,7 +40,7 @@ def _logits(reader: Reader, images: Tensor, options: TrainingOptions) -> Tensor:
 
 def fitted_temperature(logits: Tensor, labels: Tensor) -> float:
     """The temperature with the least loss; the loss has one minimum, so a search between bounds finds it."""
-    low, high = 0.05, 20.0
+    low, high = SHARPEST, 20.0
     for _ in range(60):
         third = (high / low) ** (1 / 3)
         if _loss(logits, labels, low * third) < _loss(logits, labels, high / third):

@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.corpora.corpus import Split
+from pipelines.corpora.statistics import brightness
 from pipelines.errors import UsageError
 from pipelines.training.options import TrainingOptions
 
 
 def hold_back(train: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """Cut a validation split from the training images, the same share of every class."""
+    """Cut a validation split from the training images, the same share of every class, and never the whole of one."""
     random = np.random.default_rng(seed)
     held = np.zeros(len(train), bool)
     for label in np.unique(train.labels):
         members = random.permutation(np.flatnonzero(train.labels == label))
-        held[members[: max(1, round(len(members) * share))]] = True
-    if held.all():
+        held[members[: min(max(1, round(len(members) * share)), len(members) - 1)]] = True
+    if not held.any():
         raise UsageError(f"{len(train)} training images are too few to hold a validation split back from.")
     return _take(train, ~held), _take(train, held)
 
@@ -44,15 +45,12 @@ def worker_batches(order: Tensor, batch: int, rank: int, workers: int) -> Tensor
 
 def describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
     """The network to make, and the images' brightness, which lies in it."""
-    pixels = split.images
-    # In float64 sums, since a float32 mean over 47 million pixels drifts.
-    mean = float(pixels.mean(dtype=np.float64) / 255)
-    deviation = float(pixels.std(dtype=np.float64) / 255)
+    seen = brightness(split.images)
     return {
         "network": options.network,
         "classes": len(options.classes()),
-        "mean": mean,
-        "deviation": max(deviation, 1e-3),
+        "mean": seen.mean,
+        "deviation": max(seen.sd, 1e-3),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.corpora.corpus import Split
+from pipelines.errors import UsageError
 from pipelines.junk import draw_junk
 from pipelines.pen import draw_digits
 from pipelines.training.options import DIGITS, TrainingOptions
@@ -30,4 +31,8 @@ def mixed(split: Split, options: TrainingOptions) -> Split:
 
 def mixed_in(count: int, options: TrainingOptions) -> dict[str, int]:
     """How many of each kind are added to this many training images."""
-    return {"drawn": round(options.drawn * count), "junk": round(options.junk * count)}
+    shares = {"drawn": options.drawn, "junk": options.junk}
+    for name, share in shares.items():
+        if share > 0 and not round(share * count):
+            raise UsageError(f"--{name} {share:.12g} of {count:,} training images is none; take a larger share, or 0.")
+    return {name: round(share * count) for name, share in shares.items()}

@@ -29,8 +29,11 @@ class TrainingOptions:
     learning_rate: float = 0.004
     """The highest learning rate of the schedule."""
     weight_decay: float = 0.01
+    """How strongly the weights are drawn towards 0; 0 is off."""
     schedule: Literal["one-cycle", "cosine", "step"] = "one-cycle"
+    """How the learning rate goes: up for a fifth of the run and then down; only down; or down tenfold twice."""
     label_smoothing: float = 0.0
+    """The share of each label that is spread over all classes, against too much confidence; 0 is off."""
     ema: float = 0.0
     """Average the weights with this decay a step, such as 0.998, and judge the average; 0 is off."""
     clip: float = 0.0
@@ -51,6 +54,7 @@ class TrainingOptions:
     validation: float = 0.08
     """The share of the training images that is held back to choose the best epoch."""
     seed: int = 0
+    """Another seed starts from other weights, in another order, and holds other images back."""
 
     def left_out(self) -> list[str]:
         return [effect.strip() for effect in self.without.split(",") if effect.strip()]
@@ -64,6 +68,8 @@ class TrainingOptions:
         for effect in self.left_out():
             if effect not in EFFECTS:
                 raise UnknownName("effect of paper", effect, EFFECTS)
+        if self.left_out() and self.augment != "paper":
+            raise UsageError(f"--without {self.without} is about --augment paper, not {self.augment}; leave one out.")
         rules: list[tuple[str, float, bool, str]] = [
             ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
             ("batch", self.batch, self.batch >= 2, "at least 2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import urllib.request
@@ -60,10 +61,11 @@ def test_help_explains_every_option_with_an_example(data: Data, command: str) ->
     assert f"python jobs/data.py {command} " in text
 
 
-def test_convert_says_what_it_wrote_and_refuses_to_write_it_twice(data: Data, folder: Path) -> None:
+def test_convert_says_what_it_wrote_and_refuses_to_write_it_twice(data: Data, folder: Path, tmp_path: Path) -> None:
     arguments = ("convert", f"folder:{folder}", "idx:i.gz,l.gz")
     assert data(*arguments) == "idx:i.gz,l.gz: 30 digits\n"
-    assert data(*arguments, code=2) == "error: i.gz exists already; choose another name or pass --overwrite.\n"
+    error = f"error: {tmp_path}/i.gz exists already; choose another name or pass --overwrite.\n"
+    assert data(*arguments, code=2) == error
     data(*arguments, "--overwrite")
 
 
@@ -76,7 +78,7 @@ def test_stats_prints_a_table_and_writes_json(data: Data, folder: Path, tmp_path
     assert numbers["splits"]["train"]["per_class"] == [3] * 10
     assert "Most pixels are bright" not in table
     error = data("stats", f"folder:{folder}", "--json", "stats.json", code=2)
-    assert error == "error: stats.json exists already; choose another name or pass --overwrite.\n"
+    assert error == f"error: {tmp_path}/stats.json exists already; choose another name or pass --overwrite.\n"
 
 
 def test_stats_warns_of_dark_ink_on_white(data: Data, tmp_path: Path) -> None:
@@ -86,10 +88,10 @@ def test_stats_warns_of_dark_ink_on_white(data: Data, tmp_path: Path) -> None:
 
 
 def test_preview_draws_a_png(data: Data, folder: Path, tmp_path: Path) -> None:
-    assert data("preview", f"folder:{folder}", "--out", "a.png", "--count", 20, "--seed", 3) == "a.png\n"
+    assert data("preview", f"folder:{folder}", "--out", "a.png", "--count", 20, "--seed", 3) == f"{tmp_path}/a.png\n"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     again = data("preview", f"folder:{folder}", "--out", "a.png", code=2)
-    assert again == "error: a.png exists already; choose another name or pass --overwrite.\n"
+    assert again == f"error: {tmp_path}/a.png exists already; choose another name or pass --overwrite.\n"
     error = data("preview", f"folder:{folder}", "--out", "a.jpg", code=2)
     assert error == "error: The preview is a PNG; give --out a name that ends in .png, not a.jpg.\n"
 
@@ -118,7 +120,7 @@ def test_a_broken_spec_is_one_sentence_and_exit_2(data: Data) -> None:
 
 def test_forms_are_written_with_their_templates_and_answers(data: Data, tmp_path: Path) -> None:
     told = data("forms", "made", "--count", 6, "--level", "easy", "--seed", 5, "--format", "tiff")
-    assert told == "made: 6 scans in scans/, their templates in templates/, the answers in truth.csv\n"
+    assert told == f"{tmp_path}/made: 6 scans in scans/, their templates in templates/, the answers in truth.csv\n"
     scans = {path.name for path in (tmp_path / "made" / "scans").iterdir()}
     assert scans == {f"form-{number:04d}.tiff" for number in range(6)}
     templates = {one.name: one for one in load_templates((tmp_path / "made" / "templates").glob("*.yaml"))}
@@ -137,5 +139,47 @@ def test_forms_of_one_seed_are_the_same_and_nothing_is_overwritten(data: Data, t
         data("forms", name, "--count", 1, "--seed", 5)
     one, other = ((tmp_path / name / "scans" / "form-0000.png").read_bytes() for name in ("a", "b"))
     assert one == other
-    assert "a exists already" in data("forms", "a", code=2)
+    again = data("forms", "a", code=2)
+    assert again == f"error: {tmp_path}/a exists already; choose another name.\n"
     assert "--count 0 is none" in data("forms", "c", "--count", 0, code=2)
+
+
+def test_forms_that_cannot_all_be_written_leave_nothing_behind(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name == "form-0001.png":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    error = f"error: Cannot write {tmp_path}/made: No space left on device.\n"
+    assert data("forms", "made", "--count", 2, "--level", "easy", code=2) == error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("forms", "made"), ("preview", "builtin", "--out", "a.png")])
+def test_a_seed_below_0_is_refused(data: Data, words: tuple[str, ...]) -> None:
+    assert data(*words, "--seed", -1, code=2) == "error: --seed is -1; it must be 0 or more.\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("stats", "folder:~nouser/x"),
+        ("stats", "builtin", "--json", "~nouser/x.json"),
+        ("convert", "builtin", "parquet:~nouser/x"),
+        ("preview", "builtin", "--out", "~nouser/x.png"),
+        ("forms", "~nouser/x"),
+    ],
+)
+def test_a_home_that_is_not_there(data: Data, words: tuple[str, ...]) -> None:
+    error = data(*words, code=2)
+    assert error.startswith("error: There is no place ~nouser/x") and error.count("\n") == 1
+
+
+def test_a_corpus_is_named_as_it_is_called_brackets_and_all(data: Data, folder: Path, tmp_path: Path) -> None:
+    folder.rename(tmp_path / "d[red]")
+    assert "folder:d[red]" in data("stats", "folder:d[red]")

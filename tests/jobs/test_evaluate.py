@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from pipelines import evaluation
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
+from pipelines.corruptions import CORRUPTIONS
+from pipelines.junk import JUNK
 from pipelines.model_store import ModelStore
 from pipelines.networks import Reader
 from pipelines.training import checkpoint
@@ -60,6 +64,26 @@ def test_the_model_that_comes_with_the_code(evaluate: Evaluate, corpus: str, tmp
     done = evaluate("--model", "builtin", "--on", corpus, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"builtin:1 on {corpus}: accuracy ")
+
+
+def test_other_images_and_what_is_no_digit_are_read_too_and_names_are_shown_as_they_are(
+    evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The thousand of each kind take many seconds to draw.
+    monkeypatch.setattr(evaluation, "refusals", partial(evaluation.refusals, count=10))
+    write_parquet(Corpus("digits", drawn(40), drawn(20, seed=4)), tmp_path / "two[red].parquet")
+    on, out = f"parquet:{tmp_path / 'two[red].parquet'}", tmp_path / "out[red]"
+    done = evaluate("--model", "small", "--on", on, "--split", "train", "--corrupted", "--junk", "--out", out)
+    assert done.returncode == 0, done.stderr
+    numbers = json.loads((out / "scores.json").read_text())
+    assert numbers["count"] == 40
+    assert numbers["corrupted"].keys() == CORRUPTIONS.keys()
+    assert numbers["refused"]["by_kind"].keys() == JUNK.keys()
+    for words in ("accuracy under", "refused below", "not known from fewer than 999 images"):
+        assert words in done.stdout
+    told = done.stdout.splitlines()
+    assert told[-2] == f"pictures and scores.json in {out}"
+    assert told[-1].startswith(f"small:1 on {on}: accuracy ")
 
 
 def test_an_unknown_model(evaluate: Evaluate, corpus: str, tmp_path: Path) -> None:

@@ -12,13 +12,19 @@ from PIL import Image
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.synthesis.scanning import Level
 from pipelines.forms.templates.writing import write_template
+from pipelines.writing import whole_folder
 
 FileKind = Literal["png", "tiff", "pdf"]
 TRUTH = ("scan", "template", "field", "value")
 
 
 def write_forms(out: Path, count: int, level: Level, seed: int, kind: FileKind) -> None:
-    """`scans/`, `templates/` and `truth.csv` with a line for every field that is read."""
+    """`scans/`, `templates/` and `truth.csv` with a line for every field that is read; all of it or nothing."""
+    with whole_folder(out) as fresh:
+        _write_into(fresh, count, level, seed, kind)
+
+
+def _write_into(out: Path, count: int, level: Level, seed: int, kind: FileKind) -> None:
     for template in write_blank_pages(out / "templates"):
         write_template(template, out / "templates" / f"{template.name}.yaml")
     (out / "scans").mkdir()

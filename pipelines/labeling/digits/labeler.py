@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.forms.readings import why_unsure
 from pipelines.labeling.digits.thumbs import GALLERY, thumbs, thumbs_name
 from pipelines.labeling.inputs import Items
 from pipelines.labeling.kind import Labelled, Reading
@@ -47,7 +48,7 @@ class DigitLabeler:
         nothing = np.array([name == NONE for name in self._recognizer.classes])[best]
         doubtful = nothing | (sure < self._accept)
         status, reason = np.where(doubtful, 1, 0), np.where(nothing, 1, np.where(doubtful, 0, -1))
-        words = pa.array([f"less sure than {self._accept:.4g}", "it does not look like one digit"])
+        words = pa.array([why_unsure(self._accept), "it does not look like one digit"])
         reasons = pa.DictionaryArray.from_arrays(pa.array(reason.astype(np.int8), mask=reason < 0), words)
         reasons = reasons.cast(pa.string())
         if readable is not None:

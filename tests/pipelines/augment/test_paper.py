@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor
@@ -10,8 +7,7 @@ from torch import Tensor
 from pipelines.augment import EFFECTS, augment
 from pipelines.augment.paper import LIGHT, STEPS, on_paper
 from pipelines.images.digits import is_prepared
-from pipelines.training.learner import Learner
-from tests.digits import drawn, new_reader, plain, tensors
+from tests.digits import drawn, tensors
 
 
 def digits(count: int = 200) -> Tensor:
@@ -70,23 +66,3 @@ def test_half_precision_around_it_does_not_blur_where_things_lie() -> None:
     alone = seeded(5)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(seeded(5), alone)
-
-
-def best_seconds(*works: Callable[[], object]) -> list[float]:
-    """By turns, since a machine has other work now and then."""
-    seconds: list[list[float]] = [[] for _ in works]
-    for _ in range(8):
-        for work, taken in zip(works, seconds, strict=True):
-            started = time.perf_counter()
-            work()
-            taken.append(time.perf_counter() - started)
-    return [min(taken) for taken in seconds]
-
-
-def test_it_takes_less_than_learning_does() -> None:
-    images, labels = tensors(drawn(256))
-    learner = Learner(plain(network="ink", precision="auto"), new_reader("ink"), torch.device("cpu"))
-    augmenting, learning = best_seconds(
-        lambda: augment(images, "paper"), lambda: learner.step(images, labels, rate=0.001)
-    )
-    assert augmenting < 0.8 * learning

@@ -82,4 +82,4 @@ def test_named_corpora_are_not_written(both: str, name: str) -> None:
 
 
 def test_images_and_labels_in_one_file(tmp_path: Path, both: str) -> None:
-    assert usage_error_of(both, "idx:a,a") == "Images and labels cannot both be written to a."
+    assert usage_error_of(both, "idx:a,a") == f"Images and labels cannot both be written to {Path.cwd()}/a."

@@ -121,11 +121,20 @@ def test_overwriting_replaces_the_whole_corpus(tmp_path: Path, corpus: Corpus, d
     ]
 
 
-@pytest.mark.parametrize("precious", ["thesis.txt", "train/thesis.txt", "photos/0.png"])
+@pytest.mark.parametrize("precious", ["thesis.txt", "train/thesis.txt", "photos/0.png", "train/3/a.png", "train.png"])
 def test_overwriting_never_deletes_what_is_not_ours(tmp_path: Path, corpus: Corpus, precious: str) -> None:
     write_folder(corpus, tmp_path / "out")
     (tmp_path / "out" / precious).parent.mkdir(exist_ok=True)
     (tmp_path / "out" / precious).write_text("years of work")
-    with pytest.raises(UsageError, match=r"is no part of a corpus; choose another folder\.$"):
+    with pytest.raises(UsageError, match=r", which no conversion wrote; choose another folder\.$"):
         write_folder(corpus, tmp_path / "out")
     assert (tmp_path / "out" / precious).read_text() == "years of work"
+
+
+def test_a_link_is_not_replaced(tmp_path: Path, corpus: Corpus) -> None:
+    write_folder(corpus, tmp_path / "out")
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    with pytest.raises(UsageError) as error:
+        write_folder(corpus, tmp_path / "link")
+    assert str(error.value) == f"{tmp_path}/link is a link; name the folder itself, {tmp_path}/out."
+    assert (tmp_path / "link").is_symlink()

@@ -77,7 +77,21 @@ def test_other_digits_under_the_name_of_mnist(tmp_path: Path, digits: Split) -> 
     with pytest.raises(DataError) as error:
         load_mnist(tmp_path)
     name = "train-images-idx3-ubyte"
-    assert str(error.value).startswith(f"{tmp_path}/{name}.gz: expected the {name} of MNIST (sha256 ba891046e650…), ")
+    assert str(error.value) == (
+        f"{tmp_path}/{name}.gz is not the {name} of MNIST: it is damaged, or holds something else. Delete it and run "
+        "`python jobs/data.py fetch mnist`, or, if it is meant so, name it by `idx:IMAGES,LABELS`."
+    )
+
+
+@pytest.mark.parametrize("damaged", ["empty", "cut", "gzip"])
+def test_a_damaged_file_is_told_with_the_way_out(tmp_path: Path, digits: Split, damaged: str) -> None:
+    for part in ("train", "t10k"):
+        write_idx(digits, tmp_path / f"{part}-images-idx3-ubyte.gz", tmp_path / f"{part}-labels-idx1-ubyte.gz")
+    images = tmp_path / "train-images-idx3-ubyte.gz"
+    whole = images.read_bytes()
+    images.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "gzip": whole[:20] + bytes(20)}[damaged])
+    with pytest.raises(DataError, match=r" is not the .* Delete it and run `python jobs/data\.py fetch mnist`"):
+        load_mnist(tmp_path)
 
 
 def test_a_changed_pixel_is_found(measuring_data: Path, tmp_path: Path) -> None:
@@ -86,7 +100,7 @@ def test_a_changed_pixel_is_found(measuring_data: Path, tmp_path: Path) -> None:
     content = bytearray(gzip.decompress(packed.read_bytes()))
     content[5000] ^= 1
     packed.write_bytes(gzip.compress(content, compresslevel=1))
-    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz: expected the t10k-images-idx3-ubyte of MNIST"):
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz is not the t10k-images-idx3-ubyte of MNIST"):
         load_mnist(tmp_path)
 
 

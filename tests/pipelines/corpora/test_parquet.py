@@ -71,6 +71,27 @@ def test_binary_may_be_raw_or_png(file: Path, digits: Split, kind: pa.DataType) 
     assert read_parquet(file, "x").train.fingerprint() == digits.fingerprint()
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.binary(784), pa.list_(pa.field("item", pa.uint8(), nullable=False), 784), pa.list_(pa.uint8(), 784)]
+)
+def test_raw_pixels_of_a_fixed_size(file: Path, digits: Split, kind: pa.DataType) -> None:
+    rows = [image.tobytes() if kind == pa.binary(784) else image.reshape(-1) for image in digits.images]
+    pq.write_table(pa.table({"image": pa.array(rows, kind), "label": digits.labels}), file)
+    assert read_parquet(file, "x").train.fingerprint() == digits.fingerprint()
+
+
+def test_a_binary_column_without_rows_is_an_empty_split(file: Path, digits: Split) -> None:
+    pq.write_table(table(digits).set_column(0, "image", pa.array([b""] * 40)).slice(0, 0), file)
+    assert len(read_parquet(file, "x").train) == 0
+
+
+@pytest.mark.parametrize("parts", [[["train"]] * 40, [b"\xff\xfe"] * 40])
+def test_a_split_column_that_is_no_text(file: Path, digits: Split, parts: list[Any]) -> None:
+    column = pa.array(parts)
+    message = error_of(file, table(digits, split=column))
+    assert message.startswith(f"{file}: column `split` must hold text, train or test; found ")
+
+
 def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path, digits: Split) -> None:
     pq.write_table(table(digits).slice(25), tmp_path / "2.parquet")
     pq.write_table(table(digits).slice(0, 25), tmp_path / "1.parquet")

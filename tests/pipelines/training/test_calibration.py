@@ -24,6 +24,11 @@ def test_the_temperature_that_made_the_labels_is_found(wanted: float) -> None:
     assert fitted_temperature(logits, labels) == pytest.approx(wanted, rel=0.05)
 
 
+def test_confidences_stay_in_bounds_where_every_image_is_read_right() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    assert fitted_temperature(logits, torch.tensor([0, 1])) == pytest.approx(0.5, rel=1e-4)
+
+
 def test_calibration_lowers_the_loss_and_changes_no_reading() -> None:
     reader, held = taught(drawn(1000)), drawn(300, seed=9)
     images, labels = torch.tensor(held.images), torch.tensor(held.labels).long()

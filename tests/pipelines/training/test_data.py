@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import UsageError
-from pipelines.training.data import check_batch, epoch_order, hold_back, worker_batches
-from tests.digits import drawn
+from pipelines.training.data import check_batch, describe, epoch_order, hold_back, worker_batches
+from tests.digits import drawn, plain
 
 
 def numbered(labels: list[int]) -> Split:
@@ -35,6 +37,24 @@ def test_each_image_is_either_trained_on_or_held_back() -> None:
 def test_every_class_gives_the_same_share() -> None:
     _, held = hold_back(numbered([0] * 300 + [1] * 60 + [2] * 3), 0.1, seed=0)
     assert np.bincount(held.labels).tolist() == [30, 6, 1]
+
+
+def test_no_class_is_held_back_whole() -> None:
+    training, held = hold_back(numbered([0] * 10 + [1] + [2] * 2), 0.9, seed=0)
+    assert np.bincount(training.labels).tolist() == [1, 1, 1]
+    assert np.bincount(held.labels).tolist() == [9, 0, 1]
+
+
+def test_the_brightness_is_measured_without_a_copy_of_the_images_in_wider_numbers() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        told = describe(plain(), Split(images, np.zeros(len(images), np.uint8)))
+        assert tracemalloc.get_traced_memory()[1] < 3 * images.nbytes
+    finally:
+        tracemalloc.stop()
+    assert told["mean"] == pytest.approx((images[:100] / 255).mean(), abs=0.01)
+    assert told["deviation"] == pytest.approx((images[:100] / 255).std(), abs=0.01)
 
 
 def test_the_seed_alone_decides_what_is_held_back() -> None:

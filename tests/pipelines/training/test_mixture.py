@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from pipelines.errors import UsageError
 from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
 from tests.digits import drawn
@@ -19,6 +21,13 @@ def test_drawn_digits_and_junk_follow_the_corpus() -> None:
     assert np.array_equal(more.images[:100], split.images)
     assert np.bincount(more.labels[100:120], minlength=11).tolist() == [2] * 10 + [0]
     assert (more.labels[120:] == 10).all()
+
+
+@pytest.mark.parametrize("name", ["drawn", "junk"])
+def test_a_share_that_comes_to_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        mixed(drawn(20), TrainingOptions(**{name: 0.02}))  # type: ignore[arg-type]
+    assert str(caught.value) == f"--{name} 0.02 of 20 training images is none; take a larger share, or 0."
 
 
 def test_another_seed_mixes_in_others() -> None:

@@ -29,6 +29,7 @@ SCHEDULES = ("one-cycle", "cosine", "step")
         ({"clip": -2.5}, "--clip is -2.5; it must be 0 or more."),
         ({"validation": 0.0}, "--validation is 0; it must be between 0 and 1."),
         ({"validation": 1.0}, "--validation is 1; it must be between 0 and 1."),
+        ({"without": "lines"}, "--without lines is about --augment paper, not affine; leave one out."),
         ({"seed": -1}, "--seed is -1; it must be from 0 to 2147483647."),
         ({"seed": 2**31}, "--seed is 2147483648; it must be from 0 to 2147483647."),
     ],
@@ -46,6 +47,7 @@ def test_an_unknown_network_is_refused() -> None:
 
 def test_the_defaults_and_the_limits_make_sense() -> None:
     TrainingOptions().check()
+    TrainingOptions(augment="paper", without="lines, jpeg").check()
     TrainingOptions(epochs=1, batch=2, weight_decay=0, seed=2**31 - 1, ema=0.999, clip=1).check()
 
 

@@ -10,10 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.forms.admitted.constraints import failure
-from pipelines.forms.readings import CellReading
+from pipelines.forms.readings import CellReading, judge
 from pipelines.forms.template import Field
 from pipelines.forms.values.choosing import choose
 from pipelines.forms.values.weighing import WRONGLY_FILLED
+from pipelines.metrics import ACCEPT_NOTHING
 from tests.readings import ACCEPT, BOX, as_read, cells, comb, read
 
 # Cells
@@ -60,6 +61,13 @@ def test_doubtful_cells_make_a_value_less_sure() -> None:
     assert (reading.value, reading.status, reading.reason) == ("1234", "review", "less sure than 0.95")
     assert reading.confidence == pytest.approx(0.6, abs=0.01)
     assert reading.alternatives[0] == ("1239", pytest.approx(0.38, abs=0.01))
+
+
+def test_a_model_that_is_never_sure_enough_has_every_value_reviewed() -> None:
+    reading = read(comb(), cells("12", sure=1.0), accept_above=ACCEPT_NOTHING)
+    assert (reading.status, reading.reason) == ("review", "this model is never sure enough to be accepted unseen")
+    blank = judge(comb(), "", 1.0, ACCEPT_NOTHING)
+    assert (blank.confidence, blank.status) == (1.0, "review")
 
 
 def test_a_reader_without_a_class_for_what_is_no_digit() -> None:

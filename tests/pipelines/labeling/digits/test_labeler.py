@@ -17,6 +17,7 @@ from pipelines.labeling.digits.thumbs import GALLERY
 from pipelines.labeling.inputs import Items
 from pipelines.labeling.kind import Labelled, Reading
 from pipelines.labeling.rows import SCHEMA
+from pipelines.metrics import ACCEPT_NOTHING
 from pipelines.model_folder import open_model
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
@@ -88,6 +89,12 @@ def test_what_is_less_sure_than_asked_keeps_its_value_and_is_to_be_reviewed(
     assert rows["status"].to_pylist() == ["review" if doubt else "ok" for doubt in doubtful]
     assert rows["reason"].to_pylist() == [f"less sure than {limit:.4g}" if doubt else None for doubt in doubtful]
     assert rows["value"].to_pylist() == sure[0].tolist()
+
+
+def test_a_model_that_is_never_sure_enough_has_every_digit_reviewed(reading: Reading, digits: Split) -> None:
+    rows = DigitLabeler(replace(reading, accept_above=ACCEPT_NOTHING)).label(part(digits.images[:200])).rows
+    assert set(rows["status"].to_pylist()) == {"review"}
+    assert set(rows["reason"].to_pylist()) == {"this model is never sure enough to be accepted unseen"}
 
 
 def test_what_could_not_be_read_keeps_its_reason_and_has_no_value(labeler: DigitLabeler, digits: Split) -> None:
