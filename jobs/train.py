@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,25 @@ from typing import Any
 from rich.console import Console
 
 from jobs._cli import run
-from pipelines import pictures, places
+from pipelines import pictures
 from pipelines.corpora import Corpus, load_corpus
 from pipelines.engines.pytorch import PyTorchEngine
 from pipelines.engines.threads import available_threads
 from pipelines.errors import UsageError
 from pipelines.evaluation import evaluate, write_history
 from pipelines.metrics import Scores
-from pipelines.model_store import ModelStore
-from pipelines.model_version import check_new_name
+from pipelines.model_store import ModelStore, whereabouts
+from pipelines.model_version import Version, check_name, check_new_name
 from pipelines.publishing import publish
 from pipelines.ray_session import ray_session
 from pipelines.training.calibration import calibrate
-from pipelines.training.checkpoint import load_reader, save_weights
+from pipelines.training.checkpoint import WEIGHTS, load_reader, save_weights
 from pipelines.training.options import TrainingOptions
 from pipelines.training.recipes import recipe_named
-from pipelines.training.run import Crew, Task, Trained, finish_run, new_name, open_run, prepare, train
+from pipelines.training.room import free_nodes, make_crew
+from pipelines.training.run import Task, Trained, prepare, train
+from pipelines.training.run_folder import RunFolder, new_name, open_run, runs_folder
+from pipelines.writing import check_file, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,7 @@ class Train(TrainingOptions):
     workers: int = 1
     """Data-parallel workers; each batch is shared among them."""
     cpus_per_worker: float | None = None
-    """CPUs of each worker; by default this machine's, shared evenly."""
+    """CPUs of each worker; by default as many as are free for all of them."""
     gpus_per_worker: float = 0
     cuda_graph: bool = True
     """A worker that has a GPU and is alone launches each step as one CUDA graph."""
@@ -68,41 +72,58 @@ class Train(TrainingOptions):
         check_new_name(self.model or self.network)
         if self.resume and not self.name:
             raise UsageError("--resume needs the --name of the run to go on with.")
+        if self.name:
+            check_name("run name", self.name)
         if self.workers < 1:
             raise UsageError(f"--workers is {self.workers}; it must be at least 1.")
+        if self.cpus_per_worker is not None and not 0 < self.cpus_per_worker < math.inf:
+            raise UsageError(f"--cpus-per-worker is {self.cpus_per_worker:g}; it must be above 0.")
+        if not 0 <= self.gpus_per_worker < math.inf:
+            raise UsageError(f"--gpus-per-worker is {self.gpus_per_worker:g}; it must be 0 or more.")
 
     def learning(self) -> TrainingOptions:
         return TrainingOptions(**{field.name: getattr(self, field.name) for field in fields(TrainingOptions)})
 
-    def crew(self) -> Crew:
-        mine = len(os.sched_getaffinity(0))
-        cpus = self.cpus_per_worker if self.cpus_per_worker is not None else max(1, mine // self.workers)
-        return Crew(self.workers, cpus, self.gpus_per_worker, self.cuda_graph)
-
 
 def main(options: Train) -> None:
     options.check()
+    if options.json:
+        check_file(options.json)
     console = Console()
-    store = ModelStore(options.store) if options.store else ModelStore.default()
+    store = ModelStore(whereabouts(options.store))
     store.check_writable()
     recipe = options.learning()
-    corpus, crew = load_corpus(recipe.corpus), options.crew()
-    task = prepare(recipe, corpus, crew)
+    corpus = load_corpus(recipe.corpus)
+    task = prepare(recipe, corpus, options.workers)
     name = options.name or new_name(recipe.network, recipe.corpus)
-    folder = places.folder(options.runs or places.home() / "runs", "runs") / name
-    open_run(folder, recipe, options.resume)
-    console.print(f"run {name} in {folder.parent}", highlight=False, soft_wrap=True)
+    with open_run(runs_folder(options.runs) / name, task.asked(options.workers), options.resume) as run:
+        trained = _train(task, options, run, console)
+        temperature = _calibrate(trained, task) if recipe.calibrate else None
+        scores = draw_and_score(trained, corpus, recipe.classes())
+        model = options.model or recipe.network
+        version = _published_once(
+            run, store, model, lambda: publish(store, model, trained, recipe, corpus, scores, temperature)
+        )
+        numbers = _numbers(version.reference, recipe, trained, scores)
+        run.finish(numbers)
+    write_json(options.json, numbers)
+    _say(console, f"published to {store}")
+    _say(console, _last_line(version.reference, trained, scores))
+
+
+def _train(task: Task, options: Train, run: RunFolder, console: Console) -> Trained:
+    """With a Ray only as long as this needs one."""
     with ray_session():
-        trained = train(task, crew, folder, console)
-    temperature = _calibrate(trained, task) if recipe.calibrate else None
-    scores = draw_and_score(trained, corpus, recipe.classes())
-    version = publish(store, options.model or recipe.network, trained, recipe, corpus, scores, temperature)
-    numbers = _numbers(version.reference, recipe, trained, scores)
-    finish_run(folder, numbers)
-    if options.json:
-        options.json.write_text(json.dumps(numbers, indent=2))
-    console.print(f"published to {store}", highlight=False, soft_wrap=True)
-    console.print(_last_line(version.reference, trained, scores), highlight=False, soft_wrap=True)
+        crew = make_crew(
+            free_nodes(), options.workers, options.cpus_per_worker, options.gpus_per_worker, options.cuda_graph
+        )
+        run.begin()
+        _say(console, f"run {run.path.name} in {run.path.parent}")
+        return train(task, crew, run, console)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def defaults_of(options: Train) -> Train | None:
@@ -117,6 +138,16 @@ def _calibrate(trained: Trained, task: Task) -> float:
     temperature = calibrate(reader, task.held, task.options)
     save_weights(trained.folder, task.description, reader)
     return temperature
+
+
+def _published_once(run: RunFolder, store: ModelStore, name: str, publish: Callable[[], Version]) -> Version:
+    """A run that was killed after it had published, and before it could say so, finds what it published."""
+    noted = run.record().get("weights")
+    for version in store.versions(name) if noted else []:
+        if version.files.get(WEIGHTS, {}).get("sha256") == noted:
+            return version
+    run.note(weights=hashlib.sha256((run.path / WEIGHTS).read_bytes()).hexdigest())
+    return publish()
 
 
 def draw_and_score(trained: Trained, corpus: Corpus, classes: list[str]) -> Scores | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 from ray._private import ray_constants
+from ray.exceptions import AuthenticationError, RayError
 
 from pipelines.errors import ClusterError
 from pipelines.ray_head import ray_head
@@ -29,13 +30,15 @@ def ray_session() -> Iterator[None]:
     # Ray's core writes its own concerns to this process's stderr; what matters to a user comes as an exception.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = os.environ.get("RAY_ADDRESS", "")
-    # An http address is where jobs are submitted, not where a driver can connect.
-    if address and address != "local" and not address.startswith("http"):
-        with _connected(address):
-            yield
-    else:
-        with _embedded():
-            yield
+    if address.startswith(("http://", "https://")):
+        print(
+            f"RAY_ADDRESS={address} is where `ray job submit` takes jobs; this one was started directly, "
+            "and runs with a Ray of its own",
+            file=sys.stderr,
+        )
+        address = ""
+    with _connected(address) if address and address != "local" else _embedded():
+        yield
 
 
 @contextmanager
@@ -44,7 +47,12 @@ def _connected(address: str) -> Iterator[None]:
         _knock(address)
         with _hushed():
             ray.init(address=address, **QUIET)
-    except (OSError, RuntimeError, ValueError) as error:
+    except AuthenticationError as error:
+        raise ClusterError(
+            f"The cluster at RAY_ADDRESS={address} asks for a token, and there is none here, or another one. "
+            'On its machine, `eval "$(python -m cluster.local status --env)"` sets it.'
+        ) from error
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
             "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
@@ -79,6 +87,8 @@ def _knock(address: str) -> None:
 @contextmanager
 def _embedded() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="inkray-", dir=_short(tempfile.gettempdir()))
+    # Ray opens its folder to every user of the machine; the one around it stays closed.
+    inner = f"{folder}/ray"
     # Without this Ray takes the network card's address in place of the loopback it is told: the variable speaks to its
     # processes, the constant to this one, which read the variable when ray was imported.
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
@@ -89,8 +99,8 @@ def _embedded() -> Iterator[None]:
     os.environ.pop("RAY_ADDRESS", None)
     try:
         with _hushed(), ExitStack() as ending:
-            address = ending.enter_context(ray_head(folder))
-            ray.init(address=address, _temp_dir=folder, **QUIET)
+            address = ending.enter_context(ray_head(inner))
+            ray.init(address=address, _temp_dir=inner, **QUIET)
             ending.callback(ray.shutdown)
             held = ending.pop_all()
         with held:
@@ -100,21 +110,8 @@ def _embedded() -> Iterator[None]:
 
 
 def _short(folder: str) -> str:
-    """Ray's sockets lie up to 82 characters deeper, and must fit in 107."""
-    return folder if len(folder) <= 25 else "/tmp"
-
-
-def check_room(workers: int, cpus: float, gpus: float) -> None:
-    """Refuse what the cluster cannot hold now, since Ray would wait for it without a word."""
-    free = ray.available_resources()
-    for name, each in (("CPU", cpus), ("GPU", gpus)):
-        wanted, there = workers * each, free.get(name, 0.0)
-        if wanted > there:
-            whole = ray.cluster_resources().get(name, 0.0)
-            raise ClusterError(
-                f"{workers} workers with {each:g} {name}s each need {wanted:g} {name}s, but {there:g} of the cluster's "
-                f"{whole:g} are free. Take fewer --workers, or fewer {name}s for each."
-            )
+    """Ray's sockets lie up to 86 characters deeper, and must fit in 107."""
+    return folder if len(folder) <= 21 else "/tmp"
 
 
 def _first_line(error: BaseException) -> str:

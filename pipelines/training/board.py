@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 
 class Board:
@@ -30,4 +32,21 @@ class Board:
 
 
 def start_board() -> Any:
-    return ray.remote(num_cpus=0)(Board).remote()
+    """Beside the driver, so that no other node's death takes it along."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0)(Board).options(scheduling_strategy=here).remote()
+
+
+def drained(board: Any) -> list[dict[str, Any]]:
+    """Nothing from a board that is lost: a run goes on without being shown."""
+    try:
+        return ray.get(board.drain.remote())
+    except RayError:
+        return []
+
+
+def why_stopped(board: Any) -> str | None:
+    try:
+        return ray.get(board.stopped.remote())
+    except RayError:
+        return None

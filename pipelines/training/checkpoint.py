@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,20 @@ from pipelines.errors import DataError
 from pipelines.networks import Reader
 
 WEIGHTS, RESUME, HISTORY = "weights.pt", "resume.pt", "history.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A whole checkpoint: where it lies, and the epochs up to it."""
+
+    folder: Path
+    history: list[dict[str, Any]]
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """More right is better, and among equals the smaller loss."""
+        row = self.history[-1]
+        return row["val_accuracy"], -row["val_loss"]
 
 
 def save(folder: Path, description: dict[str, Any], reader: Reader, resume: dict[str, Any], history: list[Any]) -> None:
@@ -30,6 +46,17 @@ def load_resume(folder: Path) -> dict[str, Any]:
 
 def load_history(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / HISTORY).read_text())
+
+
+def kept(folder: Path) -> list[Kept]:
+    """The whole ones in here, the newest last; what was cut off when a process was killed is passed over."""
+    found = []
+    for one in folder.glob("checkpoint_*"):
+        # Foreign bytes make torch fail in a dozen ways.
+        with suppress(Exception):
+            load_reader(one), load_resume(one)
+            found.append(Kept(one, load_history(one)))
+    return sorted(found, key=lambda one: len(one.history))
 
 
 def load_reader(folder: Path) -> Reader:

@@ -122,7 +122,9 @@ class Learner:
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.reader.load_state_dict(state["reader"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+        # Runs begun when there was but one have it under another name.
+        optimizers = state["optimizers"] if "optimizers" in state else [state["optimizer"]]
+        for optimizer, saved in zip(self.optimizers, optimizers, strict=True):
             optimizer.load_state_dict(saved)
         if self.average:
             self.average.load_state_dict(state["average"])

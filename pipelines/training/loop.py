@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import ray.train
 import ray.train.torch
 import torch
 from numpy.typing import NDArray
+from ray.exceptions import RayError
 from ray.train import CheckpointConsistencyMode
 from torch import Tensor, distributed
 
@@ -37,6 +40,8 @@ class Plan:
     threads: int
     board: Any
     cuda_graph: bool = True
+    start: Path | None = None
+    """The checkpoint of a run that is resumed, in a folder that every node sees."""
 
 
 class Stop(Exception):
@@ -70,12 +75,15 @@ class Worker:
         return tensor.long() if tensor.ndim == 1 else tensor
 
     def _resume(self) -> None:
-        saved = ray.train.get_checkpoint()
-        if saved is None:
-            return
-        with saved.as_directory() as folder:
-            self.learner.load_state(checkpoint.load_resume(Path(folder)))
-            self.history = checkpoint.load_history(Path(folder))
+        if saved := ray.train.get_checkpoint():
+            with saved.as_directory() as folder:
+                self._go_on(Path(folder))
+        elif self.plan.start:
+            self._go_on(self.plan.start)
+
+    def _go_on(self, folder: Path) -> None:
+        self.learner.load_state(checkpoint.load_resume(folder))
+        self.history = checkpoint.load_history(folder)
         self._post({"kind": "resumed", "epoch": len(self.history)})
 
     def _post(self, event: dict[str, Any]) -> None:
@@ -122,11 +130,12 @@ class Worker:
         bad = self._sum((~torch.isfinite(torch.stack(recent))).float())
         if bad.any():
             step = len(losses) - len(recent) + int(bad.nonzero()[0]) + 1
-            kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
-            raise Stop(
-                f"The loss is not a number at step {step} of {self.steps} in epoch {epoch}; {kept}. "
-                f"Try a smaller --learning-rate than {self.options.learning_rate:g}, or --clip 1."
-            )
+            raise self._blown_up(f"loss is not a number at step {step} of {self.steps} in epoch {epoch}", epoch)
+
+    def _blown_up(self, what: str, epoch: int) -> Stop:
+        kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
+        rate = self.options.learning_rate
+        return Stop(f"The {what}; {kept}. Try a smaller --learning-rate than {rate:g}, or --clip 1.")
 
     def _share_buffers(self) -> None:
         if self.workers > 1:
@@ -143,6 +152,9 @@ class Worker:
         mine = slice(self.rank, None, self.workers)
         right, held_loss = self._sum(self.learner.judge(self.held_images[mine], self.held_labels[mine])).tolist()
         held = len(self.held_labels)
+        # The last step of an epoch may be the one that does it, and no loss of a step tells of that.
+        if not math.isfinite(held_loss):
+            raise self._blown_up(f"validation loss is not a number after epoch {epoch}", epoch)
         return {
             "epoch": epoch,
             "train_loss": loss,
@@ -185,4 +197,6 @@ def work(plan: dict[str, Plan]) -> None:
         Worker(plan["plan"]).run()
     except Stop as stop:
         if ray.train.get_context().get_world_rank() == 0:
-            ray.get(plan["plan"].board.stop.remote(str(stop)))
+            # Where the board is lost, the driver sees that epochs are missing.
+            with suppress(RayError):
+                ray.get(plan["plan"].board.stop.remote(str(stop)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,38 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.train import CheckpointConfig, Result, RunConfig, ScalingConfig, TrainingFailedError
+from ray.exceptions import RayError
+from ray.train import CheckpointConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.constants import CHECKPOINT_MANAGER_SNAPSHOT_FILENAME
 from ray.train.v2.api.config import FailureConfig
 from rich.console import Console
 
 from pipelines.corpora.corpus import Corpus, Split
-from pipelines.errors import TrainingError, UsageError
-from pipelines.ray_session import check_room
+from pipelines.errors import TrainingError
 from pipelines.training import checkpoint
-from pipelines.training.board import start_board
+from pipelines.training.board import drained, start_board, why_stopped
 from pipelines.training.data import check_batch, describe, hold_back
 from pipelines.training.display import Display
 from pipelines.training.loop import Plan, work
 from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
+from pipelines.training.room import Crew
+from pipelines.training.run_folder import CHECKPOINTS, RunFolder
 
-OPTIONS, RESULT, RAY_FOLDER = "options.json", "result.json", "ray"
 DEATHS = ("worker process has died", "failed to initialize", "cancelled before it started")
 """How Ray's words end where a worker died at work, while it was set up, and before it had begun."""
 RESTARTS = 3
-
-
-@dataclass(frozen=True)
-class Crew:
-    workers: int = 1
-    cpus: float = 1
-    gpus: float = 0
-    cuda_graph: bool = True
-
-    @property
-    def threads(self) -> int:
-        return max(1, int(self.cpus))
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,11 @@ class Task:
     held: Split
     description: dict[str, Any]
 
+    def asked(self, workers: int) -> dict[str, Any]:
+        """What makes a run this very one."""
+        images = {"training": self.training.fingerprint(), "held": self.held.fingerprint()}
+        return {**asdict(self.options), "workers": workers, "images": images}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -66,91 +59,62 @@ class Trained:
     best_epoch: int
 
 
-def open_run(folder: Path, options: TrainingOptions, resume: bool) -> None:
-    """Take the run's folder, or say why not: a name is one run, which is never continued unasked."""
-    try:
-        if resume:
-            _check_resumable(folder, options)
-        else:
-            _begin(folder, options)
-    except OSError as error:
-        raise UsageError(
-            f"The run's folder {folder} cannot be written: {error.strerror}; name another --runs."
-        ) from error
+class Trainer(TorchTrainer):
+    def _register_sigint_handler(self, controller: object) -> None:
+        """Ctrl-C interrupts this process as ever: Ray's own answer to it hides that, and outlives the training."""
 
 
-def _begin(folder: Path, options: TrainingOptions) -> None:
-    if (folder / OPTIONS).exists():
-        state = "is finished" if (folder / RESULT).exists() else "was begun and can go on with --resume"
-        raise UsageError(f"The run {folder.name!r} in {folder.parent} {state}; give another --name to start anew.")
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / OPTIONS, asdict(options))
-
-
-def _check_resumable(folder: Path, options: TrainingOptions) -> None:
-    run = f"run {folder.name!r}"
-    if not (folder / OPTIONS).exists():
-        raise UsageError(f"There is no {run} in {folder.parent} to resume; leave --resume out to start it.")
-    if (folder / RESULT).exists():
-        raise UsageError(f"The {run} in {folder.parent} is finished: there is nothing to resume.")
-    before = json.loads((folder / OPTIONS).read_text())
-    for name, value in asdict(options).items():
-        if value != before.get(name):
-            flag = name.replace("_", "-")
-            raise UsageError(f"--{flag} is {value}, but the {run} began with {before.get(name)}; resume it so.")
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all, since a run may be killed at any moment."""
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(json.dumps(content, indent=2))
-    draft.replace(path)
-
-
-def prepare(options: TrainingOptions, corpus: Corpus, crew: Crew) -> Task:
+def prepare(options: TrainingOptions, corpus: Corpus, workers: int) -> Task:
     images = mixed(corpus.train.prepared(), options)
     training, held = hold_back(images, options.validation, options.seed)
-    check_batch(options.batch, crew.workers, len(training))
+    check_batch(options.batch, workers, len(training))
     return Task(options, training, held, describe(options, images))
 
 
-def train(task: Task, crew: Crew, folder: Path, console: Console) -> Trained:
-    """Train inside a Ray session; the run's folder has been opened."""
-    check_room(crew.workers, crew.cpus, crew.gpus)
+def train(task: Task, crew: Crew, run: RunFolder, console: Console) -> Trained:
+    """Train inside a Ray session, in a run's folder that is held, from the start or from where the run was."""
     board, options = start_board(), task.options
     steps = len(task.training) // options.batch
     arrays = (task.training.images, task.training.labels, task.held.images, task.held.labels)
-    plan = Plan(options, [ray.put(array) for array in arrays], task.description, crew.threads, board, crew.cuda_graph)
-    with Display(console, options.epochs, steps, folder / "tensorboard") as display, _watching(board, display):
-        result = _fit(plan, crew, folder)
-    return _finish(result, folder, ray.get(board.stopped.remote()))
+    data, start = [ray.put(array) for array in arrays], _where_it_was(run)
+    plan = Plan(options, data, task.description, crew.threads, board, crew.cuda_graph, start)
+    with Display(console, options.epochs, steps, run.curves) as display, _watching(board, display):
+        _fit(plan, crew, run)
+    return _finish(run, options.epochs, why_stopped(board))
 
 
-def _fit(plan: Plan, crew: Crew, folder: Path) -> Result:
+def _where_it_was(run: RunFolder) -> Path | None:
+    """The newest checkpoint, found by ourselves: Ray's own record of them may be cut off, or of another Ray."""
+    (run.checkpoints / CHECKPOINT_MANAGER_SNAPSHOT_FILENAME).unlink(missing_ok=True)
+    kept = checkpoint.kept(run.checkpoints)
+    return kept[-1].folder if kept else None
+
+
+def _fit(plan: Plan, crew: Crew, run: RunFolder) -> None:
     # Each epoch waits until Ray fetches its report, which it does but every two seconds unless told otherwise.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
     resources = {"CPU": crew.cpus} | ({"GPU": crew.gpus} if crew.gpus else {})
-    trainer = TorchTrainer(
+    trainer = Trainer(
         work,
         train_loop_config={"plan": plan},
         scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus > 0, resources_per_worker=resources),
         run_config=RunConfig(
-            name=RAY_FOLDER,
-            storage_path=str(folder),
+            name=CHECKPOINTS,
+            storage_path=str(run.path),
             failure_config=FailureConfig(max_failures=RESTARTS, controller_failure_limit=RESTARTS),
             checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="rank"),
         ),
     )
     try:
-        return trainer.fit()
-    except TrainingFailedError as error:
+        trainer.fit()
+    except (TrainingFailedError, RayError) as error:
         raise TrainingError(
-            f"Training failed: {_cause(error)}. The epochs that were finished are kept in {folder}; "
-            f"--resume --name {folder.name} goes on after them."
+            f"Training failed: {_cause(error)}. The epochs that were finished are kept in {run.path}; "
+            f"{run.again} goes on after them."
         ) from error
 
 
-def _cause(error: TrainingFailedError) -> str:
+def _cause(error: Exception) -> str:
     # Ray tells a stack trace that ends in what happened, and of a process that died a paragraph.
     last = (str(error).strip().splitlines() or ["Ray did not say why"])[-1]
     if any(words in last for words in DEATHS):
@@ -165,7 +129,7 @@ def _watching(board: Any, display: Display) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(0.3):
-            for event in ray.get(board.drain.remote()):
+            for event in drained(board):
                 display.show(event)
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -175,27 +139,16 @@ def _watching(board: Any, display: Display) -> Iterator[None]:
     finally:
         done.set()
         watcher.join()
-        for event in ray.get(board.drain.remote()):
+        for event in drained(board):
             display.show(event)
 
 
-def _finish(result: Result, folder: Path, stopped: str | None) -> Trained:
-    if stopped:
-        raise TrainingError(stopped)
-    if result.checkpoint is None or not result.best_checkpoints:
-        raise TrainingError(f"The run in {folder} ended without a checkpoint.")
-    with result.checkpoint.as_directory() as last:
-        history = checkpoint.load_history(Path(last))
-    best, metrics = max(result.best_checkpoints, key=lambda pair: pair[1]["rank"])
-    with best.as_directory() as chosen:
-        (folder / checkpoint.WEIGHTS).write_bytes((Path(chosen) / checkpoint.WEIGHTS).read_bytes())
-    return Trained(folder, history, metrics["epoch"])
-
-
-def finish_run(folder: Path, numbers: dict[str, Any]) -> None:
-    """The mark of a finished run, written last."""
-    _write_json(folder / RESULT, numbers)
-
-
-def new_name(network: str, corpus: str) -> str:
-    return f"{network}-{corpus.split(':')[0]}-{time.strftime('%Y%m%d-%H%M%S')}"
+def _finish(run: RunFolder, epochs: int, stopped: str | None) -> Trained:
+    kept = checkpoint.kept(run.checkpoints)
+    if stopped or not kept:
+        raise TrainingError(stopped or f"The run in {run.path} ended without a checkpoint.")
+    history, best = kept[-1].history, max(kept, key=lambda one: one.score)
+    if len(history) < epochs:
+        raise TrainingError(f"The {run} ended after epoch {len(history)} of {epochs}; {run.again} goes on after it.")
+    (run.path / checkpoint.WEIGHTS).write_bytes((best.folder / checkpoint.WEIGHTS).read_bytes())
+    return Trained(run.path, history, len(best.history))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,26 +157,55 @@ def test_a_loss_that_is_no_number_ends_the_run_at_its_last_good_epoch(clustered:
     assert not (clustered.runs / "unstable" / "result.json").exists()
 
 
-def test_more_workers_than_there_are_cpus(clustered: Home, corpus: str, repo: Path) -> None:
-    options = ("--corpus", corpus, "--workers", 5, "--cpus-per-worker", 1, "--batch", 50)
-    job = clustered.run(repo / "jobs" / "train.py", *options)
-    assert job.process.returncode == 1
-    assert re.fullmatch(
-        r"error: 5 workers with 1 CPUs each need 5 CPUs, but [1-4] of the cluster's 4 are free\. "
-        r"Take fewer --workers, or fewer CPUs for each\.\n",
-        job.err,
+def test_weights_that_blow_up_in_the_last_step_are_no_result(clustered: Home, corpus: str, repo: Path) -> None:
+    """One step: its loss is that of the first weights, and only the judgement sees the next."""
+    runs = clustered.folder / "[bold]"
+    options = ("--epochs", 1, "--batch", 2700, "--optimizer", "sgd", "--learning-rate", 1e38, "--schedule", "step")
+    plain = ("--network", "mlp3", "--augment", "none", "--precision", "fp32", "--runs", runs, "--name", "blown")
+    job = clustered.run(repo / "jobs" / "train.py", "--corpus", corpus, *options, *plain)
+    assert (job.process.returncode, job.err) == (
+        1,
+        "error: The validation loss is not a number after epoch 1; there is no checkpoint yet. "
+        "Try a smaller --learning-rate than 1e+38, or --clip 1.\n",
     )
+    assert job.out == f"run blown in {runs}\n"
+
+
+def test_a_run_killed_just_after_it_had_published_publishes_nothing_twice(
+    clustered: Home, finished: Finished, corpus: str, repo: Path
+) -> None:
+    shutil.copytree(finished.folder, clustered.runs / "first")
+    (clustered.runs / "first" / "result.json").unlink()
+    options = ("--corpus", corpus, *RECIPE, "--name", "first", "--store", finished.store, "--resume")
+    job = clustered.run(repo / "jobs" / "train.py", *options)
+    assert job.process.returncode == 0, job.err
+    assert job.last_line == finished.job.last_line
+    assert [version.number for version in finished.store.versions("small")] == [1]
+    assert json.loads((clustered.runs / "first" / "result.json").read_text()) == finished.numbers
+
+
+def test_more_workers_than_there_are_cpus(clustered: Home, corpus: str, repo: Path) -> None:
+    options = ("--corpus", corpus, "--workers", 5, "--cpus-per-worker", 1, "--batch", 50, "--name", "crowd")
+    for _ in range(2):
+        job = clustered.run(repo / "jobs" / "train.py", *options)
+        assert job.process.returncode == 1
+        assert re.fullmatch(
+            r"error: 5 workers with 1 CPUs each do not fit: there is room for [1-4] in what is free, "
+            r"node by node: [1-4] CPUs and 0 GPUs\. Take fewer --workers, or less for each\.\n",
+            job.err,
+        )
 
 
 def test_an_address_where_no_cluster_is(
     corpus: str, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    assert refused("--corpus", corpus, "--runs", tmp_path) == (
-        1,
-        "error: No Ray cluster answers at RAY_ADDRESS=127.0.0.1:9 (Connection refused). "
-        "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n",
-    )
+    for _ in range(2):
+        assert refused("--corpus", corpus, "--runs", tmp_path, "--name", "first") == (
+            1,
+            "error: No Ray cluster answers at RAY_ADDRESS=127.0.0.1:9 (Connection refused). "
+            "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n",
+        )
 
 
 @pytest.mark.parametrize(
@@ -195,6 +225,13 @@ def test_an_address_where_no_cluster_is(
         ("--learning-rate 0", "--learning-rate is 0; it must be above 0."),
         ("--epochs 0", "--epochs is 0; it must be at least 1."),
         ("--workers 0", "--workers is 0; it must be at least 1."),
+        ("--cpus-per-worker -1", "--cpus-per-worker is -1; it must be above 0."),
+        ("--cpus-per-worker nan", "--cpus-per-worker is nan; it must be above 0."),
+        ("--gpus-per-worker -1", "--gpus-per-worker is -1; it must be 0 or more."),
+        (
+            "--name ../../esc",
+            "The run name '../../esc' will not do: use letters, digits, '-', '_' and '.', a letter or digit first.",
+        ),
         (
             "--model builtin",
             "The model name 'builtin' is that of the model that comes with inkray; take another.",

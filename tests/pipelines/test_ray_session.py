@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from pipelines.ray_session import _short
+from tests.clusters import RayCluster
 from tests.processes import gone, new_home, title, until
 
 JOB = """
@@ -28,5 +32,67 @@ def test_a_job_has_a_ray_without_helpers_that_dies_with_it(tmp_path: Path) -> No
         titles = [title(process.pid) for process in processes]
         assert any("raylet" in one for one in titles)
         assert [one for one in titles if any(helper in one for helper in HELPERS)] == []
+        [folder] = home.scratch.glob("inkray-*")
+        assert (folder.stat().st_mode & 0o777, [inner.name for inner in folder.iterdir()]) == (0o700, ["ray"])
         started.process.kill()
         until(lambda: gone(processes), "end with the job")
+
+
+@pytest.mark.parametrize(
+    ("temporary", "taken"), [("/tmp", "/tmp"), ("/" + "t" * 20, "/" + "t" * 20), ("/" + "t" * 21, "/tmp")]
+)
+def test_where_its_sockets_would_lie_too_deep_it_goes_elsewhere(temporary: str, taken: str) -> None:
+    assert _short(temporary) == taken
+    # Where the name of a socket is longest: in sockets/ of a session named for a moment and a process.
+    session = "ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+    assert len(f"{taken}/inkray-12345678/{session}") < 107
+
+
+def test_an_address_for_submitting_is_not_ignored_in_silence(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(JOB)
+    with new_home(tmp_path / "home") as home:
+        home.env["RAY_ADDRESS"] = "http://127.0.0.1:9"
+        with home.start(job) as started:
+            started.says("answer 42")
+            assert started.err == (
+                "RAY_ADDRESS=http://127.0.0.1:9 is where `ray job submit` takes jobs; "
+                "this one was started directly, and runs with a Ray of its own\n"
+            )
+            processes = home.processes()
+        until(lambda: gone(processes), "end with the job")
+
+
+REFUSED = """
+from jobs._cli import run
+from pipelines.ray_session import ray_session
+from dataclasses import dataclass
+
+@dataclass
+class Options:
+    pass
+
+def main(options):
+    with ray_session():
+        print("connected")
+
+run(Options, main)
+"""
+
+
+@pytest.mark.parametrize("token", [None, "f" * 64])
+def test_a_cluster_whose_token_one_lacks(
+    token: str | None, ray_cluster: RayCluster, repo: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(REFUSED)
+    with new_home(tmp_path / "home", ray_cluster) as home:
+        for name in [name for name in home.env if name.startswith("RAY_AUTH")]:
+            del home.env[name]
+        home.env.update({"PYTHONPATH": str(repo)} | ({"RAY_AUTH_TOKEN": token} if token else {}))
+        ended = home.run(job)
+    assert (ended.process.returncode, ended.out) == (1, "")
+    assert ended.err == (
+        f"error: The cluster at RAY_ADDRESS={ray_cluster.address} asks for a token, and there is none here, or another "
+        'one. On its machine, `eval "$(python -m cluster.local status --env)"` sets it.\n'
+    )

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipelines.training.board import Board
+from tests.clusters import RayCluster
+from tests.nodes import joined
+from tests.processes import new_home
 
 
 def step(number: int) -> dict[str, object]:
@@ -20,3 +25,29 @@ def test_it_keeps_why_a_run_was_stopped() -> None:
     assert board.stopped() is None
     board.stop("the loss is not a number")
     assert board.stopped() == "the loss is not a number"
+
+
+JOB = """
+import ray
+from pipelines.ray_session import ray_session
+from pipelines.training.board import drained, start_board, why_stopped
+
+with ray_session():
+    boards = [start_board() for _ in range(8)]
+    assert [drained(board) for board in boards] == [[]] * 8
+    where = {ray._private.state.actors(board._actor_id.hex())["Address"]["NodeID"] for board in boards}
+    print("beside the driver" if where == {ray.get_runtime_context().get_node_id()} else where)
+    ray.kill(boards[0])
+    print(drained(boards[0]), why_stopped(boards[0]))
+"""
+
+
+def test_it_stands_beside_the_driver_and_can_be_done_without(
+    ray_cluster: RayCluster, repo: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(JOB)
+    with new_home(tmp_path / "home", ray_cluster) as home, joined(ray_cluster, cpus=4):
+        home.env["PYTHONPATH"] = str(repo)
+        ended = home.run(job)
+    assert (ended.out, ended.err) == ("beside the driver\n[] None\n", "")

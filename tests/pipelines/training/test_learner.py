@@ -182,3 +182,13 @@ def test_a_resumed_learner_goes_on_to_the_bit(options: TrainingOptions) -> None:
     assert torch.equal(weights(resumed), weights(learner))
     for name, value in learner.judged.state_dict().items():
         assert torch.equal(resumed.judged.state_dict()[name], value), name
+
+
+def test_a_run_begun_when_there_was_one_optimizer_goes_on() -> None:
+    learner = new_learner(plain())
+    losses(learner, 2)
+    saved = learner.state()
+    [optimizer] = saved.pop("optimizers")
+    resumed = new_learner(plain(), seed=1)
+    resumed.load_state(through_a_file(saved | {"optimizer": optimizer}))
+    assert losses(resumed, 2) == losses(learner, 2)

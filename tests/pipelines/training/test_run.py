@@ -1,102 +1,98 @@
+"""A run seen from the driver: what it takes for its result, and what it does without."""
+
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from pipelines.errors import UsageError
-from pipelines.training.options import TrainingOptions
-from pipelines.training.run import Crew, finish_run, new_name, open_run
+from pipelines.errors import TrainingError
+from pipelines.training import checkpoint
+from pipelines.training.run import _finish, _where_it_was
+from pipelines.training.run_folder import RunFolder
+from tests.clusters import RayCluster
+from tests.digits import new_reader
+from tests.processes import new_home
 
-OPTIONS = TrainingOptions(validation=1 / 12)
+DESCRIPTION = {"network": "small", "classes": 10, "mean": 0.13, "deviation": 0.31}
+ROWS = [(0.9, 0.5), (0.95, 0.4), (0.95, 0.3), (0.95, 0.3), (0.94, 0.1)]
+"""Accuracy and loss on the held-back images, epoch by epoch."""
 
 
-def refusal(folder: Path, options: TrainingOptions, resume: bool) -> str:
-    with pytest.raises(UsageError) as caught:
-        open_run(folder, options, resume)
-    return str(caught.value)
+def history(epochs: int) -> list[dict[str, Any]]:
+    rows = enumerate(ROWS[:epochs], 1)
+    return [{"epoch": epoch, "val_accuracy": accuracy, "val_loss": loss} for epoch, (accuracy, loss) in rows]
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Path:
-    open_run(tmp_path / "runs" / "first", OPTIONS, resume=False)
-    return tmp_path / "runs" / "first"
+def run(tmp_path: Path) -> RunFolder:
+    """With a checkpoint of every epoch."""
+    for epoch in range(1, len(ROWS) + 1):
+        torch.manual_seed(epoch)
+        folder = tmp_path / "first" / "ray" / f"checkpoint_{9 - epoch}"
+        folder.mkdir(parents=True)
+        checkpoint.save(folder, DESCRIPTION, new_reader(), {"reader": {}}, history(epoch))
+    return RunFolder(tmp_path / "first", {})
 
 
-def test_a_new_run_writes_down_what_it_was_asked(begun: Path) -> None:
-    assert [path.name for path in begun.iterdir()] == ["options.json"]
-    assert TrainingOptions(**json.loads((begun / "options.json").read_text())) == OPTIONS
+def test_its_result_is_the_epoch_with_most_right_and_among_equals_the_least_loss(run: RunFolder) -> None:
+    trained = _finish(run, len(ROWS), None)
+    assert (trained.best_epoch, trained.history) == (3, history(len(ROWS)))
+    best = run.checkpoints / "checkpoint_6" / "weights.pt"
+    assert (run.path / "weights.pt").read_bytes() == best.read_bytes()
 
 
-def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
-    open_run(tmp_path, OPTIONS, resume=False)
-    assert (tmp_path / "options.json").exists()
-
-
-def test_a_begun_run_is_not_continued_unasked(begun: Path) -> None:
-    assert refusal(begun, OPTIONS, resume=False) == (
-        f"The run 'first' in {begun.parent} was begun and can go on with --resume; give another --name to start anew."
+def test_a_run_that_lacks_epochs_has_no_result(run: RunFolder) -> None:
+    with pytest.raises(TrainingError) as caught:
+        _finish(run, 6, None)
+    assert str(caught.value) == (
+        f"The run 'first' ended after epoch 5 of 6; --resume --name first --runs {run.path.parent} goes on after it."
     )
+    with pytest.raises(TrainingError, match="no number"):
+        _finish(run, 5, "no number")
 
 
-def test_a_finished_run_is_refused_either_way(begun: Path) -> None:
-    finish_run(begun, {"model": "ink:1"})
-    assert refusal(begun, OPTIONS, resume=False) == (
-        f"The run 'first' in {begun.parent} is finished; give another --name to start anew."
-    )
-    assert refusal(begun, OPTIONS, resume=True) == (
-        f"The run 'first' in {begun.parent} is finished: there is nothing to resume."
-    )
+@pytest.mark.parametrize("file", ["weights.pt", "resume.pt", "history.json"])
+def test_it_goes_on_from_the_newest_checkpoint_that_is_whole(run: RunFolder, file: str) -> None:
+    newest = run.checkpoints / "checkpoint_4"
+    assert _where_it_was(run) == newest
+    (newest / file).write_bytes((newest / file).read_bytes()[:-20])
+    assert _where_it_was(run) == run.checkpoints / "checkpoint_5"
 
 
-def test_what_never_began_cannot_go_on(tmp_path: Path) -> None:
-    expected = f"There is no run 'first' in {tmp_path} to resume; leave --resume out to start it."
-    assert refusal(tmp_path / "first", OPTIONS, resume=True) == expected
-    assert not (tmp_path / "first").exists()
+JOB = """
+import sys
+from pathlib import Path
+
+import ray
+from rich.console import Console
+from pipelines.corpora import Corpus
+from pipelines.ray_session import ray_session
+from pipelines.training import run
+from pipelines.training.room import Crew
+from pipelines.training.run_folder import open_run
+from tests.digits import drawn, plain
+
+def lost():
+    board = start()
+    ray.kill(board)
+    return board
+
+start, run.start_board = run.start_board, lost
+task = run.prepare(plain(epochs=2), Corpus("drawn", drawn(300), None), 1)
+with open_run(Path(sys.argv[1]), task.asked(1), False) as folder, ray_session():
+    folder.begin()
+    trained = run.train(task, Crew(), folder, Console())
+print("trained", len(trained.history))
+"""
 
 
-def test_a_begun_run_goes_on_with_the_options_it_began_with(begun: Path) -> None:
-    before = (begun / "options.json").read_bytes()
-    open_run(begun, OPTIONS, resume=True)
-    assert (begun / "options.json").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"epochs": 20}, "--epochs is 20, but the run 'first' began with 10; resume it so."),
-        ({"learning_rate": 0.1}, "--learning-rate is 0.1, but the run 'first' began with 0.004; resume it so."),
-        ({"corpus": "builtin"}, "--corpus is builtin, but the run 'first' began with mnist; resume it so."),
-    ],
-)
-def test_a_run_does_not_go_on_with_other_options(begun: Path, change: dict[str, Any], said: str) -> None:
-    assert refusal(begun, replace(OPTIONS, **change), resume=True) == said
-
-
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for folder, reason in (
-        (tmp_path / "file" / "run", "Not a directory"),
-        (tmp_path / ("x" * 300), "File name too long"),
-    ):
-        said = refusal(folder, OPTIONS, resume=False)
-        assert said == f"The run's folder {folder} cannot be written: {reason}; name another --runs."
-
-
-def test_a_result_is_whole_and_leaves_nothing_else(begun: Path) -> None:
-    finish_run(begun, {"accuracy": 0.1 + 0.2})
-    assert json.loads((begun / "result.json").read_text()) == {"accuracy": 0.1 + 0.2}
-    assert {path.name for path in begun.iterdir()} == {"options.json", "result.json"}
-
-
-def test_a_name_says_what_is_trained_on_what_and_when() -> None:
-    assert re.fullmatch(r"ink-folder-\d{8}-\d{6}", new_name("ink", "folder:/some/where"))
-
-
-@pytest.mark.parametrize(("cpus", "threads"), [(0.5, 1), (1, 1), (3.5, 3)])
-def test_a_worker_has_a_thread_for_each_whole_cpu(cpus: float, threads: int) -> None:
-    assert Crew(workers=2, cpus=cpus).threads == threads
+def test_without_its_board_it_trains_unseen(ray_cluster: RayCluster, repo: Path, tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(JOB)
+    with new_home(tmp_path / "home", ray_cluster) as home:
+        home.env["PYTHONPATH"] = str(repo)
+        ended = home.run(job, home.runs / "first")
+    assert (ended.process.returncode, ended.out, ended.err) == (0, "trained 2\n", "")

@@ -1,0 +1,152 @@
+"""The folder of a training run: whose it is, who works on it, how far it came.
+
+options.json    what this run was asked, how many workers it has, what it learns from: another run is refused
+ray/            its checkpoints
+tensorboard/    its curves
+weights.pt      the best epoch's; beside it history.csv and the pictures
+result.json     the mark of a finished run, written last
+.lock           held by who works on it
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pipelines import places
+from pipelines.errors import DataError, TrainingError, UsageError
+from pipelines.training.options import TrainingOptions
+from pipelines.writing import write_named
+
+RECORD, RESULT, CHECKPOINTS, CURVES, LOCK = "options.json", "result.json", "ray", "tensorboard", ".lock"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+    asked: dict[str, Any]
+    """All that the weights depend on."""
+
+    def __str__(self) -> str:
+        return f"run {self.path.name!r}"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / CHECKPOINTS
+
+    @property
+    def curves(self) -> Path:
+        return self.path / CURVES
+
+    @property
+    def again(self) -> str:
+        """The options that go on with it."""
+        elsewhere = self.path.parent != runs_folder(None)
+        named = f" --runs {shlex.quote(str(self.path.parent))}" if elsewhere else ""
+        return f"--resume --name {self.path.name}{named}"
+
+    def begun(self) -> bool:
+        return (self.path / RECORD).exists()
+
+    def finished(self) -> bool:
+        return (self.path / RESULT).exists()
+
+    def record(self) -> dict[str, Any]:
+        try:
+            record = json.loads((self.path / RECORD).read_text())
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise DataError(
+                f"{self.path / RECORD} is damaged, so it cannot be told how the {self} began; "
+                "give another --name to start anew."
+            )
+        return record
+
+    def begin(self) -> None:
+        """From now on the name is taken; what is refused before leaves it free."""
+        self.note(**self.asked)
+
+    def note(self, **told: Any) -> None:
+        before = self.record() if self.begun() else {}
+        self._write(RECORD, before | told)
+
+    def finish(self, numbers: dict[str, Any]) -> None:
+        self._write(RESULT, numbers)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        write_named(self.path / name, json.dumps(content, indent=2).encode())
+
+
+def runs_folder(named: Path | None) -> Path:
+    return places.folder(named or places.home() / "runs", "runs")
+
+
+def new_name(network: str, corpus: str) -> str:
+    # The time for people, the rest for two runs that begin within one second.
+    return f"{network}-{corpus.split(':')[0]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+
+
+@contextmanager
+def open_run(path: Path, asked: dict[str, Any], resume: bool) -> Iterator[RunFolder]:
+    """Hold the run's folder, or say why not: a name is one run, which is never continued unasked."""
+    run = RunFolder(path, asked)
+    with ExitStack() as held:
+        try:
+            _open(run, resume, held)
+        except OSError as error:
+            raise UsageError(
+                f"The run's folder {path} cannot be written: {error.strerror}; name another --runs."
+            ) from error
+        yield run
+
+
+def _open(run: RunFolder, resume: bool, held: ExitStack) -> None:
+    if resume and not run.begun():
+        raise UsageError(f"There is no {run} in {run.path.parent} to resume; leave --resume out to start it.")
+    run.path.mkdir(parents=True, exist_ok=True)
+    _take(held.enter_context((run.path / LOCK).open("a+")), run)
+    if resume:
+        _check_resumable(run)
+    elif run.begun():
+        state = "is finished" if run.finished() else "was begun and can go on with --resume"
+        raise UsageError(f"The {run} in {run.path.parent} {state}; give another --name to start anew.")
+
+
+def _take(lock: IO[str], run: RunFolder) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        raise TrainingError(
+            f"Another process ({lock.read().strip() or 'unknown'}) is at work on the {run} in {run.path.parent}; "
+            "wait for it, end it, or give another --name."
+        ) from error
+    lock.truncate(0)
+    lock.write(f"{os.getpid()} on {os.uname().nodename}")
+    lock.flush()
+
+
+def _check_resumable(run: RunFolder) -> None:
+    if run.finished():
+        raise UsageError(f"The {run} in {run.path.parent} is finished: there is nothing to resume.")
+    # A run that was begun before there was an option had what is its default now.
+    before = run.asked | asdict(TrainingOptions()) | run.record()
+    for name, value in run.asked.items():
+        if value != before[name] and name != "images":
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is {value}, but the {run} began with {before[name]}; resume it so.")
+    if before["images"] != run.asked["images"]:
+        raise UsageError(
+            f"The images of --corpus {run.asked['corpus']} are no longer those that the {run} began with; "
+            "bring those back, or give another --name to start anew."
+        )
