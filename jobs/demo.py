@@ -64,7 +64,7 @@ def main(options: Demo) -> None:
     console.rule("the scans are read", align="left")
     labels = folder / "labels"
     what = LabelForms(input=str(folder / "scans"), output=labels, template=(template,), overlays="all")
-    read_in_bulk(what, console)
+    read_in_bulk(what, Console(markup=False))
     rows = [row for part in read_parts(labels / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
     console.print(_table(rows, answers))
     for line in (*_wrong(rows, answers), _told(score(rows, answers))):

@@ -40,7 +40,7 @@ class Train(TrainingOptions):
 
     python jobs/train.py --corpus mnist --network ink --epochs 5
 
-    python jobs/train.py --recipe ink   # on paper as on MNIST, in up to two hours
+    python jobs/train.py --recipe ink   # on paper as on MNIST, in one to three hours
 
     ray job submit jobs/train.py        # on the cluster that RAY_ADDRESS names
     """

@@ -12,6 +12,8 @@ from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
+from pipelines.errors import ClusterError
+
 
 class Head(Node):
     """Ends with this process, however that ends."""
@@ -32,7 +34,11 @@ def ray_head(folder: str) -> Iterator[str]:
         # Any that is free. On the usual one it would wait for another Ray on this machine, and then do without.
         dashboard_agent_listen_port=0,
     )
-    head = Head(params, head=True, shutdown_at_exit=False)
+    try:
+        head = Head(params, head=True, shutdown_at_exit=False)
+    except Exception as error:  # Ray has no class of its own for it
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ClusterError(f"Ray did not start ({why}). Try again when this machine has less to do.") from error
     try:
         yield head.gcs_address
     finally:

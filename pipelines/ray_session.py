@@ -47,12 +47,12 @@ def _connected(address: str) -> Iterator[None]:
         _knock(address)
         with _hushed():
             ray.init(address=address, **QUIET)
-    except AuthenticationError as error:
-        raise ClusterError(
-            f"The cluster at RAY_ADDRESS={address} asks for a token, and there is none here, or another one. "
-            'On its machine, `eval "$(python -m cluster.local status --env)"` sets it.'
-        ) from error
     except (OSError, RuntimeError, ValueError, RayError) as error:
+        if _about_the_token(error):
+            raise ClusterError(
+                f"The cluster at RAY_ADDRESS={address} asks for a token, and there is none here, or another one. "
+                'On its machine, `eval "$(python -m cluster.local status --env)"` sets it.'
+            ) from error
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
             "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
@@ -61,6 +61,11 @@ def _connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _about_the_token(error: Exception) -> bool:
+    # Ray says so itself only where none is at hand; of another one it tells in the traceback within the cause.
+    return isinstance(error, AuthenticationError) or AuthenticationError.__name__ in str(error.__cause__)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import ClusterError
+from pipelines.ray_head import ray_head
 from pipelines.ray_session import _short
 from tests.clusters import RayCluster
 from tests.processes import gone, new_home, title, until
@@ -48,6 +50,19 @@ def test_where_its_sockets_would_lie_too_deep_it_goes_elsewhere(temporary: str, 
     assert len(f"{taken}/inkray-12345678/{session}") < 107
 
 
+def test_a_ray_that_does_not_start_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen")
+
+    monkeypatch.setattr("pipelines.ray_head.Head", late)
+    with pytest.raises(ClusterError) as refused, ray_head(str(tmp_path)):
+        pass
+    assert str(refused.value) == (
+        "Ray did not start (The current node timed out during startup. This could happen). "
+        "Try again when this machine has less to do."
+    )
+
+
 def test_an_address_for_submitting_is_not_ignored_in_silence(tmp_path: Path) -> None:
     job = tmp_path / "job.py"
     job.write_text(JOB)
@@ -80,16 +95,18 @@ run(Options, main)
 """
 
 
-@pytest.mark.parametrize("token", [None, "f" * 64])
+@pytest.mark.parametrize(
+    "own", [{}, {"RAY_AUTH_MODE": "token"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64}]
+)
 def test_a_cluster_whose_token_one_lacks(
-    token: str | None, ray_cluster: RayCluster, repo: Path, tmp_path: Path
+    own: dict[str, str], ray_cluster: RayCluster, repo: Path, tmp_path: Path
 ) -> None:
     job = tmp_path / "job.py"
     job.write_text(REFUSED)
     with new_home(tmp_path / "home", ray_cluster) as home:
         for name in [name for name in home.env if name.startswith("RAY_AUTH")]:
             del home.env[name]
-        home.env.update({"PYTHONPATH": str(repo)} | ({"RAY_AUTH_TOKEN": token} if token else {}))
+        home.env.update({"PYTHONPATH": str(repo)} | own)
         ended = home.run(job)
     assert (ended.process.returncode, ended.out) == (1, "")
     assert ended.err == (
