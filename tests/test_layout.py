@@ -118,7 +118,7 @@ def test_every_job_answers_help_at_once(repo: Path) -> None:
         )
         for job in jobs(repo)
     }
-    answers = {name: (*process.communicate(timeout=120), process.returncode) for name, process in started.items()}
+    answers = {name: (*process.communicate(timeout=300), process.returncode) for name, process in started.items()}
     for name, (printed, said, code) in answers.items():
         assert (code, said) == (0, ""), name
         assert f"{name} [-h]" in printed

@@ -30,7 +30,7 @@ REMOTE = "import ray; ray.init(); print('answer', ray.get(ray.remote(lambda: 6 *
 
 def run(home: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"INKRAY_HOME": str(home)}
-    return subprocess.run([*COMMAND, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run([*COMMAND, *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_shell_that_evaluates_the_status_can_submit_a_job(cluster: Cluster, ho
 def test_what_is_exported_opens_the_cluster_to_serve_too(cluster: Cluster) -> None:
     serve = Path(sys.executable).with_name("serve")
     asked = subprocess.run(
-        [serve, "status"], env=os.environ | cluster.client_env(), capture_output=True, text=True, timeout=120
+        [serve, "status"], env=os.environ | cluster.client_env(), capture_output=True, text=True, timeout=300
     )
     assert asked.returncode == 0, asked.stderr
     assert "applications" in asked.stdout

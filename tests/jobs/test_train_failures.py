@@ -28,8 +28,8 @@ EPOCHS = 8
 def options(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     file = tmp_path_factory.mktemp("corpus") / "digits.parquet"
     write_parquet(Corpus("digits", drawn(3000), drawn(300, seed=4)), file)
-    # As many CPUs on every Ray, since sums over other threads differ in their last bits.
-    learning = ("--network", "small", "--epochs", str(EPOCHS), "--batch", "60", "--cpus-per-worker", "2")
+    # As many CPUs on every Ray, since sums over more threads differ in their last bits.
+    learning = ("--network", "small", "--epochs", str(EPOCHS), "--batch", "60", "--cpus-per-worker", "1")
     return ("--corpus", f"parquet:{file}", *learning)
 
 
