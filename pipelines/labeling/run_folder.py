@@ -10,7 +10,6 @@ wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ import pyarrow as pa
 
 from pipelines.errors import InkrayError, UsageError
 from pipelines.labeling.rows import SCHEMA, part_name, parts_there, read_part, read_parts, write_part
+from pipelines.locks import held_by_another
 from pipelines.writing import write_whole
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
@@ -137,16 +137,8 @@ def _check_ours(path: Path) -> None:
 
 
 def _take(lock: IO[str], path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.seek(0)
-        raise InkrayError(
-            f"Another process ({lock.read().strip() or 'unknown'}) is labelling into {path}; wait for it, or end it."
-        ) from error
-    lock.truncate(0)
-    lock.write(f"{os.getpid()} on {os.uname().nodename}")
-    lock.flush()
+    if other := held_by_another(lock):
+        raise InkrayError(f"Another process ({other}) is labelling into {path}; wait for it, or end it.")
 
 
 def _empty(path: Path) -> None:

@@ -10,9 +10,7 @@ result.json     the mark of a finished run, written last
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
 import shlex
 import time
@@ -24,6 +22,7 @@ from typing import IO, Any
 
 from pipelines import places
 from pipelines.errors import DataError, TrainingError, UsageError
+from pipelines.locks import held_by_another
 from pipelines.training.options import TrainingOptions
 from pipelines.writing import write_named
 
@@ -123,17 +122,11 @@ def _open(run: RunFolder, resume: bool, held: ExitStack) -> None:
 
 
 def _take(lock: IO[str], run: RunFolder) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.seek(0)
+    if other := held_by_another(lock):
         raise TrainingError(
-            f"Another process ({lock.read().strip() or 'unknown'}) is at work on the {run} in {run.path.parent}; "
+            f"Another process ({other}) is at work on the {run} in {run.path.parent}; "
             "wait for it, end it, or give another --name."
-        ) from error
-    lock.truncate(0)
-    lock.write(f"{os.getpid()} on {os.uname().nodename}")
-    lock.flush()
+        )
 
 
 def _check_resumable(run: RunFolder) -> None:
