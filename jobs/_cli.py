@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn, TypeVar
 
 import tyro
 
@@ -21,13 +23,33 @@ def run(
     An option may stand for others: `defaults` tells from what was parsed with which defaults to parse it again.
     """
     parsed = tyro.cli(options)
+    heard: list[int] = []
     try:
         if defaults and (other := defaults(parsed)) is not None:
             parsed = tyro.cli(options, default=other)
-        main(parsed)
+        with _interrupted_by_sigterm(heard):
+            main(parsed)
     except InkrayError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        print("ended by SIGTERM" if heard else "interrupted", file=sys.stderr)
+        sys.exit(128 + (heard or [signal.SIGINT])[0])
+
+
+@contextmanager
+def _interrupted_by_sigterm(heard: list[int]) -> Iterator[None]:
+    """`ray job stop` sends it, and an operating system that shuts down: what is under way is cleared up as at Ctrl-C.
+
+    What was heard is noted beside, since Ray raises an interrupt of its own in place of one that reached it inside.
+    """
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -67,19 +67,18 @@ def main(options: Convert) -> None:
     store.check_writable()
     wishes = Wishes(options.precision, chosen_engines(options.engines), options.capabilities)
     check_capabilities(wishes.engines, wishes.capabilities)
-    learnt_from = version.manifest["data"]["corpus"]
 
     def say(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
     with console.status("reading the corpus") as status:
-        split = judges(load_corpus(options.on or learnt_from))
+        split = judges(load_corpus(options.on or _learnt_from(version, "--on")))
         conversion = Conversion(
             store,
             version,
             wishes,
             split,
-            lambda: calibration(load_corpus(options.calibrate_on or learnt_from)),
+            lambda: calibration(load_corpus(options.calibrate_on or _learnt_from(version, "--calibrate-on"))),
             Tell(say, status.update),
         )
         outcome = conversion.run()
@@ -96,6 +95,7 @@ def _reference(options: Convert) -> str:
         raise UsageError("Name either --model NAME[:VERSION] or --run NAME.")
     if options.model is not None:
         return options.model
+    elsewhere = f" --runs {options.runs}" if options.runs else ""
     folder = places.folder(options.runs or places.home() / "runs", "runs") / str(options.run)
     result = folder / "result.json"
     try:
@@ -103,11 +103,20 @@ def _reference(options: Convert) -> str:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"There is no finished run {options.run!r} in {folder.parent}; if it was interrupted, "
-            f"jobs/train.py --resume --name {options.run} finishes it."
+            f"jobs/train.py --resume --name {options.run}{elsewhere} finishes it."
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{result} does not tell which model the run published; name that with --model NAME:VERSION."
+        ) from error
+
+
+def _learnt_from(version: Version, instead: str) -> str:
+    try:
+        return str(version.manifest["data"]["corpus"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            f"{version.reference} does not tell which corpus it learnt from; name one by {instead}."
         ) from error
 
 

@@ -17,11 +17,12 @@ from pipelines.labeling.inputs.places import shown
 from pipelines.labeling.kind import Kind, Reading
 from pipelines.labeling.pipeline import Orders
 from pipelines.labeling.progress import Display
-from pipelines.labeling.room import free_nodes, make_room
+from pipelines.labeling.room import make_room
 from pipelines.labeling.run import Work, label, sum_up
 from pipelines.labeling.run_folder import RunFolder, open_run
 from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore, whereabouts
+from pipelines.nodes import free_nodes
 from pipelines.ray_session import ray_session
 
 FINISHED_WITH_ERRORS = 3
@@ -77,14 +78,8 @@ def _label(
         reading = Reading(model.reference, model.digest, store, what.engine, what.precision, room.threads, accept)
         work = Work(Orders(kind, found.input, folder, reading, room, what.deadline), found)
         labelled = label(work, display)
-    above = told_threshold(accept)
-    told = {"input": shown(what.input), "model": model.reference, "accept_above": above, "format": what.format}
+    told = {"input": shown(what.input), "model": model.reference, "accept_above": accept, "format": what.format}
     return sum_up(work, told, labelled, started)
-
-
-def told_threshold(accept: float) -> float | str:
-    """For people, whom a number just above 1 would puzzle."""
-    return accept if accept <= 1 else "nothing is accepted"
 
 
 def untested(what: LabelDigits | LabelForms, model: ModelFolder) -> str | None:

@@ -22,13 +22,14 @@ from pipelines.evaluation import evaluate, write_history
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version, check_name, check_new_name
+from pipelines.nodes import free_nodes
 from pipelines.publishing import publish
 from pipelines.ray_session import ray_session
 from pipelines.training.calibration import calibrate
 from pipelines.training.checkpoint import WEIGHTS, load_reader, save_weights
 from pipelines.training.options import TrainingOptions
 from pipelines.training.recipes import recipe_named
-from pipelines.training.room import free_nodes, make_crew
+from pipelines.training.room import make_crew
 from pipelines.training.run import Task, Trained, prepare, train
 from pipelines.training.run_folder import RunFolder, new_name, open_run, runs_folder
 from pipelines.writing import check_file, write_json

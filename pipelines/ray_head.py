@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ray._private import services
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
 from pipelines.errors import ClusterError
 
+START_S = 120.0
+POLL_S = 0.05
+
 
 class Head(Node):
     """Ends with this process, however that ends."""
+
+    def start_ray_processes(self) -> None:
+        """Ray gives them half a minute from here on to be known, which is too little where much else is done."""
+        super().start_ray_processes()
+        raylet = self.all_processes[PROCESS_TYPE_RAYLET][0].process
+        deadline = time.monotonic() + START_S
+        while raylet.poll() is None and time.monotonic() < deadline and not self._known():
+            time.sleep(POLL_S)
+
+    def _known(self) -> bool:
+        try:
+            services.get_node(self.gcs_address, self._node_id)
+        except RuntimeError:
+            return False
+        return True
 
     def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
         """Not even the part of the dashboard that Ray starts where none is wished, and waits for."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -45,7 +47,7 @@ def ray_session() -> Iterator[None]:
 def _connected(address: str) -> Iterator[None]:
     try:
         _knock(address)
-        with _hushed():
+        with _hushed(), _same_answer_to_sigterm():
             ray.init(address=address, **QUIET)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         if _about_the_token(error):
@@ -82,6 +84,17 @@ def _hushed() -> Iterator[None]:
         os.close(kept)
 
 
+@contextmanager
+def _same_answer_to_sigterm() -> Iterator[None]:
+    """Ray's own leaves in the midst of whatever is done, with the signal's number for an exit code."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
 def _knock(address: str) -> None:
     """Ray itself would ask a port where nobody listens for many minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -105,7 +118,8 @@ def _embedded() -> Iterator[None]:
     try:
         with _hushed(), ExitStack() as ending:
             address = ending.enter_context(ray_head(inner))
-            ray.init(address=address, _temp_dir=inner, **QUIET)
+            with _same_answer_to_sigterm():
+                ray.init(address=address, _temp_dir=inner, **QUIET)
             ending.callback(ray.shutdown)
             held = ending.pop_all()
         with held:

@@ -8,11 +8,12 @@ import json
 from typing import Any
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from serve_app.dataplane import Picture
-from serve_app.errors import WrongBody, WrongType
+from serve_app.errors import TooLarge, WrongBody, WrongType
 
 JSON, FORM = "application/json", "multipart/form-data"
 RAW = ("image/", "application/octet-stream", "application/pdf")
@@ -40,12 +41,13 @@ async def pictures(request: Request, most: int) -> tuple[list[Picture], dict[str
 async def _from_form(request: Request, most: int) -> tuple[list[Picture], dict[str, Any]]:
     try:
         form = await request.form(max_files=most, max_fields=20)
-    except MultiPartException as error:
-        raise WrongBody(f"The form cannot be read: {error.message}") from error
-    except Exception as error:
-        if type(error).__name__ != "HTTPException":
-            raise
-        raise WrongBody(f"The form cannot be read: {getattr(error, 'detail', error)}") from error
+    except (MultiPartException, HTTPException) as error:  # the one as the other, within an application
+        why = error.message if isinstance(error, MultiPartException) else error.detail
+        if why.startswith("Too many files"):
+            raise TooLarge(
+                f"The form holds more than {most} files; send {most} at most, and the rest in another."
+            ) from error
+        raise WrongBody(f"The form cannot be read: {why}") from error
     files = [(value.filename or name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
     fields = {name: value for name, value in form.multi_items() if not isinstance(value, UploadFile)}
     return [Picture(name, await file.read()) for name, file in files], fields

@@ -23,6 +23,11 @@ log = logging.getLogger("ray.serve")
 RETRY_S = 60.0
 """A store that did not answer, or a full card, may be better a minute later."""
 
+UNTESTED = (
+    "every field that %s reads on a form counts as ok, however unsure, since it was tested on no images, or on too few "
+    "to say how sure is sure enough; requests can give accept_above"
+)
+
 Open = Callable[[str], Recognizer]
 Tell = Callable[[str, Recognizer, Batch], None]
 
@@ -79,6 +84,7 @@ class Served:
             "version": self.loaded.version,
             "engine": engine_of(recognizer),
             "classes": recognizer.classes,
+            "accept_above": self.loaded.accept_above or None,
             "default": default,
         }
 
@@ -174,7 +180,10 @@ class Shelf(Mapping[str, Served]):
             self._tell(recognizer.model.partition(":")[0], recognizer, batch)
 
         batcher = Batcher(read, self._settings.batch_rows, self._settings.queue_rows, tell)
-        return Loaded(recognizer, batcher, await asyncio.to_thread(self._accept_above, recognizer))
+        accept_above = await asyncio.to_thread(self._accept_above, recognizer)
+        if not accept_above:
+            log.warning(UNTESTED, recognizer.model)
+        return Loaded(recognizer, batcher, accept_above)
 
     def _accept_above(self, recognizer: Recognizer) -> float:
         if self._open != self._recognizer:

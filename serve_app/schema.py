@@ -112,6 +112,8 @@ class Model(BaseModel):
     version: str
     engine: str
     classes: list[str]
+    accept_above: float | None
+    """From which confidence on a reading needs no second look; None where the model was not tested enough to tell."""
     default: bool
 
 

@@ -11,6 +11,10 @@ from tests.clusters import ray_cluster as ray_cluster
 
 REPO = Path(__file__).resolve().parent.parent
 
+# What whoever runs the tests has set for his own work is not what they are about.
+for name in [name for name in os.environ if name.startswith("INKRAY_") and name != "INKRAY_DATA"]:
+    del os.environ[name]
+
 
 @pytest.fixture(scope="session")
 def repo() -> Path:

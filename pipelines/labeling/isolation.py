@@ -13,8 +13,9 @@ from pipelines.labeling.deaths import DIED, RESTARTS, a_process_died
 from pipelines.labeling.inputs import Stretch
 from pipelines.labeling.kind import Labelled
 from pipelines.labeling.pipeline import Orders, PartDone, count
-from pipelines.labeling.room import all_nodes, what_is_left
+from pipelines.labeling.room import what_is_left
 from pipelines.labeling.rows import ERROR
+from pipelines.nodes import all_nodes
 
 LOOK_S = 10.0
 """Between two looks at whether there still is room."""

@@ -22,9 +22,10 @@ from pipelines.labeling.deaths import RESTARTS
 from pipelines.labeling.inputs import Input, Stretch
 from pipelines.labeling.kind import Kind, Reading
 from pipelines.labeling.pool import replace_the_dead
-from pipelines.labeling.room import Room, all_nodes, what_is_left
+from pipelines.labeling.room import Room, what_is_left
 from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import RunFolder
+from pipelines.nodes import all_nodes
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import ray
-
 from pipelines.errors import ClusterError, UsageError
+from pipelines.nodes import Node, told
 
 TASK_CPUS = 0.25
 """What a task that reads takes. Decoding takes a whole core at times, but mostly it is the actors that compute."""
@@ -25,12 +24,6 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Node:
-    cpus: float
-    gpus: float
-
-
-@dataclass(frozen=True)
 class Room:
     threads: int
     cpus: float
@@ -46,18 +39,6 @@ class Room:
     def tasks(self) -> int:
         """How many read at a time."""
         return self.cores or self.max_actors * round(SHARED_CPUS / TASK_CPUS)
-
-
-def free_nodes() -> list[Node]:
-    """What is free now on each node, in CPUs and GPUs."""
-    free = ray._private.state.available_resources_per_node()
-    return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in free.values()]
-
-
-def all_nodes() -> list[Node]:
-    """What each node that is alive has, free or not."""
-    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in there]
 
 
 def make_room(
@@ -100,13 +81,11 @@ def what_is_left(room: Room, nodes: list[Node]) -> Room:
 
 def _fitting(node: Node, cpus: float, gpus: float) -> int:
     # Each actor needs a task beside it that feeds it, or it would wait for ever.
-    by_cpus = int(node.cpus // (cpus + TASK_CPUS))
-    return min(by_cpus, int(node.gpus / gpus + 1e-9)) if gpus else by_cpus
+    return node.holds(cpus + TASK_CPUS, gpus)
 
 
 def _no_room(nodes: list[Node], room: Room, which: str) -> str:
-    there = "; ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes) or "nothing"
     return (
         f"One actor needs {room.cpus + TASK_CPUS:g} CPUs ({room.threads} threads) and {room.gpus:g} GPUs on one node, "
-        f"its reader included, and {which} are, node by node: {there}."
+        f"its reader included, and {which} are, node by node: {told(nodes)}."
     )

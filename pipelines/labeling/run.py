@@ -18,7 +18,8 @@ from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.isolation import Isolation
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import Orders, PartDone, run_pipeline
-from pipelines.labeling.room import all_nodes, what_is_left
+from pipelines.labeling.room import what_is_left
+from pipelines.nodes import all_nodes
 
 
 class Watch(Protocol):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ray
-
 from pipelines.errors import ClusterError
+from pipelines.nodes import Node, told
 
 
 @dataclass(frozen=True)
@@ -21,33 +20,15 @@ class Crew:
         return max(1, int(self.cpus))
 
 
-@dataclass(frozen=True)
-class Node:
-    cpus: float
-    gpus: float = 0
-
-    def holds(self, cpus: float, gpus: float) -> int:
-        """How many workers that take so much each."""
-        each = [(self.cpus, cpus)] + ([(self.gpus, gpus)] if gpus else [])
-        return min(int(there / wanted + 1e-9) for there, wanted in each)
-
-
-def free_nodes() -> list[Node]:
-    """What is free now on each node."""
-    free = ray._private.state.available_resources_per_node()
-    return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in free.values()]
-
-
 def make_crew(nodes: list[Node], workers: int, cpus: float | None, gpus: float, cuda_graph: bool) -> Crew:
     """Refuse what finds no room, since Ray would wait for it without a word."""
     cpus = cpus or _most_cpus(nodes, workers, gpus)
     fitting = sum(node.holds(cpus, gpus) for node in nodes)
     if fitting < workers:
         each = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
-        free = "; ".join(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes) or "nothing"
         raise ClusterError(
             f"{workers} workers with {each} each do not fit: there is room for {fitting} in what is free, "
-            f"node by node: {free}. Take fewer --workers, or less for each."
+            f"node by node: {told(nodes)}. Take fewer --workers, or less for each."
         )
     return Crew(workers, cpus, gpus, cuda_graph)
 

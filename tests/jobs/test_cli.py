@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 JOB = """
+import os
+import signal
 from dataclasses import dataclass
 from jobs._cli import run
 from pipelines import errors
@@ -25,6 +27,8 @@ def main(options):
     print("begun", flush=True)
     if options.how == "interrupt":
         raise KeyboardInterrupt
+    if options.how == "terminate":
+        os.kill(os.getpid(), signal.SIGTERM)
     if options.how in vars(errors):
         raise vars(errors)[options.how]("it is so, mend it thus.")
     if options.how == "bug":
@@ -66,6 +70,10 @@ def test_an_error_is_one_sentence_and_its_exit_code(job: Run, error: str, code: 
 
 def test_an_interrupt_is_one_word_and_130(job: Run) -> None:
     assert job("--how", "interrupt") == (130, "begun\n", "interrupted\n")
+
+
+def test_being_ended_is_told_and_143(job: Run) -> None:
+    assert job("--how", "terminate") == (143, "begun\n", "ended by SIGTERM\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--how"], ["--hwo", "well"], ["well"]])

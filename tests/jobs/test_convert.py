@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 from pipelines.conversion import parity
 from pipelines.model_store import ModelStore
+from pipelines.training import checkpoint
 from tests.digits import builtin
 from tests.in_process import Ended, RunJob
-from tests.models import publish, taught
+from tests.models import CLASSES, publish, taught
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +115,28 @@ def test_what_was_refused_is_told_as_it_is(convert: Convert, tmp_path: Path, mon
         (
             ("--run", "mine", "--runs", "/nowhere"),
             "error: There is no finished run 'mine' in /nowhere; if it was interrupted, "
-            "jobs/train.py --resume --name mine finishes it.\n",
+            "jobs/train.py --resume --name mine --runs /nowhere finishes it.\n",
         ),
     ],
 )
 def test_bad_usage(words: tuple[str, ...], said: str, convert: Convert) -> None:
     done = convert(*words)
     assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_a_model_that_does_not_tell_what_it_learnt_from_is_judged_on_what_is_named(
+    convert: Convert, store: ModelStore, tmp_path: Path
+) -> None:
+    (tmp_path / "files").mkdir()
+    shutil.copy(store.fetch(store.resolve("small")) / checkpoint.WEIGHTS, tmp_path / "files")
+    store.publish("untold", tmp_path / "files", {"classes": CLASSES})
+    done = convert("--model", "untold", "--engines", "onnxruntime")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: untold:1 does not tell which corpus it learnt from; name one by --on.\n",
+    )
+    done = convert("--model", "untold", "--engines", "onnxruntime", "--on", "builtin")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_gpu_that_nothing_is_built_for_is_refused_first(convert: Convert) -> None:

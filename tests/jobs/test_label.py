@@ -20,12 +20,11 @@ import pyarrow.compute as pc
 import pytest
 
 from jobs._label_options import LabelDigits
-from jobs.label import told_threshold, untested
+from jobs.label import untested
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
-from pipelines.metrics import ACCEPT_NOTHING
 from pipelines.model_folder import open_model
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
@@ -185,10 +184,6 @@ def test_only_who_states_no_confidence_is_told_that_everything_counts_as_ok(mode
     assert (untested(what, small) or "").startswith(UNTESTED)
     assert untested(replace(what, accept_above=0.0), small) is None
     assert untested(what, open_model("builtin", models)) is None
-
-
-def test_a_threshold_that_accepts_nothing_is_told_in_words() -> None:
-    assert (told_threshold(1.0), told_threshold(ACCEPT_NOTHING)) == (1.0, "nothing is accepted")
 
 
 def test_more_actors_than_fit_are_fewer_with_a_line(done: Done) -> None:

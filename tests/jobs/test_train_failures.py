@@ -22,6 +22,7 @@ from tests.processes import Home, Job, cluster_processes, gone, new_home, train_
 from tests.refusals import Refused
 
 EPOCHS = 8
+GOING_ON = "going on after epoch "
 
 
 @pytest.fixture(scope="module")
@@ -112,24 +113,28 @@ def test_a_run_whose_driver_was_killed_goes_on_after_its_last_epoch(
     resumed = home.run(train, *options, "--name", "killed", "--resume", "--runs", runs)
     assert resumed.process.returncode == 0, resumed.err
     said = resumed.out.splitlines()[1]
-    assert said.startswith("going on after epoch ")
+    assert said.startswith(GOING_ON)
     assert int(said.split()[-1]) >= interrupted.job.out.count("epoch ") >= 2
     assert epochs(runs / "killed") == [str(epoch + 1) for epoch in range(EPOCHS)]
     assert same(weights(runs / "killed"), undisturbed)
 
 
-def test_ctrl_c_interrupts_a_run_which_can_go_on(
+def test_a_run_that_is_interrupted_and_then_ended_goes_on_each_time(
     home: Home, train: Path, options: tuple[str, ...], undisturbed: dict[str, torch.Tensor]
 ) -> None:
-    with home.start(train, *options, "--name", "stopped") as job:
-        job.says(f"epoch 2/{EPOCHS}")
-        # A terminal tells all that it runs.
-        os.killpg(job.process.pid, signal.SIGINT)
-        assert job.ended() == 130, job.err
-    assert job.err == "interrupted\n"
+    again: tuple[str, ...] = ()
+    signals = ((signal.SIGINT, f"epoch 1/{EPOCHS}", "interrupted"), (signal.SIGTERM, GOING_ON, "ended by SIGTERM"))
+    for number, begun, said in signals:
+        with home.start(train, *options, "--name", "stopped", *again) as job:
+            job.says(begun)
+            # A terminal tells all that it runs, and so does `ray job stop`.
+            os.killpg(job.process.pid, number)
+            assert job.ended() == 128 + number, job.err
+        assert job.err == f"{said}\n"
+        again = ("--resume",)
     resumed = home.run(train, *options, "--name", "stopped", "--resume")
     assert resumed.process.returncode == 0, resumed.err
-    assert resumed.out.splitlines()[1].startswith("going on after epoch ")
+    assert resumed.out.splitlines()[1].startswith(GOING_ON)
     assert same(weights(home.runs / "stopped"), undisturbed)
 
 
@@ -140,8 +145,8 @@ def test_a_killed_worker_is_replaced_and_the_run_ends_as_if_nothing_happened(
         job.says(f"epoch 2/{EPOCHS}")
         [worker] = train_workers(cluster_processes(ray_cluster))
         os.kill(worker.pid, signal.SIGKILL)
-        job.says("going on after epoch ")
-        before, _, after = job.out.partition("going on after epoch ")
+        job.says(GOING_ON)
+        before, _, after = job.out.partition(GOING_ON)
         assert job.ended() == 0, job.err
     assert int(after.split()[0]) >= before.count("epoch ") >= 2
     assert epochs(home.runs / "killed") == [str(epoch + 1) for epoch in range(EPOCHS)]
@@ -173,6 +178,5 @@ def test_a_worker_that_dies_again_and_again_ends_the_run(
 
 
 def test_the_ray_of_a_killed_driver_has_ended_by_itself(interrupted: Interrupted) -> None:
-    assert train_workers(interrupted.processes) == []  # their titles are gone with them
     assert len(interrupted.processes) > 3
     until(lambda: gone(interrupted.processes), "the Ray of a killed driver ends")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ray._private import services
+from ray._private.node import Node
+from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
 from pipelines.errors import ClusterError
-from pipelines.ray_head import ray_head
+from pipelines.ray_head import Head, ray_head
 from pipelines.ray_session import _short
 from tests.clusters import RayCluster
 from tests.processes import gone, new_home, title, until
@@ -61,6 +66,26 @@ def test_a_ray_that_does_not_start_is_told_in_a_sentence(monkeypatch: pytest.Mon
         "Ray did not start (The current node timed out during startup. This could happen). "
         "Try again when this machine has less to do."
     )
+
+
+@pytest.mark.parametrize(("known_at", "dies_at", "looks"), [(1, 9, 1), (4, 9, 4), (9, 4, 3)])
+def test_ray_is_waited_for_until_it_is_known_or_dead(
+    known_at: int, dies_at: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = itertools.count(1)
+
+    def get_node(*_: object) -> None:
+        if next(looked) < known_at:
+            raise RuntimeError("not found")
+
+    alive = itertools.count(1)
+    raylet = SimpleNamespace(process=SimpleNamespace(poll=lambda: None if next(alive) < dies_at else 1))
+    monkeypatch.setattr(Node, "start_ray_processes", lambda head: None)
+    monkeypatch.setattr(services, "get_node", get_node)
+    head = object.__new__(Head)
+    head.__dict__.update(all_processes={PROCESS_TYPE_RAYLET: [raylet]}, _gcs_address="x", _node_id="y")
+    head.start_ray_processes()
+    assert next(looked) - 1 == looks
 
 
 def test_an_address_for_submitting_is_not_ignored_in_silence(tmp_path: Path) -> None:

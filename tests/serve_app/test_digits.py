@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pipelines.errors import DataError
+from pipelines.model_folder import open_model
 from pipelines.pen import draw_digit
 from serve_app.dataplane import DataPlane, Picture, Wish
 from serve_app.settings import Settings
@@ -119,6 +120,7 @@ def test_a_model_is_read_with_by_its_name() -> None:
             ("fake", "1", True),
             ("other", "7", False),
         ]
+        assert [one["accept_above"] for one in models] == [None, None]
 
 
 def test_the_model_of_the_house_reads_drawn_digits_of_any_size() -> None:
@@ -128,6 +130,7 @@ def test_the_model_of_the_house_reads_drawn_digits_of_any_size() -> None:
         files = [("files", (str(at), png(image), "image/png")) for at, image in enumerate(drawn + photos)]
         assert labels(door.post("/v1/digits", files=files)) == [str(digit) for digit in range(10)] * 2
         assert labels(door.post("/v1/digits", content=png(photos[7]), headers=PNG)) == ["7"]
+        assert door.get("/v1/models").json()["models"][0]["accept_above"] == open_model("builtin").accepted_above
 
 
 def test_the_batch_job_and_the_door_say_the_same() -> None:

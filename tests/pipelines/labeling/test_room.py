@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ClusterError, UsageError
-from pipelines.labeling.room import Needs, Node, Room, make_room, what_is_left
+from pipelines.labeling.room import Needs, Room, make_room, what_is_left
+from pipelines.nodes import Node
 from tests.stores import refusal
 
 

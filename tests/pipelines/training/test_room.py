@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import ClusterError
-from pipelines.training.room import Crew, Node, make_crew
+from pipelines.nodes import Node
+from pipelines.training.room import Crew, make_crew
 
 
 def crew(nodes: list[Node], workers: int, cpus: float | None = None, gpus: float = 0) -> Crew:

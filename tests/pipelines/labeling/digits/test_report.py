@@ -17,9 +17,11 @@ from pipelines.corpora.corpus import Split
 from pipelines.labeling.digits.report import SHOWN, report
 from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.digits.thumbs import least_certain, thumbs, thumbs_name
+from pipelines.labeling.html_page import the_run
 from pipelines.labeling.rows import FORMATS, SCHEMA
 from pipelines.labeling.run_folder import RunFolder
 from pipelines.labeling.summary import tally
+from pipelines.metrics import ACCEPT_NOTHING
 
 BAD = '<b>&"1".png'
 
@@ -76,6 +78,11 @@ def test_it_tells_the_counts_and_the_reasons(tmp_path: Path, digits: Split) -> N
     for count, name in ((84, "items"), (0, "ok"), (72, "review"), (12, "error")):
         assert f"<b>{count}</b>{name}" in page
     assert "<td>cut<td class=number>12<td>x" in page
+
+
+@pytest.mark.parametrize(("above", "told"), [(0.5, "0.5"), (1.0, "1.0"), (ACCEPT_NOTHING, "nothing is accepted")])
+def test_from_which_confidence_on_is_told_in_words_where_no_number_is_reached(above: float, told: str) -> None:
+    assert f"<td>accept above<td>{told}<" in the_run({"accept_above": above}, "items")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
