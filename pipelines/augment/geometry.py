@@ -44,18 +44,17 @@ def warp(images: Tensor, side: int, hand: Hand) -> Tensor:
     cos, sin = torch.cos(turn), torch.sin(turn)
     across = (cos * x + (slant - sin) * y) / wide
     down = (sin * x + cos * y) / high
-    grid = torch.stack([across, down], 3)
     if hand.wobble:
-        grid += _wobble(count, side, hand.wobble, device)
+        strength = hand.wobble * 2 * torch.rand(count, 1, 1, 1, device=device)
+        wobble = smooth_fields(2 * count, side, device).view(count, 2, side, side) * strength
+        across, down = across + wobble[:, 0], down + wobble[:, 1]
     if hand.shift:
-        grid += hand.shift * torch.randn(count, 1, 1, 2, device=device)
+        shift = hand.shift * torch.randn(count, 1, 1, 2, device=device)
+        across, down = across + shift[..., 0], down + shift[..., 1]
+    grid = torch.empty(count, side, side, 2, device=device)
+    grid[..., 0], grid[..., 1] = across, down
     planes = images.to(torch.float32).unsqueeze(1) / 255
     return functional.grid_sample(planes, grid, align_corners=False).squeeze(1)
-
-
-def _wobble(count: int, side: int, amount: float, device: torch.device) -> Tensor:
-    strength = amount * 2 * torch.rand(count, 1, 1, 1, device=device)
-    return smooth_fields(2 * count, side, device).view(count, 2, side, side).permute(0, 2, 3, 1) * strength
 
 
 def smooth_fields(count: int, side: int, device: torch.device, knots: int = KNOTS) -> Tensor:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipelines.augment.strokes import grown
 from pipelines.images.digits import INK_SIDE, SIDE
 from pipelines.images.ink import EVENING, LEAST
 
@@ -17,8 +20,9 @@ BRIGHTEST = 10
 def prepared(ink: Tensor) -> Tensor:
     """Images [N, side, side] from 0 (paper) to 1 (ink) as floats [N, 28, 28] from 0 to 255 in the model's form."""
     ink = _stretched(ink)
-    top, bottom = _ends(ink, 2)
-    left, right = _ends(ink, 1)
+    weak = (ink >= WEAK).float()
+    top, bottom = _ends(weak, 2)
+    left, right = _ends(weak, 1)
     step = torch.maximum(bottom - top, right - left) / INK_SIDE
     rows = _places(ink.sum(2), top, bottom, step)
     columns = _places(ink.sum(1), left, right, step)
@@ -35,18 +39,26 @@ def _stretched(ink: Tensor) -> Tensor:
 def _evened(ink: Tensor) -> Tensor:
     """With faint strokes nearer to the dark ones."""
     # At half the size, where it is as smooth and costs a quarter.
-    near = functional.max_pool2d(functional.max_pool2d(ink[:, None], 2), 3, 1, 1)
-    near = functional.avg_pool2d(near, 3, 1, 1, count_include_pad=False)
-    near = functional.interpolate(near, scale_factor=2, mode="bilinear")
-    return (ink * near[:, 0].clamp(min=LEAST).pow(-EVENING)).clamp_(0, 1)
+    half = torch.maximum(ink[:, ::2], ink[:, 1::2])
+    half = torch.maximum(half[:, :, ::2], half[:, :, 1::2])
+    smooth = _smoothing(half.shape[1]).to(ink.device)
+    near = smooth @ grown(grown(half), ahead=False) @ smooth.T
+    return (ink * near.clamp(min=LEAST).pow(-EVENING)).clamp_(0, 1)
 
 
-def _ends(ink: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+@cache
+def _smoothing(half: int) -> Tensor:
+    """The mean of three along an axis, and twice as many then by interpolation, as one product."""
+    means = functional.avg_pool1d(torch.eye(half)[None], 3, 1, 1, count_include_pad=False)
+    return functional.interpolate(means, scale_factor=2, mode="linear")[0].T.contiguous()
+
+
+def _ends(weak: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """The first and last row or column with more ink than a speck has, and a pixel of margin."""
-    side = ink.shape[1]
-    marked = ((ink >= WEAK).sum(axis) >= 2).float()
+    side = weak.shape[1]
+    count = weak.sum(axis)
     # A stroke of one pixel is all ink there is.
-    marked = torch.where(marked.any(1, keepdim=True), marked, (ink >= WEAK).any(axis).float())
+    marked = (count >= count.amax(1, keepdim=True).clamp(1, 2)).float()
     first, last = marked.argmax(1), side - marked.flip(1).argmax(1)
     return (first - 1).clamp(min=0), (last + 1).clamp(max=side)
 

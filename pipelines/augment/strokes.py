@@ -43,7 +43,8 @@ def thinner(ink: Tensor) -> Tensor:
         ahead = step % 2 == 0
         less = shrunk(ink, ahead)
         thinned = torch.maximum(less, ink - grown(less, not ahead))
-        ink = torch.where(torch.rand(len(ink), 1, 1, device=ink.device) < chance, thinned, ink)
+        hit = torch.rand(len(ink), 1, 1, device=ink.device) < chance
+        ink = torch.lerp(ink, thinned, hit.float())
     return torch.lerp(ink, grown(ink), (between(-0.6, 1.2, ink)).clamp(0, 1))
 
 

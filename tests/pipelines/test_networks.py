@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipelines.errors import UnknownName
-from pipelines.networks import NETWORKS, Reader
+from pipelines.networks import NETWORKS, Reader, WholeMap
 from tests.digits import drawn, tensors
 
 PARAMETERS = {
@@ -28,6 +28,24 @@ def test_each_network_has_its_size_and_reads_any_number_of_classes(name: str) ->
     assert logits.shape == (3, 11)
     assert logits.dtype == torch.float32
     assert torch.allclose(logits[1:2], reader(images[1:2]), atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_sum_of_whole_maps_learns_what_it_would_as_the_convolution_it_is_published_as(
+    layout: torch.memory_format,
+) -> None:
+    torch.manual_seed(0)
+    summed, wanted = WholeMap(6, 7), torch.randn(3, 6, 1, 1)
+    told = []
+    for mode in (True, False):
+        maps = torch.randn(3, 6, 7, 7, generator=torch.Generator().manual_seed(1)).to(memory_format=layout)
+        maps.requires_grad_()
+        summed.zero_grad()
+        answer = summed.train(mode)(maps)
+        (answer * wanted).sum().backward()
+        told.append((answer, maps.grad, summed.weight.grad))
+    for learning, published in zip(*told, strict=True):
+        torch.testing.assert_close(learning, published)
 
 
 def test_the_normalisation_travels_with_the_weights() -> None:

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pipelines.augment.geometry import FREE, warp
-from pipelines.augment.preparation import prepared
+from pipelines.augment.preparation import _evened, prepared
 from pipelines.augment.scanning import soft
 from pipelines.augment.strokes import thinner
 from pipelines.images import to_model_input
 from pipelines.images.digits import is_prepared
+from pipelines.images.ink import EVENING, LEAST
 from tests.digits import drawn, tensors
 
 
@@ -34,6 +36,14 @@ def test_it_is_like_the_preparation_of_real_images(paper: float, contrast: float
     beside = (real.roll(1, 2) - real).abs().mean((1, 2))
     assert apart.median() < 0.35 * beside.median()
     assert apart.mean() < 0.6 * beside.mean()
+
+
+def test_strokes_are_evened_by_the_smoothed_level_of_what_is_darkest_nearby() -> None:
+    ink = inked(20) * torch.linspace(0.2, 1, 56)
+    near = functional.max_pool2d(functional.max_pool2d(ink[:, None], 2), 3, 1, 1)
+    near = functional.avg_pool2d(near, 3, 1, 1, count_include_pad=False)
+    near = functional.interpolate(near, scale_factor=2, mode="bilinear")[:, 0]
+    torch.testing.assert_close(_evened(ink), (ink * near.clamp(min=LEAST).pow(-EVENING)).clamp(0, 1))
 
 
 def test_it_gives_the_form_of_the_model() -> None:
