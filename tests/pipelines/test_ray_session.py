@@ -45,6 +45,36 @@ def test_a_job_has_a_ray_without_helpers_that_dies_with_it(tmp_path: Path) -> No
         until(lambda: gone(processes), "end with the job")
 
 
+ENDED = """
+import threading
+from dataclasses import dataclass
+from jobs._cli import run
+from pipelines.ray_session import ray_session
+
+@dataclass
+class Options:
+    pass
+
+def main(options):
+    with ray_session():
+        print("begun", flush=True)
+        threading.Event().wait()
+
+run(Options, main)
+"""
+
+
+def test_a_job_that_is_ended_says_so_and_takes_its_ray_along(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(ENDED)
+    with new_home(tmp_path / "home") as home, home.start(job) as started:
+        started.says("begun")
+        processes = home.processes()
+        started.process.terminate()
+        assert (started.ended(), started.err) == (143, "ended by SIGTERM\n")
+        until(lambda: gone(processes), "end with the job")
+
+
 @pytest.mark.parametrize(
     ("temporary", "taken"), [("/tmp", "/tmp"), ("/" + "t" * 20, "/" + "t" * 20), ("/" + "t" * 21, "/tmp")]
 )
