@@ -20,7 +20,7 @@ from pipelines.conversion.engines import check_capabilities, chosen_engines
 from pipelines.conversion.planning import Tell
 from pipelines.corpora import load_corpus
 from pipelines.errors import ConversionError, DataError, UsageError
-from pipelines.model_folder import GRAPHS
+from pipelines.model_folder import GRAPHS, ModelFolder
 from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version
 from pipelines.writing import check_file, write_json
@@ -65,6 +65,10 @@ def main(options: Convert) -> None:
     store = ModelStore(whereabouts(options.store))
     version = store.resolve(_reference(options))
     store.check_writable()
+    if ModelFolder(Path(), version.manifest).reads_lines:
+        raise UsageError(
+            f"{version.reference} reads lines: it was published with its graph, in fp32 for the CPU, and has no other."
+        )
     wishes = Wishes(options.precision, chosen_engines(options.engines), options.capabilities)
     check_capabilities(wishes.engines, wishes.capabilities)
 

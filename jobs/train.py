@@ -14,11 +14,12 @@ from rich.console import Console
 
 from jobs._cli import run
 from pipelines import pictures
-from pipelines.corpora import Corpus, load_corpus
+from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.engines.pytorch import PyTorchEngine
 from pipelines.engines.threads import available_threads
 from pipelines.errors import UsageError
 from pipelines.evaluation import evaluate, write_history
+from pipelines.line_scores import LineScores, finish_lines
 from pipelines.metrics import Scores
 from pipelines.model_store import ModelStore, whereabouts
 from pipelines.model_version import Version, check_name, check_new_name
@@ -27,11 +28,13 @@ from pipelines.publishing import publish
 from pipelines.ray_session import ray_session
 from pipelines.training.calibration import calibrate
 from pipelines.training.checkpoint import WEIGHTS, load_reader, save_weights
+from pipelines.training.line_task import LineTask
 from pipelines.training.options import TrainingOptions
 from pipelines.training.recipes import recipe_named
 from pipelines.training.room import make_crew
-from pipelines.training.run import Task, Trained, prepare, train
+from pipelines.training.run import Trained, prepare, train
 from pipelines.training.run_folder import RunFolder, new_name, open_run, runs_folder
+from pipelines.training.task import Task
 from pipelines.writing import check_file, write_json
 
 
@@ -43,11 +46,13 @@ class Train(TrainingOptions):
 
     python jobs/train.py --recipe ink   # on paper as on MNIST, in one to three hours
 
+    python jobs/train.py --recipe lines # whole numbers at once
+
     ray job submit jobs/train.py        # on the cluster that RAY_ADDRESS names
     """
 
     recipe: str | None = None
-    """Take every option that is not given from a recipe: ink, which made the model that comes with inkray."""
+    """Take every option that is not given from a recipe: ink, which made the model that comes with inkray, or lines."""
     workers: int = 1
     """Data-parallel workers; each batch is shared among them."""
     cpus_per_worker: float | None = None
@@ -99,8 +104,8 @@ def main(options: Train) -> None:
     name = options.name or new_name(recipe.network, recipe.corpus)
     with open_run(runs_folder(options.runs) / name, task.asked(options.workers), options.resume) as run:
         trained = _train(task, options, run, console)
-        temperature = _calibrate(trained, task) if recipe.calibrate else None
-        scores = draw_and_score(trained, corpus, recipe.classes())
+        temperature = _calibrate(trained, task, run) if recipe.calibrate else None
+        scores = _scored(trained, task, corpus, run)
         model = options.model or recipe.network
         version = _published_once(
             run, store, model, lambda: publish(store, model, trained, recipe, corpus, scores, temperature)
@@ -120,7 +125,10 @@ def _train(task: Task, options: Train, run: RunFolder, console: Console) -> Trai
         )
         run.begin()
         _say(console, f"run {run.path.name} in {run.path.parent}")
-        return train(task, crew, run, console)
+        trained = train(task, crew, run, console)
+        if isinstance(task, LineTask):
+            task.draw_test(run.path)
+        return trained
 
 
 def _say(console: Console, line: str) -> None:
@@ -134,9 +142,9 @@ def defaults_of(options: Train) -> Train | None:
     return Train(recipe=options.recipe, **asdict(recipe_named(options.recipe)))
 
 
-def _calibrate(trained: Trained, task: Task) -> float:
+def _calibrate(trained: Trained, task: Task, run: RunFolder) -> float:
     reader = load_reader(trained.folder)
-    temperature = calibrate(reader, task.held, task.options)
+    temperature = calibrate(reader, task.held_back(run.path), task.options)
     save_weights(trained.folder, task.description, reader)
     return temperature
 
@@ -151,18 +159,24 @@ def _published_once(run: RunFolder, store: ModelStore, name: str, publish: Calla
     return publish()
 
 
-def draw_and_score(trained: Trained, corpus: Corpus, classes: list[str]) -> Scores | None:
+def _scored(trained: Trained, task: Task, corpus: Corpus, run: RunFolder) -> Scores | LineScores | None:
     """The test split is read here, once, after the best epoch has been chosen."""
     write_history(trained.history, trained.folder / "history.csv")
     pictures.curves(trained.history, trained.folder / "curves.png")
-    if corpus.test is None:
-        return None
+    if isinstance(task, LineTask):
+        return finish_lines(trained.folder, task.tested(run.path))
+    return None if corpus.test is None else _score_digits(trained, corpus.test, task.options.classes())
+
+
+def _score_digits(trained: Trained, test: Split, classes: list[str]) -> Scores:
     with PyTorchEngine(load_reader(trained.folder), available_threads()) as engine:
-        probabilities = engine.run(corpus.test.prepared().images)
-    return evaluate(probabilities, corpus.test, classes, trained.folder)
+        probabilities = engine.run(test.prepared().images)
+    return evaluate(probabilities, test, classes, trained.folder)
 
 
-def _numbers(reference: str, recipe: TrainingOptions, trained: Trained, scores: Scores | None) -> dict[str, Any]:
+def _numbers(
+    reference: str, recipe: TrainingOptions, trained: Trained, scores: Scores | LineScores | None
+) -> dict[str, Any]:
     return {
         "model": reference,
         "recipe": asdict(recipe),
@@ -172,7 +186,7 @@ def _numbers(reference: str, recipe: TrainingOptions, trained: Trained, scores: 
     }
 
 
-def _last_line(reference: str, trained: Trained, scores: Scores | None) -> str:
+def _last_line(reference: str, trained: Trained, scores: Scores | LineScores | None) -> str:
     if scores:
         return f"{reference} test accuracy {scores.sentence()}"
     best = next(row for row in trained.history if row["epoch"] == trained.best_epoch)

@@ -39,8 +39,7 @@ class Scores:
         return asdict(self) | {"per_class": [share if share == share else None for share in self.per_class]}
 
     def sentence(self) -> str:
-        low, high = self.interval
-        return f"{self.accuracy:.2%} ({low * 100:.2f}-{high * 100:.2f})".replace("%", " %")
+        return told_share(self.accuracy, self.interval)
 
 
 def score(probabilities: Probabilities, labels: Labels) -> Scores:
@@ -73,6 +72,11 @@ def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5 / (1 + z * z / count)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def told_share(share: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{share:.2%} ({low * 100:.2f}-{high * 100:.2f})".replace("%", " %")
 
 
 def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:

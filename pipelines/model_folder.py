@@ -53,6 +53,11 @@ class ModelFolder:
         return self.manifest["classes"]
 
     @property
+    def reads_lines(self) -> bool:
+        """Whole numbers, in lines of any length; and not single digits."""
+        return (self.manifest.get("input") or {}).get("shape", [])[-1:] == ["W"]
+
+    @property
     def precisions(self) -> list[str]:
         return [precision for precision, file in GRAPHS.items() if file in self.manifest["files"]]
 

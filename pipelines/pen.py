@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from cv2.typing import MatLike
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 
 from pipelines.hands import STYLES as STYLES
 from pipelines.hands import Skeleton
+
+Styles = Mapping[int, list[Skeleton]]
 
 CANVAS = 112
 SIDE = 28
@@ -63,14 +67,14 @@ def ink_skeleton(skeleton: Skeleton, random: np.random.Generator) -> NDArray[np.
     return canvas
 
 
-def ink_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    styles = STYLES[digit]
+def ink_digit(digit: int, random: np.random.Generator, hands: Styles = STYLES) -> NDArray[np.uint8]:
+    styles = hands[digit]
     return ink_skeleton(styles[random.integers(len(styles))], random)
 
 
-def draw_digit(digit: int, random: np.random.Generator) -> NDArray[np.uint8]:
+def draw_digit(digit: int, random: np.random.Generator, hands: Styles = STYLES) -> NDArray[np.uint8]:
     """One digit as uint8 [28, 28], ink bright on dark, 20 pixels in its longer side and centred by mass."""
-    canvas = ink_digit(digit, random)
+    canvas = ink_digit(digit, random, hands)
     return _centred(cv2.resize(canvas, (SIDE, SIDE), interpolation=cv2.INTER_AREA), random)
 
 
@@ -82,8 +86,8 @@ def _centred(image: MatLike, random: np.random.Generator) -> NDArray[np.uint8]:
     return cv2.warpAffine(image, shift, (SIDE, SIDE)).astype(np.uint8)
 
 
-def draw_digits(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw_digits(count: int, seed: int, hands: Styles = STYLES) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`count` images and their labels, every digit equally often, in mixed order."""
     random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(count) % 10).astype(np.uint8)
-    return np.stack([draw_digit(int(label), random) for label in labels]), labels
+    return np.stack([draw_digit(int(label), random, hands) for label in labels]), labels

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.corpora.corpus import Corpus
+from pipelines.images import SIDE
+from pipelines.line_scores import LineScores
 from pipelines.metrics import Scores, told_accepted
+from pipelines.model_folder import GRAPHS
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
+from pipelines.strings.line import HEIGHT
 from pipelines.training.mixture import mixed_in
 from pipelines.training.options import NONE, TrainingOptions
 from pipelines.training.run import Trained
@@ -29,12 +33,12 @@ def publish(
     trained: Trained,
     options: TrainingOptions,
     corpus: Corpus,
-    scores: Scores | None,
+    scores: Scores | LineScores | None,
     temperature: float | None = None,
 ) -> Version:
     manifest = describe(trained, options, corpus, scores, temperature)
     with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
-        for file in FILES:
+        for file in (*FILES, GRAPHS["fp32"]):
             if (trained.folder / file).exists():
                 shutil.copy(trained.folder / file, folder)
         Path(folder, "card.md").write_text(card(name, manifest))
@@ -42,12 +46,16 @@ def publish(
 
 
 def describe(
-    trained: Trained, options: TrainingOptions, corpus: Corpus, scores: Scores | None, temperature: float | None = None
+    trained: Trained,
+    options: TrainingOptions,
+    corpus: Corpus,
+    scores: Scores | LineScores | None,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     best = next(row for row in trained.history if row["epoch"] == trained.best_epoch)
     return {
         "classes": options.classes(),
-        "input": {"name": "images", "dtype": "uint8", "shape": ["N", 28, 28], "ink": "bright on dark"},
+        "input": {"name": "images", "dtype": "uint8", "shape": _shape(options), "ink": "bright on dark"},
         "recipe": asdict(options),
         "data": {
             "corpus": corpus.name,
@@ -63,7 +71,13 @@ def describe(
     }
 
 
+def _shape(options: TrainingOptions) -> list[str | int]:
+    return ["N", HEIGHT, "W"] if options.lines else ["N", SIDE, SIDE]
+
+
 def _more_data(count: int, options: TrainingOptions) -> dict[str, Any]:
+    if options.lines:
+        return {"lines": options.lines}
     more = mixed_in(count, options)
     return {"mixed_in": more} if any(more.values()) else {}
 
@@ -89,31 +103,51 @@ def _what_it_knows(manifest: dict[str, Any]) -> str:
     return f"and reads as `{NONE}` what is no digit: blank paper, lines, scribbles, what is struck out, other letters."
 
 
+def _learnt(manifest: dict[str, Any]) -> str:
+    data = manifest["data"]
+    if lines := data.get("lines"):
+        return f"{lines:,} drawn lines, half of them with digits of `{data['corpus']}` and half with the pen's"
+    return f"{data['train']['images']:,} images of `{data['corpus']}`{_with_more(data)}"
+
+
+def _what_it_takes(manifest: dict[str, Any]) -> str:
+    if manifest["recipe"].get("lines"):
+        return (
+            f"It takes lines {HEIGHT} pixels high, uint8, ink bright on dark, levelled, as `pipelines/strings/line.py` "
+            "makes them of pictures, and says for every second column which digit stands there, or that none begins."
+        )
+    takes = "It takes 28x28 pixels, uint8, ink bright on dark, one digit in the middle of each image, "
+    return takes + _what_it_knows(manifest)
+
+
 def _with_more(data: dict[str, Any]) -> str:
     if not (more := data.get("mixed_in")):
         return ""
     return f", {more['drawn']:,} pen-drawn digits and {more['junk']:,} pictures of no digit"
 
 
+def _items(manifest: dict[str, Any]) -> str:
+    return "lines" if manifest["recipe"].get("lines") else "images"
+
+
 def card(name: str, manifest: dict[str, Any]) -> str:
-    recipe, data, test = manifest["recipe"], manifest["data"], manifest["metrics"]["test"]
+    recipe, test = manifest["recipe"], manifest["metrics"]["test"]
     lines = [
         f"# {name}",
         "",
-        f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {data['train']['images']:,} "
-        f"images of `{data['corpus']}`{_with_more(data)}; epoch {manifest['best_epoch']} "
-        f"read the held-back validation images best ({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
+        f"The network `{recipe['network']}`, trained for {recipe['epochs']} epochs on {_learnt(manifest)}; epoch "
+        f"{manifest['best_epoch']} read the held-back validation {_items(manifest)} best "
+        f"({manifest['metrics']['validation_accuracy'] * 100:.2f} %).",
         "",
-        "It takes 28x28 pixels, uint8, ink bright on dark, one digit in the middle of each image, "
-        + _what_it_knows(manifest),
+        _what_it_takes(manifest),
         "",
     ]
     if test:
         low, high = test["interval"]
         lines += [
-            "| on the test images, read once, after training | |",
+            f"| on the test {_items(manifest)}, read once, after training | |",
             "|---|---|",
-            f"| images | {test['count']:,} |",
+            f"| {_items(manifest)} | {test['count']:,} |",
             f"| accuracy (95 % interval) | {test['accuracy'] * 100:.2f} % ({low * 100:.2f}-{high * 100:.2f}) |",
             f"| calibration error | {test['calibration_error'] * 100:.2f} % |",
             "| can be accepted unseen at 99.9 % precision | "

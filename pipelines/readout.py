@@ -19,7 +19,7 @@ class Readout(nn.Module):
         self.reader = reader
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.reader.network(self.reader.normalised(images)).softmax(1)
+        return self.reader.network(self.reader.normalised(images)).softmax(-1)
 
 
 def folded(reader: Reader) -> Reader:
@@ -36,12 +36,12 @@ def folded(reader: Reader) -> Reader:
         else:
             fewer.append(layer)
     copy.network = nn.Sequential(*fewer)
-    _cool(cast(nn.Linear, fewer[-1]), copy)
+    _cool([layer for layer in fewer if isinstance(layer, nn.Linear | nn.Conv2d)][-1], copy)
     return copy
 
 
 @torch.no_grad()
-def _cool(last: nn.Linear, reader: Reader) -> None:
-    last.weight.div_(reader.temperature)
-    last.bias.div_(reader.temperature)
+def _cool(last: nn.Linear | nn.Conv2d, reader: Reader) -> None:
+    for weights in last.parameters():
+        weights.div_(reader.temperature)
     reader.temperature.fill_(1.0)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.engines import Engine, open_engine
+from pipelines.errors import UsageError
 from pipelines.images import SIDE, to_model_input
 from pipelines.model_folder import open_model
 from pipelines.model_store import ModelStore
@@ -39,6 +40,10 @@ class Recognizer(AbstractContextManager["Recognizer"]):
     ) -> None:
         started = time.perf_counter()
         folder = open_model(model, ModelStore(store) if store else None)
+        if folder.reads_lines:
+            raise UsageError(
+                f"{folder.reference} reads whole lines, not single digits; jobs/bench.py strings measures it."
+            )
         self.model, self.digest, self.classes = folder.reference, folder.digest, folder.classes
         self._names = np.array(self.classes)
         self._engine = open_engine(engine, folder, precision, threads)

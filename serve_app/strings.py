@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.errors import DataError
-from pipelines.forms.strings.reading import FoundString, read_strings
+from pipelines.strings.reading import FoundString, read_strings
 from serve_app.bridge import Bridge
 from serve_app.dataplane import DataPlane, Picture, Wish
 from serve_app.errors import TooLarge, WrongBody, refusal

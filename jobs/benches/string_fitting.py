@@ -1,4 +1,4 @@
-"""How the weights in `forms/strings/hypotheses.py` were chosen: so that drawn strings become as likely as can be."""
+"""How the weights in `strings/hypotheses.py` were chosen: so that drawn strings become as likely as can be."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.forms.strings.hypotheses import DROPPED, LABELS, WEIGHTS, features
-from pipelines.forms.strings.reading import CutString, Reader, cut_string, read_segments
-from pipelines.forms.strings.segments import MOST_PIECES
-from pipelines.forms.strings.synthesis import WrittenString
+from pipelines.strings.hypotheses import DROPPED, LABELS, WEIGHTS, features
+from pipelines.strings.reading import CutString, Reader, cut_string, read_segments
+from pipelines.strings.segments import MOST_PIECES
+from pipelines.strings.synthesis import WrittenString
 
 HOPELESS = torch.tensor(1e-3).log()
 """A string that no weights would read teaches them nothing."""

@@ -17,10 +17,12 @@ from jobs.benches.string_fitting import fit_sureness, fit_weights, make_lattices
 from pipelines import places
 from pipelines.corpora import load_corpus
 from pipelines.errors import DataError, UsageError
-from pipelines.forms.strings.reading import Reader, StringReading, read_strings_of
-from pipelines.forms.strings.synthesis import WrittenString, draw_strings
 from pipelines.images import decode, to_model_input
+from pipelines.line_reader import LineReader
 from pipelines.recognizer import Recognizer
+from pipelines.strings.line_reading import read_as_lines
+from pipelines.strings.reading import Reader, StringReading, read_strings_of
+from pipelines.strings.synthesis import WrittenString, draw_strings
 from pipelines.writing import write_json
 
 PART = 100
@@ -54,16 +56,17 @@ class StringBench:
     """Whose digits the drawn strings are made of: their training images for fitting, the others for measuring."""
     model: str = "builtin"
     threads: int | None = None
+    lines: str | None = None
+    """A model of the network lines, in the store, to read whole with in place of --model, which cuts."""
     fit: bool = False
     """Choose the weights and the line of sureness anew, on drawn strings alone, and print them."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
-        with Recognizer(self.model, threads=self.threads) as recognizer:
-            if self.fit:
-                return self._fit(recognizer)
-            strings = list(self._strings())
-            readings = read_all(strings, recognizer)
+        if self.fit:
+            return self._fit()
+        strings = list(self._strings())
+        readings = self._read(strings)
         score = score_of(readings, [string.digits for string in strings])
         Console().print(
             f"{self.on}: {score.strings} strings, {score.exact:.1%} exact; from confidence {score.at:.3f} on "
@@ -72,20 +75,28 @@ class StringBench:
         write_json(self.json, asdict(score))
         return None
 
+    def _read(self, strings: Sequence[WrittenString]) -> list[StringReading]:
+        if self.lines:
+            reader = LineReader(self.lines, self.threads)
+            return [reading for images in _parts(strings) for reading in read_as_lines(images, reader)]
+        with Recognizer(self.model, threads=self.threads) as recognizer:
+            return read_all(strings, recognizer)
+
     def _strings(self) -> Iterator[WrittenString]:
         if self.on != "drawn":
             return labelled_strings(_folder(self.on))
         corpora = [load_corpus(name) for name in self.corpora]
         return draw_strings(self.count, self.seed, [corpus.test or corpus.train for corpus in corpora])
 
-    def _fit(self, recognizer: Recognizer) -> None:
+    def _fit(self) -> None:
         sources = [load_corpus(name).train for name in self.corpora]
-        read = reader_of(recognizer)
         strings = list(draw_strings(self.count, FIT_SEED, sources))
-        weights, likelihood = fit_weights(make_lattices(strings, read, recognizer.classes))
-        Console().print(weights, f"mean log likelihood {likelihood:.3f}")
         others = list(draw_strings(self.count, TEMPER_SEED, sources))
-        readings = read_all(others, recognizer)
+        with Recognizer(self.model, threads=self.threads) as recognizer:
+            lattices = make_lattices(strings, reader_of(recognizer), recognizer.classes)
+            readings = read_all(others, recognizer)
+        weights, likelihood = fit_weights(lattices)
+        Console().print(weights, f"mean log likelihood {likelihood:.3f}")
         right = np.array([one.value == other.digits for one, other in zip(readings, others, strict=True)])
         Console().print("sureness beside today's", fit_sureness(_confidences(readings), right))
 
@@ -95,11 +106,13 @@ def reader_of(recognizer: Recognizer) -> Reader:
 
 
 def read_all(strings: Sequence[WrittenString], recognizer: Recognizer) -> list[StringReading]:
-    readings: list[StringReading] = []
+    read, classes = reader_of(recognizer), recognizer.classes
+    return [reading for images in _parts(strings) for reading in read_strings_of(images, read, classes)]
+
+
+def _parts(strings: Sequence[WrittenString]) -> Iterator[list[NDArray[np.uint8]]]:
     for start in range(0, len(strings), PART):
-        images = [string.image for string in strings[start : start + PART]]
-        readings += read_strings_of(images, reader_of(recognizer), recognizer.classes)
-    return readings
+        yield [string.image for string in strings[start : start + PART]]
 
 
 def labelled_strings(folder: Path) -> Iterator[WrittenString]:

@@ -1,4 +1,7 @@
-"""A trained reader as one ONNX graph: uint8 `images` [N, 28, 28] in, float32 `probabilities` [N, classes] out."""
+"""A trained reader as one ONNX graph: uint8 `images` in, float32 `probabilities` out.
+
+Images of digits are [N, 28, 28] and give [N, classes]; lines are [N, 48, W] and give [N, W / 2, classes].
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from typing import cast
 import onnx
 import torch
 
-from pipelines.networks import Reader
+from pipelines.networks import LINE_NETWORKS, Reader
 from pipelines.readout import Readout, folded
+from pipelines.strings.line import HEIGHT
 
 OPSET = 20
 INPUT, OUTPUT = "images", "probabilities"
@@ -19,7 +23,11 @@ def export(reader: Reader) -> bytes:
     """The same reader gives the same bytes."""
     readout = Readout(folded(reader)).eval()
     # The exporter takes a dimension that is 1 in its sample for a constant, so the sample has two images.
-    sample = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    lines = reader.name in LINE_NETWORKS
+    sample = (
+        torch.zeros(2, HEIGHT, 2 * HEIGHT, dtype=torch.uint8) if lines else torch.zeros(2, 28, 28, dtype=torch.uint8)
+    )
+    free = {0: torch.export.Dim("N", min=1)} | ({2: torch.export.Dim("W", min=2)} if lines else {})
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
         readout,
@@ -28,7 +36,7 @@ def export(reader: Reader) -> bytes:
         opset_version=OPSET,
         input_names=[INPUT],
         output_names=[OUTPUT],
-        dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
+        dynamic_shapes=(free,),
         verbose=False,
     )
     return serialize(_cleaned(cast(torch.onnx.ONNXProgram, program).model_proto))

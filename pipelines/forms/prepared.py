@@ -19,11 +19,11 @@ from pipelines.forms.page_result import EMPTY, TICKED
 from pipelines.forms.paper.presence import seen, vanished
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
 from pipelines.forms.readings import ERROR, CellReading, FieldReading, doubted, judge
-from pipelines.forms.strings.reading import NOTHING, CutString, FoundDigit, cut_string, read_cut
-from pipelines.forms.strings.strip import find_strip
 from pipelines.forms.template import Box, Field, FieldKind, Template
 from pipelines.forms.values.choosing import choose, read_cells
 from pipelines.images import SIDE, to_model_input
+from pipelines.strings.reading import NOTHING, CutString, FoundDigit, cut_string, read_cut
+from pipelines.strings.strip import find_strip
 
 Digits = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]

@@ -2,53 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipelines.augment import augment
-from pipelines.corpora.corpus import Split
 from pipelines.networks import Reader
+from pipelines.training.examples import Examples
+from pipelines.training.objectives import summed_loss
 from pipelines.training.options import TrainingOptions
+from pipelines.training.ragged import Ragged, at_once
 
 VIEWS = 4
-BATCH = 1000
 SHARPEST = 0.5
 """Where every image is read right, the loss only falls with the temperature, and each confidence would become 1."""
 
+Told = Sequence[tuple[Tensor, Tensor]]
+"""Logits and labels, batch by batch."""
 
-def calibrate(reader: Reader, held: Split, options: TrainingOptions) -> float:
+
+def calibrate(reader: Reader, held: Examples, options: TrainingOptions) -> float:
     """Fit the reader's temperature on the held-back images as they are and in augmented views, and set it."""
     torch.manual_seed(options.seed)
     reader.temperature.fill_(1.0)
-    images, labels = torch.tensor(held.images), torch.tensor(held.labels).long()
-    order = torch.randperm(len(labels))
-    images, labels = images[order], labels[order]
-    logits = _logits(reader.eval(), images, options)
-    reader.temperature.fill_(fitted_temperature(logits, labels.repeat(len(logits) // len(labels))))
+    reader.temperature.fill_(fitted_temperature(_told(reader.eval(), _mixed(held), options)))
     return float(reader.temperature)
 
 
+def _mixed(held: Examples) -> Examples:
+    """In random order, since augmentation leaves the first of a batch clean; lines are all changed alike."""
+    images, labels = held
+    if isinstance(images, Ragged):
+        return held
+    order = torch.randperm(len(labels))
+    return Examples(images[order], labels[order])
+
+
 @torch.inference_mode()
-def _logits(reader: Reader, images: Tensor, options: TrainingOptions) -> Tensor:
+def _told(reader: Reader, held: Examples, options: TrainingOptions) -> Told:
     """Of the images themselves, then of each view in turn."""
-    views = [reader(some) for some in images.split(BATCH)]
+    told = [(reader(images), labels) for images, labels in _batches(held)]
     for _ in range(VIEWS if options.augment != "none" else 0):
-        views += [reader(augment(some, options.augment, options.left_out())) for some in images.split(BATCH)]
-    return torch.cat(views)
+        views = ((augment(images, options.augment, options.left_out()), labels) for images, labels in _batches(held))
+        told += [(reader(images), labels) for images, labels in views]
+    return told
 
 
-def fitted_temperature(logits: Tensor, labels: Tensor) -> float:
+def _batches(held: Examples) -> Iterator[tuple[Tensor, Tensor]]:
+    size = at_once(held.images)
+    return zip(held.images.split(size), held.labels.split(size), strict=True)
+
+
+def fitted_temperature(told: Told) -> float:
     """The temperature with the least loss; the loss has one minimum, so a search between bounds finds it."""
     low, high = SHARPEST, 20.0
     for _ in range(60):
         third = (high / low) ** (1 / 3)
-        if _loss(logits, labels, low * third) < _loss(logits, labels, high / third):
+        if _loss(told, low * third) < _loss(told, high / third):
             high /= third
         else:
             low *= third
     return (low * high) ** 0.5
 
 
-def _loss(logits: Tensor, labels: Tensor, temperature: float) -> float:
-    return float(functional.cross_entropy(logits / temperature, labels))
+def _loss(told: Told, temperature: float) -> float:
+    return sum(float(summed_loss(logits / temperature, labels)) for logits, labels in told)

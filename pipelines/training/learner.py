@@ -8,14 +8,15 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipelines.augment import augment
 from pipelines.networks import Reader
 from pipelines.training.captured import CapturedUpdate, Update
 from pipelines.training.muon import Muon, weights_between
+from pipelines.training.objectives import count_right, mean_loss, summed_loss
 from pipelines.training.options import TrainingOptions
+from pipelines.training.ragged import Ragged, at_once
 
 
 def computes_bf16(device: torch.device) -> bool:
@@ -93,7 +94,7 @@ class Learner:
         set_rate(self.optimizers, rate)
         with self._precision():
             logits = self.model(views)
-        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.options.label_smoothing)
+        loss = mean_loss(logits, labels, self.options.label_smoothing)
         self.reader.zero_grad(set_to_none=True)
         loss.backward()
         if self.options.clip:
@@ -103,15 +104,16 @@ class Learner:
         return loss.detach()
 
     @torch.inference_mode()
-    def judge(self, images: Tensor, labels: Tensor, batch: int = 1000) -> Tensor:
+    def judge(self, images: Tensor | Ragged, labels: Tensor) -> Tensor:
         """How many are read right, and the summed loss."""
+        batch = at_once(images)
         model = self.judged.eval()
         totals = torch.zeros(2, dtype=torch.float64, device=self.device)
         for some, truth in zip(images.split(batch), labels.split(batch), strict=True):
             with self._precision():
                 logits = model(some).float()
-            totals[0] += (logits.argmax(1) == truth).sum()
-            totals[1] += functional.cross_entropy(logits, truth, reduction="sum")
+            totals[0] += count_right(logits, truth)
+            totals[1] += summed_loss(logits, truth)
         self.reader.train()
         return totals
 

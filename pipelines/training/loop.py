@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import ray.train
 import ray.train.torch
 import torch
-from numpy.typing import NDArray
 from ray.exceptions import RayError
 from ray.train import CheckpointConsistencyMode
 from torch import Tensor, distributed
@@ -23,8 +21,11 @@ from torch import Tensor, distributed
 from pipelines.networks import Reader
 from pipelines.training import checkpoint
 from pipelines.training.data import epoch_order, worker_batches
+from pipelines.training.examples import Examples
 from pipelines.training.learner import Learner
 from pipelines.training.options import TrainingOptions, learning_rate_at
+from pipelines.training.ragged import Ragged, of_like_width
+from pipelines.training.task import Material
 
 CHECK_EVERY = 20
 POST_EVERY = 0.5
@@ -32,10 +33,10 @@ POST_EVERY = 0.5
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a worker needs to know; the images themselves wait in the object store."""
+    """All that a worker needs to know."""
 
     options: TrainingOptions
-    data: Any
+    material: Material
     description: dict[str, Any]
     threads: int
     board: Any
@@ -56,7 +57,7 @@ class Worker:
         self.device = ray.train.torch.get_device()
         torch.set_num_threads(plan.threads)
         torch.manual_seed(self.options.seed)
-        self.images, self.labels, self.held_images, self.held_labels = (self._tensor(ray.get(a)) for a in plan.data)
+        self.learning, self.held = plan.material.load(self.device)
         # Batch statistics are shared once an epoch, not before each step.
         wrap = {"broadcast_buffers": False, "gradient_as_bucket_view": True}
         self.learner = Learner(
@@ -66,13 +67,9 @@ class Worker:
             lambda module: ray.train.torch.prepare_model(module, parallel_strategy_kwargs=wrap),
             plan.cuda_graph,
         )
-        self.steps = len(self.labels) // self.options.batch
+        self.steps = len(self.learning.labels) // self.options.batch
         self.history: list[dict[str, Any]] = []
         self._resume()
-
-    def _tensor(self, array: NDArray[np.uint8]) -> Tensor:
-        tensor = torch.tensor(array, device=self.device)
-        return tensor.long() if tensor.ndim == 1 else tensor
 
     def _resume(self) -> None:
         if saved := ray.train.get_checkpoint():
@@ -103,13 +100,12 @@ class Worker:
             self._report()
 
     def _learn(self, epoch: int) -> float:
-        order = epoch_order(len(self.labels), self.options.seed, epoch).to(self.device)
-        batches = worker_batches(order, self.options.batch, self.rank, self.workers)
+        batches = worker_batches(self._order(epoch), self.options.batch, self.rank, self.workers)
         losses: list[Tensor] = []
         started = posted = time.perf_counter()
         for step, chosen in enumerate(batches):
             rate = learning_rate_at(self.options, (epoch - 1) * self.steps + step, self.options.epochs * self.steps)
-            losses.append(self.learner.step(self.images[chosen], self.labels[chosen], rate))
+            losses.append(self.learner.step(self.learning.images[chosen], self.learning.labels[chosen], rate))
             if (step + 1) % CHECK_EVERY == 0 or step + 1 == self.steps:
                 self._check_finite(losses, epoch)
             if self.rank == 0 and time.perf_counter() - posted > POST_EVERY:
@@ -118,6 +114,13 @@ class Worker:
                 loss = float(losses[-1])
                 self._post({"kind": "step", "epoch": epoch, "step": step + 1, "loss": loss, "speed": speed})
         return float(self._sum(torch.stack(losses).mean()[None])[0] / self.workers)
+
+    def _order(self, epoch: int) -> Tensor:
+        images, seed = self.learning.images, self.options.seed
+        order = epoch_order(len(images), seed, epoch)
+        if isinstance(images, Ragged):
+            return of_like_width(order, images.widths, self.options.batch, seed * 100_003 + epoch)
+        return order.to(self.device)
 
     def _sum(self, values: Tensor) -> Tensor:
         if self.workers > 1:
@@ -149,9 +152,8 @@ class Worker:
             check_same_weights(self.learner.reader, epoch)
 
     def _row(self, epoch: int, loss: float, seconds: float) -> dict[str, Any]:
-        mine = slice(self.rank, None, self.workers)
-        right, held_loss = self._sum(self.learner.judge(self.held_images[mine], self.held_labels[mine])).tolist()
-        held = len(self.held_labels)
+        right, held_loss = self._sum(self.learner.judge(*self._mine())).tolist()
+        held = len(self.held.labels)
         # The last step of an epoch may be the one that does it, and no loss of a step tells of that.
         if not math.isfinite(held_loss):
             raise self._blown_up(f"validation loss is not a number after epoch {epoch}", epoch)
@@ -164,10 +166,17 @@ class Worker:
             "images_per_second": self.steps * self.options.batch / seconds,
         }
 
+    def _mine(self) -> Examples:
+        """Of what was held back, this worker's part."""
+        images, labels = self.held
+        mine = slice(self.rank, None, self.workers)
+        part = images.every(self.workers, self.rank) if isinstance(images, Ragged) else images[mine]
+        return Examples(part, labels[mine])
+
     def _report(self) -> None:
         row = self.history[-1]
         # More right is better, and among equals the smaller loss: one number, since Ray compares one.
-        rank = row["val_accuracy"] * len(self.held_labels) - row["val_loss"] / (1 + row["val_loss"])
+        rank = row["val_accuracy"] * len(self.held.labels) - row["val_loss"] / (1 + row["val_loss"])
         metrics = {**row, "rank": rank}
         if self.rank != 0:
             ray.train.report(metrics)

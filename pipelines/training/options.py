@@ -8,16 +8,18 @@ from typing import Literal
 
 from pipelines.augment import EFFECTS
 from pipelines.errors import UnknownName, UsageError
-from pipelines.networks import NETWORKS
+from pipelines.networks import LINE_NETWORKS, NETWORKS
 
 DIGITS = [str(digit) for digit in range(10)]
 NONE = "none"
+NOTHING_NEW = ""
+"""What a place in a line says where no digit begins."""
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     network: str = "ink"
-    """Which network: cnn, small, small-dropout, mlp3, mlp5, lenet5 or ink."""
+    """Which network: cnn, small, small-dropout, mlp3, mlp5, lenet5 or ink; or lines, which reads whole numbers."""
     corpus: str = "mnist"
     """What to learn from: mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     epochs: int = 10
@@ -38,15 +40,18 @@ class TrainingOptions:
     """Average the weights with this decay a step, such as 0.998, and judge the average; 0 is off."""
     clip: float = 0.0
     """Cut the gradient's norm to this; 0 is off."""
-    augment: Literal["none", "affine", "paper"] = "affine"
-    """What is done to a training image before it is seen: nothing; small turns, shears, scales and shifts; or what
-    pens, forms and scanners do to most of them."""
+    augment: Literal["none", "affine", "paper", "line"] = "affine"
+    """What is done to a training image before it is seen: nothing; small turns, shears, scales and shifts; what pens,
+    forms and scanners do to most of them; or, to a line, another hand and pen."""
     without: str = ""
     """Effects of paper to leave out, with commas between, such as lines,jpeg."""
     drawn: float = 0.0
     """Mix in pen-drawn digits in more hands, this many for each training image of the corpus."""
     junk: float = 0.0
     """Mix in what is no digit, this many for each training image, and learn to read it as an eleventh class, none."""
+    lines: int = 0
+    """Learn to read whole numbers, with the network lines: so many are drawn, half of them with the corpus's digits and
+    half with the pen's; of these, the share --junk is no number."""
     calibrate: bool = False
     """After training, fit the temperature of the confidences on the held-back images, augmented."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -60,17 +65,18 @@ class TrainingOptions:
         return [effect.strip() for effect in self.without.split(",") if effect.strip()]
 
     def classes(self) -> list[str]:
-        return DIGITS + ([NONE] if self.junk else [])
+        return DIGITS + ([NOTHING_NEW] if self.lines else [NONE] if self.junk else [])
 
     def check(self) -> None:
-        if self.network not in NETWORKS:
-            raise UnknownName("network", self.network, NETWORKS)
+        if self.network not in NETWORKS | LINE_NETWORKS:
+            raise UnknownName("network", self.network, NETWORKS | LINE_NETWORKS)
         for effect in self.left_out():
             if effect not in EFFECTS:
                 raise UnknownName("effect of paper", effect, EFFECTS)
         if self.left_out() and self.augment != "paper":
             raise UsageError(f"--without {self.without} is about --augment paper, not {self.augment}; leave one out.")
         rules: list[tuple[str, float, bool, str]] = [
+            ("lines", self.lines, self.lines >= 0, "0 or more"),
             ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
             ("batch", self.batch, self.batch >= 2, "at least 2"),
             ("learning-rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0"),
@@ -86,6 +92,20 @@ class TrainingOptions:
         for name, value, sensible, expected in rules:
             if not sensible:
                 raise UsageError(f"--{name} is {value:.12g}; it must be {expected}.")
+        self._check_lines()
+
+    def _check_lines(self) -> None:
+        if (self.network in LINE_NETWORKS) != (self.lines > 0):
+            raise UsageError(
+                f"--network {self.network} and --lines {self.lines} do not go together: "
+                "lines are read by the network lines, and by no other; --recipe lines has both."
+            )
+        if (self.augment == "line") > (self.lines > 0) or (self.lines and self.augment not in ("none", "line")):
+            raise UsageError(
+                f"--augment {self.augment} is not for {'lines' if self.lines else 'single digits'}; take another."
+            )
+        if self.lines and (self.drawn or self.label_smoothing):
+            raise UsageError("--drawn and --label-smoothing are not for lines; leave them out.")
 
 
 def learning_rate_at(options: TrainingOptions, step: int, steps: int) -> float:

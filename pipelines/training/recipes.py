@@ -21,6 +21,21 @@ RECIPES = {
         calibrate=True,
         validation=0.05,
     ),
+    "lines": TrainingOptions(
+        network="lines",
+        corpus="mnist",
+        epochs=4,
+        batch=64,
+        learning_rate=0.003,
+        weight_decay=0.02,
+        clip=10.0,
+        ema=0.998,
+        augment="line",
+        lines=80_000,
+        junk=0.06,
+        calibrate=True,
+        validation=0.05,
+    ),
 }
 
 

@@ -6,11 +6,10 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray.exceptions import RayError
 from ray.train import CheckpointConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchTrainer
@@ -18,36 +17,23 @@ from ray.train.v2._internal.constants import CHECKPOINT_MANAGER_SNAPSHOT_FILENAM
 from ray.train.v2.api.config import FailureConfig
 from rich.console import Console
 
-from pipelines.corpora.corpus import Corpus, Split
+from pipelines.corpora.corpus import Corpus
 from pipelines.errors import TrainingError
 from pipelines.training import checkpoint
 from pipelines.training.board import drained, start_board, why_stopped
 from pipelines.training.data import check_batch, describe, hold_back
 from pipelines.training.display import Display
+from pipelines.training.line_task import LineTask
 from pipelines.training.loop import Plan, work
 from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
 from pipelines.training.room import Crew
 from pipelines.training.run_folder import CHECKPOINTS, RunFolder
+from pipelines.training.task import DigitTask, Task
 
 DEATHS = ("worker process has died", "failed to initialize", "cancelled before it started")
 """How Ray's words end where a worker died at work, while it was set up, and before it had begun."""
 RESTARTS = 3
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be learnt, from which images, and judged on which."""
-
-    options: TrainingOptions
-    training: Split
-    held: Split
-    description: dict[str, Any]
-
-    def asked(self, workers: int) -> dict[str, Any]:
-        """What makes a run this very one."""
-        images = {"training": self.training.fingerprint(), "held": self.held.fingerprint()}
-        return {**asdict(self.options), "workers": workers, "images": images}
 
 
 @dataclass(frozen=True)
@@ -65,19 +51,23 @@ class Trainer(TorchTrainer):
 
 
 def prepare(options: TrainingOptions, corpus: Corpus, workers: int) -> Task:
+    task = LineTask.prepare(options, corpus) if options.lines else _of_digits(options, corpus)
+    check_batch(options.batch, workers, len(task))
+    return task
+
+
+def _of_digits(options: TrainingOptions, corpus: Corpus) -> Task:
     images = mixed(corpus.train.prepared(), options)
     training, held = hold_back(images, options.validation, options.seed)
-    check_batch(options.batch, workers, len(training))
-    return Task(options, training, held, describe(options, images))
+    return DigitTask(options, describe(options, images), training, held)
 
 
 def train(task: Task, crew: Crew, run: RunFolder, console: Console) -> Trained:
     """Train inside a Ray session, in a run's folder that is held, from the start or from where the run was."""
     board, options = start_board(), task.options
-    steps = len(task.training) // options.batch
-    arrays = (task.training.images, task.training.labels, task.held.images, task.held.labels)
-    data, start = [ray.put(array) for array in arrays], _where_it_was(run)
-    plan = Plan(options, data, task.description, crew.threads, board, crew.cuda_graph, start)
+    steps = len(task) // options.batch
+    material, start = task.material(run.path), _where_it_was(run)
+    plan = Plan(options, material, task.description, crew.threads, board, crew.cuda_graph, start)
     with Display(console, options.epochs, steps, run.curves) as display, _watching(board, display):
         _fit(plan, crew, run)
     return _finish(run, options.epochs, why_stopped(board))

@@ -20,10 +20,13 @@ from jobs.benches.variants import VariantsBench
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError, UnknownName
-from pipelines.forms.strings.reading import StringReading
-from pipelines.forms.strings.synthesis import draw_strings
+from pipelines.model_store import ModelStore
+from pipelines.strings.reading import StringReading
+from pipelines.strings.synthesis import draw_strings
+from tests import lines
 from tests.clusters import RayCluster
 from tests.digits import builtin, drawn
+from tests.pipelines.strings.written import on_paper, row
 from tests.processes import new_home
 
 
@@ -143,3 +146,16 @@ def test_the_weights_of_strings_are_fitted_to_what_makes_the_truth_likely() -> N
     lattices = make_lattices(strings, lambda pictures: np.full((len(pictures), 11), 1 / 11), [*"0123456789", "none"])
     _, likelihood = fit_weights(lattices)
     assert np.log(1e-3) < likelihood < 0
+
+
+def test_strings_are_read_whole_by_a_reader_of_lines(repo: Path, tmp_path: Path) -> None:
+    lines.publish(ModelStore(tmp_path / "store"), tmp_path / "files")
+    folder = tmp_path / "numbers"
+    folder.mkdir()
+    for number in ("23", "611", "52"):
+        Image.fromarray(on_paper(row(number))).save(folder / f"{number}.png")
+    (folder / "labels.csv").write_text("file,digits\n23.png,23\n611.png,611\n52.png,52\n")
+    words = ("strings", "--on", str(folder), "--lines", "lines", "--json", str(tmp_path / "a.json"))
+    assert "66.7% exact" in bench(repo, tmp_path, *words)
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert (told["strings"], told["exact"]) == (3, 2 / 3)

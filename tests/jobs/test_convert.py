@@ -12,6 +12,7 @@ import pytest
 from pipelines.conversion import parity
 from pipelines.model_store import ModelStore
 from pipelines.training import checkpoint
+from tests import lines
 from tests.digits import builtin
 from tests.in_process import Ended, RunJob
 from tests.models import CLASSES, publish, taught
@@ -144,3 +145,12 @@ def test_a_gpu_that_nothing_is_built_for_is_refused_first(convert: Convert) -> N
     done = convert("--model", "small", "--capabilities", 90, "--on", "nothing")
     assert done.returncode == 2
     assert done.stderr.startswith("error: tensorrt_rtx cannot build for compute capability 90; it knows ")
+
+
+def test_a_reader_of_lines_has_its_graph_already(convert: Convert, store: ModelStore, tmp_path: Path) -> None:
+    lines.publish(store, tmp_path / "files")
+    done = convert("--model", "lines")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: lines:1 reads lines: it was published with its graph, in fp32 for the CPU, and has no other.\n",
+    )

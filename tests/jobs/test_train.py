@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cluster._processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
+from pipelines.line_reader import LineReader
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
 from tests.clusters import RayCluster
@@ -275,3 +277,21 @@ def test_a_folder_for_runs_that_cannot_be_written(corpus: str, refused: Refused,
         2,
         f"error: The run's folder {tmp_path}/file/a cannot be written: Not a directory; name another --runs.\n",
     )
+
+
+def test_a_reader_of_lines_is_taught_and_published_with_its_graph(clustered: Home, corpus: str, repo: Path) -> None:
+    options = ("--recipe", "lines", "--corpus", corpus, "--lines", 90, "--batch", 30, "--epochs", 1, "--workers", 2)
+    job = clustered.run(repo / "jobs" / "train.py", *options, "--name", "whole", "--json", "lines.json")
+    assert job.process.returncode == 0, job.err
+    assert re.fullmatch(r"lines:1 test accuracy \d+\.\d\d % \(\d+\.\d\d-\d+\.\d\d\)", job.last_line)
+    told = json.loads((clustered.folder / "lines.json").read_text())["test"]
+    assert (told["count"], told["accepted_share"]) == (90, None)
+    store = ModelStore(clustered.folder / "ink" / "store")
+    version = store.resolve("lines:1")
+    assert version.files.keys() == {"weights.pt", "model.onnx", "history.csv", "curves.png", "card.md"}
+    assert version.manifest["classes"] == [*"0123456789", ""]
+    assert version.manifest["data"]["lines"] == 90
+    card = (store.fetch(version) / "card.md").read_text()
+    assert "trained for 1 epochs on 90 drawn lines" in card and "| lines | 90 |" in card
+    assert len(list((clustered.runs / "whole" / "lines").glob("*.parquet"))) == 3
+    assert LineReader("lines", store=str(store))([np.zeros((48, 64), np.uint8)])[0].shape == (32, 11)

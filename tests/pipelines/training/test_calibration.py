@@ -8,6 +8,7 @@ from pipelines.conversion.export import export
 from pipelines.engines.pytorch import PyTorchEngine
 from pipelines.networks import Reader
 from pipelines.training.calibration import calibrate, fitted_temperature
+from pipelines.training.examples import Examples
 from tests.digits import drawn, new_reader, plain
 from tests.models import taught
 
@@ -21,19 +22,19 @@ def test_the_temperature_that_made_the_labels_is_found(wanted: float) -> None:
     torch.manual_seed(0)
     logits = 3 * torch.randn(20_000, 10)
     labels = chosen_by((logits / wanted).softmax(1))
-    assert fitted_temperature(logits, labels) == pytest.approx(wanted, rel=0.05)
+    assert fitted_temperature([(logits, labels)]) == pytest.approx(wanted, rel=0.05)
 
 
 def test_confidences_stay_in_bounds_where_every_image_is_read_right() -> None:
     logits = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
-    assert fitted_temperature(logits, torch.tensor([0, 1])) == pytest.approx(0.5, rel=1e-4)
+    assert fitted_temperature([(logits, torch.tensor([0, 1]))]) == pytest.approx(0.5, rel=1e-4)
 
 
 def test_calibration_lowers_the_loss_and_changes_no_reading() -> None:
     reader, held = taught(drawn(1000)), drawn(300, seed=9)
     images, labels = torch.tensor(held.images), torch.tensor(held.labels).long()
     before = reader(images).detach()
-    temperature = calibrate(reader, held, plain(calibrate=True))
+    temperature = calibrate(reader, Examples.of(held), plain(calibrate=True))
     after = reader(images).detach()
     assert temperature != 1
     assert torch.allclose(after * temperature, before, atol=1e-4)
@@ -41,7 +42,7 @@ def test_calibration_lowers_the_loss_and_changes_no_reading() -> None:
 
 
 def test_it_is_the_same_each_time() -> None:
-    reader, held = taught(drawn(500)), drawn(100, seed=9)
+    reader, held = taught(drawn(500)), Examples.of(drawn(100, seed=9))
     options = plain(augment="paper", calibrate=True)
     assert calibrate(reader, held, options) == calibrate(reader, held, options)
 

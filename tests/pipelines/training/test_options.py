@@ -30,6 +30,23 @@ SCHEDULES = ("one-cycle", "cosine", "step")
         ({"validation": 0.0}, "--validation is 0; it must be between 0 and 1."),
         ({"validation": 1.0}, "--validation is 1; it must be between 0 and 1."),
         ({"without": "lines"}, "--without lines is about --augment paper, not affine; leave one out."),
+        ({"lines": -1}, "--lines is -1; it must be 0 or more."),
+        (
+            {"lines": 100},
+            "--network ink and --lines 100 do not go together: lines are read by the network lines, and by no other; "
+            "--recipe lines has both.",
+        ),
+        (
+            {"network": "lines"},
+            "--network lines and --lines 0 do not go together: lines are read by the network lines, and by no other; "
+            "--recipe lines has both.",
+        ),
+        ({"augment": "line"}, "--augment line is not for single digits; take another."),
+        ({"network": "lines", "lines": 9}, "--augment affine is not for lines; take another."),
+        (
+            {"network": "lines", "lines": 9, "augment": "line", "drawn": 0.1},
+            "--drawn and --label-smoothing are not for lines; leave them out.",
+        ),
         ({"seed": -1}, "--seed is -1; it must be from 0 to 2147483647."),
         ({"seed": 2**31}, "--seed is 2147483648; it must be from 0 to 2147483647."),
     ],
@@ -48,6 +65,7 @@ def test_an_unknown_network_is_refused() -> None:
 def test_the_defaults_and_the_limits_make_sense() -> None:
     TrainingOptions().check()
     TrainingOptions(augment="paper", without="lines, jpeg").check()
+    TrainingOptions(network="lines", lines=1, augment="none").check()
     TrainingOptions(epochs=1, batch=2, weight_decay=0, seed=2**31 - 1, ema=0.999, clip=1).check()
 
 

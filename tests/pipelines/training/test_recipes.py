@@ -35,5 +35,5 @@ def test_without_a_recipe_training_stays_as_it_was() -> None:
 
 
 def test_an_unknown_recipe_is_told_the_known() -> None:
-    with pytest.raises(UnknownName, match=r"^There is no recipe 'inc'; known: ink\. Did you mean 'ink'\?$"):
+    with pytest.raises(UnknownName, match=r"^There is no recipe 'inc'; known: ink, lines\. Did you mean 'ink'\?$"):
         recipe_named("inc")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.corpora.corpus import Split
-from pipelines.forms.strings.paper import on_paper
-from pipelines.hands import SIGNS
+from pipelines.hands import LETTERS, SIGNS, Skeleton
 from pipelines.images.levels import as_bytes
+from pipelines.junk import scribble, specks, struck_out
 from pipelines.pen import ink_skeleton
+from pipelines.strings.paper import on_paper
 
 Picture = NDArray[np.uint8]
 Random = np.random.Generator
@@ -26,6 +27,9 @@ THINNEST = 0.9
 """A digit is thinned to its median level at most, or near it."""
 DASHES = ("dash", "equals", "tilde")
 ENDS = ("hash", "cross", "star")
+WORDS = [*LETTERS, *(sign for sign in SIGNS if sign != "quotes")]
+"""Of what words are made; quotes as tall as a digit are two of them."""
+SCRAWLS = (specks, scribble, struck_out)
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ class Hand:
             slant=random.normal(0.12, 0.22),
             climb=random.normal(0.0, 0.03),
             breadth=float(np.exp(random.normal(0.0, 0.18))),
-            small_zeros=random.uniform(0.5, 0.9) if random.random() < 0.25 else 1.0,
-            ties=random.uniform(0.2, 0.9) if random.random() < 0.15 else 0.0,
+            small_zeros=random.uniform(0.4, 0.9) if random.random() < 0.35 else 1.0,
+            ties=random.uniform(0.2, 0.9) if random.random() < 0.25 else 0.0,
         )
 
 
@@ -92,6 +96,22 @@ def draw_string(random: Random, source: Split, length: int) -> WrittenString:
     _finish(line, hand, random)
     ink = _leaning(line.ink(), hand)
     return WrittenString(on_paper(ink, random), "".join(str(source.labels[index]) for index in chosen))
+
+
+def draw_word(random: Random) -> WrittenString:
+    """Letters and signs side by side, and no digit among them."""
+    hand, line = Hand.draw(random), Line()
+    for _ in range(int(random.integers(1, 8))):
+        name = WORDS[int(random.integers(len(WORDS)))]
+        line.put(_sign(LETTERS | SIGNS, name, TALL * random.uniform(0.6, 1.1), random), _gap(hand, random), 0)
+    return WrittenString(on_paper(_leaning(line.ink(), hand), random), "")
+
+
+def draw_scrawl(random: Random) -> WrittenString:
+    """One thing that is no digit: specks, scribbles, a digit struck out."""
+    ink = SCRAWLS[int(random.integers(len(SCRAWLS)))](random)
+    x, y, width, height = cv2.boundingRect(ink)
+    return WrittenString(on_paper(ink[y : y + height, x : x + width], random), "")
 
 
 class Line:
@@ -140,7 +160,7 @@ class Line:
 def _digits(random: Random, source: Split, length: int) -> NDArray[np.intp]:
     """Amounts have many zeros at their end."""
     chosen = random.integers(0, len(source), length)
-    if random.random() < 0.3:
+    if length > 1 and random.random() < 0.3:
         zeros = np.flatnonzero(source.labels == 0)
         tail = int(random.integers(1, length))
         chosen[length - tail :] = zeros[random.integers(0, len(zeros), tail)]
@@ -189,8 +209,8 @@ def _separator(random: Random) -> Picture:
     return mark
 
 
-def _sign(name: str, height: float, random: Random) -> Picture:
-    canvas = ink_skeleton(SIGNS[name], random)
+def _sign(named: Mapping[str, Skeleton], name: str, height: float, random: Random) -> Picture:
+    canvas = ink_skeleton(named[name], random)
     x, y, width, tall = cv2.boundingRect(canvas)
     factor = height / 100
     size = (max(4, round(width * factor)), max(4, round(tall * factor)))
@@ -200,7 +220,7 @@ def _sign(name: str, height: float, random: Random) -> Picture:
 def _start(line: Line, hand: Hand, random: Random) -> None:
     if random.random() < 0.08:
         name = (*ENDS, *DASHES)[random.integers(len(ENDS) + len(DASHES))]
-        line.put(_sign(name, random.uniform(40, 100), random), 0, int(random.integers(-15, 5)))
+        line.put(_sign(SIGNS, name, random.uniform(40, 100), random), 0, int(random.integers(-15, 5)))
         line.put(np.zeros((TALL, 6), np.uint8), 4, 0)
 
 
@@ -208,11 +228,13 @@ def _finish(line: Line, hand: Hand, random: Random) -> None:
     if random.random() < 0.2:
         line.put_mark(_separator(random), int(random.integers(2, 12)), random)
     if random.random() < 0.2:
-        dash = _sign(DASHES[random.integers(len(DASHES))], random.uniform(35, 110), random)
+        dash = _sign(SIGNS, DASHES[random.integers(len(DASHES))], random.uniform(35, 110), random)
         line.put(dash, int(random.integers(4, 30)), -int(random.integers(5, 40)))
     if random.random() < 0.06:
         line.put(
-            _sign(ENDS[random.integers(len(ENDS))], random.uniform(40, 90), random), int(random.integers(4, 20)), 0
+            _sign(SIGNS, ENDS[random.integers(len(ENDS))], random.uniform(40, 90), random),
+            int(random.integers(4, 20)),
+            0,
         )
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.seams import find_seams
-from pipelines.forms.strings.strip import DIGIT, INK
 from pipelines.images.levels import as_bytes
+from pipelines.strings.seams import find_seams
+from pipelines.strings.strip import DIGIT, INK
 
 Picture = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.segments import Piece, Pieces, Segment, is_digit_sized
-from pipelines.forms.strings.strip import DIGIT
+from pipelines.strings.segments import Piece, Pieces, Segment, is_digit_sized
+from pipelines.strings.strip import DIGIT
 
 Floats = NDArray[np.float64]
 

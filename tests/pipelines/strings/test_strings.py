@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 import pipelines
-from pipelines.forms.strings.reading import (
+from pipelines.images import to_model_input
+from pipelines.recognizer import Recognizer
+from pipelines.strings.reading import (
     StringReading,
     cut_string,
     read_cut,
@@ -19,9 +21,7 @@ from pipelines.forms.strings.reading import (
     read_strings,
     read_strings_of,
 )
-from pipelines.images import to_model_input
-from pipelines.recognizer import Recognizer
-from tests.pipelines.forms.strings.written import on_paper, row
+from tests.pipelines.strings.written import on_paper, row
 
 Picture = NDArray[np.uint8]
 Read = Callable[..., StringReading]

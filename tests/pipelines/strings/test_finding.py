@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.finding import PixelBox, find_strings
-from tests.pipelines.forms.strings.written import row
+from pipelines.strings.finding import PixelBox, find_strings
+from tests.pipelines.strings.written import row
 
 Picture = NDArray[np.uint8]
 PLACES = {(40, 60): ("2365", 40), (380, 70): ("952", 46), (60, 200): ("720991", 60), (420, 350): ("19227", 30)}

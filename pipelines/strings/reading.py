@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.finding import PixelBox, find_strings
-from pipelines.forms.strings.hypotheses import TALL, features, scores
-from pipelines.forms.strings.lattice import Path, best_paths
-from pipelines.forms.strings.segments import Pieces, Segment, find_pieces, is_digit_sized
-from pipelines.forms.strings.strip import Strip, find_strip
 from pipelines.images.levels import as_bytes
+from pipelines.strings.finding import PixelBox, find_strings
+from pipelines.strings.hypotheses import TALL, features, scores
+from pipelines.strings.lattice import Path, best_paths
+from pipelines.strings.segments import Pieces, Segment, find_pieces, is_digit_sized
+from pipelines.strings.strip import Strip, find_strip
 
 Picture = NDArray[np.uint8]
 Reader = Callable[[list[Picture]], NDArray[np.float32]]

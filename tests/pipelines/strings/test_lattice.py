@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.hypotheses import DIGITS, DROPPED, LABELS
-from pipelines.forms.strings.lattice import best_paths
-from pipelines.forms.strings.segments import Segment
+from pipelines.strings.hypotheses import DIGITS, DROPPED, LABELS
+from pipelines.strings.lattice import best_paths
+from pipelines.strings.segments import Segment
 
 
 def chain(count: int, longest: int = 3) -> list[Segment]:

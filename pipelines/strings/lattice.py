@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.hypotheses import DIGITS, DROPPED, IMPOSSIBLE
-from pipelines.forms.strings.segments import Segment
+from pipelines.strings.hypotheses import DIGITS, DROPPED, IMPOSSIBLE
+from pipelines.strings.segments import Segment
 
 Floats = NDArray[np.float64]
 

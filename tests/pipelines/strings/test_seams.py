@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.forms.strings.seams import Seam, find_seams
+from pipelines.strings.seams import Seam, find_seams
 
 Picture = NDArray[np.uint8]
 RADIUS = 15
