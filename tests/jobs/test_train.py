@@ -215,7 +215,7 @@ def test_an_address_where_no_cluster_is(
     [
         (
             "--network lenet",
-            "There is no network 'lenet'; known: cnn, ink, lenet5, mlp3, mlp5, small, small-dropout. "
+            "There is no network 'lenet'; known: cnn, ink, lenet5, lines, mlp3, mlp5, small, small-dropout. "
             "Did you mean 'lenet5'?",
         ),
         (
