@@ -13,12 +13,15 @@ from pipelines.errors import UnknownName, UsageError
 from pipelines.forms.templates.reading import load_templates
 from pipelines.labeling.digits.kind import Digits
 from pipelines.labeling.forms.kind import Forms
-from pipelines.labeling.forms.labeler import Overlays, Wanted
+from pipelines.labeling.forms.labeler import Lines, Overlays, Wanted
 from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, find_pages
 from pipelines.labeling.inputs import find_input
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.kind import Kind
+from pipelines.line_reader import open_line_model
 from pipelines.model_folder import ModelFolder
+from pipelines.model_store import ModelStore
+from pipelines.model_version import BUILTIN_LINES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,8 @@ class LabelForms(Options):
     ended."""
     template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
     """What a page holds and where; jobs/template.py drafts one. Given several times, each page is matched to one."""
+    lines: Annotated[str, arg(metavar="NAME[:VERSION]")] = BUILTIN_LINES
+    """Reads the numbers that have no cells: a model of the network lines."""
     dpi: int = 200
     """At which PDF pages are drawn; other scans have their own pixels."""
     overlays: Overlays = "review"
@@ -133,7 +138,9 @@ class LabelForms(Options):
             raise UsageError(f"--dpi is {self.dpi}; it must be from {LEAST_DPI} to {MOST_DPI}.")
 
     def kind(self) -> Kind[Any]:
-        return Forms(load_templates(self.template), Wanted(self.overlays, self.crops))
+        lines = open_line_model(self.lines, ModelStore(self.store) if self.store else None)
+        wanted = Wanted(self.overlays, self.crops)
+        return Forms(load_templates(self.template), wanted, Lines(lines.reference, lines.digest))
 
     def found(self, output: Path) -> Found:
         """All there is to read; never what a run itself has left, where its output lies within the input."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pipelines.engines.threads import available_threads
 from pipelines.errors import UsageError
-from pipelines.model_folder import open_model
+from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore
+from pipelines.model_version import BUILTIN_LINES
 from pipelines.strings.decoding import Frames
 from pipelines.strings.line import HEIGHT
 
@@ -30,15 +31,24 @@ TOGETHER = 32
 class LineReader:
     """On the CPU, by ONNX Runtime; may be called from many threads at once."""
 
-    def __init__(self, model: str | Path, threads: int | None = None, store: str | Path | None = None) -> None:
-        folder = open_model(model, ModelStore(store) if store else None)
-        if not folder.reads_lines:
-            raise UsageError(f"{folder.reference} reads single digits, not lines; name a model of the network lines.")
-        self.model = folder.reference
+    name, precision = "onnxruntime", "fp32"
+
+    def __init__(
+        self, model: str | Path = BUILTIN_LINES, threads: int | None = None, store: str | Path | None = None
+    ) -> None:
+        folder = open_line_model(model, ModelStore(store) if store else None)
+        self.model, self.digest = folder.reference, folder.digest
         self._session = session_of(folder.graph("fp32"), threads or available_threads())
 
     def __call__(self, pictures: Sequence[Picture]) -> list[Frames]:
         return frames_of(pictures, lambda lines: self._session.run(None, {"images": lines})[0])
+
+
+def open_line_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
+    folder = open_model(model, store)
+    if not folder.reads_lines:
+        raise UsageError(f"{folder.reference} reads single digits, not lines; name a model of the network lines.")
+    return folder
 
 
 def session_of(graph: bytes, threads: int) -> onnxruntime.InferenceSession:

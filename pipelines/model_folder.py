@@ -15,6 +15,7 @@ from pipelines.model_cache import changed_files
 from pipelines.model_store import LATEST, ModelStore, whereabouts
 from pipelines.model_version import (
     BUILTIN,
+    BUILTIN_LINES,
     MANIFEST,
     OWN_KEYS,
     Version,
@@ -27,6 +28,7 @@ from pipelines.store_place import Place
 from pipelines.writing import whole_folder
 
 PRETRAINED = Path(__file__).parent / "pretrained"
+SHIPPED = {BUILTIN: PRETRAINED, BUILTIN_LINES: PRETRAINED / "lines"}
 GRAPHS = {"fp32": "model.onnx", "fp16": "model.fp16.onnx", "int8": "model.int8.onnx"}
 CARD = "card.md"
 EXPORTED = {"weights.pt", CARD, *GRAPHS.values()}
@@ -82,7 +84,7 @@ class ModelFolder:
         return self.read(GRAPHS[precision])
 
     def _remedy(self, precision: str) -> str:
-        if self.manifest["name"] == BUILTIN:
+        if self.manifest["name"] in SHIPPED:
             return "it comes with inkray as it is: ask for another precision, or train and convert a model of your own."
         if self.alone:
             return "convert the model in its store, and export it from there again."
@@ -130,14 +132,14 @@ def export(version: Version, files: Path, folder: Path, name: str, card: Path | 
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
-    """By reference, NAME[:VERSION], in a store; or the folder of a version; or `builtin`, which comes with the code."""
+    """By reference, NAME[:VERSION], in a store; or the folder of a version; or one that comes with the code."""
     if isinstance(model, Path):
         return _from_folder(model)
     name, _, tag = model.partition(":")
-    if name == BUILTIN:
+    if name in SHIPPED:
         if tag not in ("", "1", LATEST):
-            raise UnknownName(f"version of {BUILTIN}", tag, ["1"])
-        return _from_folder(PRETRAINED)
+            raise UnknownName(f"version of {name}", tag, ["1"])
+        return _from_folder(SHIPPED[name])
     store = store or ModelStore(whereabouts(None))
     version = store.resolve(model)
     if not _tells_classes(version.manifest):

@@ -15,6 +15,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 BUILTIN = "builtin"
 """The name of the model that comes with the code."""
+BUILTIN_LINES = "builtin-lines"
+"""That of its reader of whole numbers."""
 OWN_KEYS = frozenset({"format", "name", "version", "created", "files"})
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -94,8 +96,8 @@ def check_name(kind: str, name: str) -> None:
 
 def check_new_name(name: str) -> None:
     check_name("model name", name)
-    if name == BUILTIN:
-        raise UsageError(f"The model name {BUILTIN!r} is that of the model that comes with inkray; take another.")
+    if name in (BUILTIN, BUILTIN_LINES):
+        raise UsageError(f"The model name {name!r} is that of a model that comes with inkray; take another.")
 
 
 def check_told(manifest: dict[str, Any]) -> None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipelines.images import to_model_input
 from pipelines.recognizer import Reading, Recognizer
 from serve_app.batching import Images, joined_readings
 from serve_app.models import Loaded, Served
@@ -33,9 +29,6 @@ class Bridge:
     def read_prepared(self, images: Images) -> Reading:
         starts = range(0, max(len(images), 1), self._portion)
         return joined_readings([self._wait(images[at : at + self._portion]) for at in starts])
-
-    def probabilities(self, pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        return self.read_prepared(to_model_input(pictures)).probabilities
 
     def _wait(self, images: Images) -> Reading:
         read, self.loaded = asyncio.run_coroutine_threadsafe(self._served.read(images), self._loop).result()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipelines.errors import DataError
 from pipelines.images import SIDE, decode, to_model_input
 from pipelines.images.quick_png import quick_png
+from pipelines.line_reader import LineReader
 from serve_app import answers
 from serve_app.batching import Batch, Images
 from serve_app.bridge import Bridge
@@ -62,6 +63,8 @@ class DataPlane:
         self.meters = meters or Meters()
         self.shelf = Shelf(settings, self._count, opener)
         self.templates = TemplateFolder(settings.template_folder)
+        # One thread each, as many as there are that ask it.
+        self.lines = LineReader(settings.lines, 1, settings.store)
         self.ready = False
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
         self._long_pool, self._long = ThreadPoolExecutor(DECODERS, "pages"), 0

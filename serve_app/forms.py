@@ -50,8 +50,9 @@ def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish, g
         if gone.is_set():
             break
         prepared = prepare_page(document.content, name, number, templates, max_pixels=plane.settings.pixels)
-        pages += [_told(page, wish) for page in read_pages([prepared], _as_reader(bridge), accept)]
-    return {"model": bridge.recognizer.model, "engine": engine_of(bridge.recognizer), "pages": pages}
+        pages += [_told(page, wish) for page in read_pages([prepared], _as_reader(bridge), plane.lines, accept)]
+    model, engine = bridge.recognizer.model, engine_of(bridge.recognizer)
+    return {"model": model, "engine": engine, "lines": plane.lines.model, "pages": pages}
 
 
 def _as_reader(bridge: Bridge) -> Recognizer:

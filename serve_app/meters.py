@@ -8,6 +8,8 @@
 | `inkray_rows` | `model` | digits read |
 | `inkray_none` | `model` | of them, read as `none`: a share that grows says that the pictures have changed |
 | `inkray_confidence` | `model` | sum of their confidences; by `inkray_rows` the mean, which falls when they change |
+| `inkray_numbers` | `model` | runs of digits read in photos |
+| `inkray_number_confidence` | `model` | sum of their confidences |
 | `inkray_batches` | `model` | calls of the engine; `inkray_rows` by this is the mean size of a batch |
 | `inkray_engine_seconds` | `model` | sum of the seconds that the engine worked |
 | `inkray_batch_rows` | `model` | histogram of the sizes of batches |
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from serve_app.batching import Batch
@@ -33,7 +35,11 @@ TAGS = {
     "inkray_request_seconds": ("route",),
     "inkray_errors": ("kind",),
     **dict.fromkeys(
-        ("inkray_rows", "inkray_none", "inkray_confidence", "inkray_batches", "inkray_engine_seconds"), ("model",)
+        (
+            *("inkray_rows", "inkray_none", "inkray_confidence", "inkray_batches", "inkray_engine_seconds"),
+            *("inkray_numbers", "inkray_number_confidence"),
+        ),
+        ("model",),
     ),
 }
 MILLISECONDS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
@@ -79,6 +85,10 @@ class Meters:
                 ("inkray_queue_ms", model, batch.waited_s * 1000),
                 ("inkray_engine_ms", model, batch.engine_s * 1000),
             ]
+
+    def numbers(self, model: str, confidences: Sequence[float]) -> None:
+        self._sums["inkray_numbers", (model,)] += len(confidences)
+        self._sums["inkray_number_confidence", (model,)] += sum(confidences)
 
     async def report(self) -> None:
         """For ever, what was counted since the last time."""

@@ -74,10 +74,15 @@ def router(plane: DataPlane) -> APIRouter:
         return Response(await plane.digits(files, Wish(model, seen)), media_type=JSON)
 
     @routes.post("/v1/strings", response_model=schema.Strings, tags=["read"], **taking(PICTURES))
-    async def strings(request: Request, model: str | None = None) -> Response:
-        """Find and read every run of digits in each photo, with boxes in pixels: left, top, width, height."""
+    async def strings(request: Request) -> Response:
+        """Find and read every run of digits in each photo, with boxes in pixels: left, top, width, height.
+
+        They are read whole, by a model of their own, which the answer names.
+        """
+        if "model" in request.query_params:
+            raise WrongBody(f"Strings are read by {plane.lines.model} alone; leave model out.")
         files, _ = await pictures(request, plane.settings.pages)
-        return JSONResponse(await read_photos(plane, files, Wish(model)))
+        return JSONResponse(await read_photos(plane, files))
 
     @routes.post("/v1/forms", response_model=schema.Forms, tags=["read"], **taking(DOCUMENT))
     async def forms(

@@ -104,6 +104,7 @@ class Page(BaseModel):
 class Forms(BaseModel):
     model: str
     engine: str
+    lines: str = Field(description="the model that read the numbers without cells", examples=["builtin-lines:1"])
     pages: list[Page]
 
 

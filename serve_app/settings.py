@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines import places
 from pipelines.errors import UsageError
+from pipelines.model_version import BUILTIN_LINES
 
 PREFIX = "INKRAY_SERVE_"
 KEYS, KEYS_FILE = "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE"
@@ -24,6 +25,8 @@ COUNTS = ("replicas", "batch_rows", "queue_rows", "requests", "live", "body_byte
 class Settings:
     models: tuple[str, ...] = ("builtin",)
     """NAME or NAME:VERSION of each model served, by commas; the first is the one read with unless another is named."""
+    lines: str = BUILTIN_LINES
+    """The model that reads numbers without cells, on forms and in photos."""
     store: str | None = None
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
     engine: str = "auto"

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.conversion.export import export
+from pipelines.line_reader import LineReader
 from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
 from pipelines.networks import Reader
@@ -41,6 +42,12 @@ def taught() -> Reader:
     for _ in range(60):
         learner.step(images, labels, 0.004)
     return learner.reader.eval()
+
+
+@cache
+def shipped() -> LineReader:
+    """The one that comes with the code."""
+    return LineReader(threads=1)
 
 
 def publish(store: ModelStore, folder: Path) -> Version:

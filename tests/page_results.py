@@ -13,7 +13,7 @@ from pipelines.forms.paper.straight import DOTS_PER_MM
 from pipelines.forms.readings import Candidate, CellReading, FieldReading
 from pipelines.forms.template import Box, Field, Register, Template
 from pipelines.labeling.forms.evidence import evidence, evidence_name
-from pipelines.labeling.forms.rows import FORM_SCHEMA, to_rows
+from pipelines.labeling.forms.rows import FORM_SCHEMA, By, to_rows
 from pipelines.labeling.run_folder import RunFolder
 
 CARD = Template(
@@ -77,5 +77,5 @@ def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet
         results = list(pages)
         names = [f"page-{part}-{index}" for index in range(len(results))]
         files = {evidence_name(part, 0): evidence(results, names)}
-        folder.write(part, to_rows(results, "onnxruntime fp32", "ink:1"), files)
+        folder.write(part, to_rows(results, By("onnxruntime fp32", "ink:1"), By("onnxruntime fp32", "lines:1")), files)
     return folder

@@ -32,7 +32,7 @@ WITHOUT_RAY = """
     pictures model_store training.options training.recipes training.mixture training.calibration training.data
     training.learner training.checkpoint images engines engines.onnx_runtime engines.openvino engines.pytorch
     engines.fake engines.tensorrt engines.tensorrt_build engines.lanes engines.torch_cuda
-    readout cuda_graphs recognizer line_reader conversion.convert forms.templates.reading strings.line_reading
+    readout cuda_graphs recognizer line_reader conversion.convert forms.templates.reading strings.reading
     strings.drawing training.objectives training.ragged training.examples
     forms.values.choosing forms.paper.pages forms.paper.matching forms.synthesis.forms forms.cells.cutting
     forms.cells.marks forms.drafting.draft strings.reading strings.finding strings.synthesis

@@ -25,6 +25,7 @@ from pipelines.forms.scoring import Score, checked_fields, score
 from pipelines.forms.synthesis.forms import synthesise_one, write_blank_pages
 from pipelines.forms.synthesis.scanning import Level
 from pipelines.forms.template import Template
+from pipelines.line_reader import LineReader
 from pipelines.model_folder import open_model
 from pipelines.recognizer import Recognizer
 from pipelines.writing import write_json
@@ -96,9 +97,10 @@ class FormsAccuracy:
         prepare = partial(_prepared, templates=templates, seed=self.seed, level=self.level)
         # A forked process would hold locks of the engine's threads, which it has not.
         pool = ProcessPoolExecutor(self.processes or os.cpu_count(), multiprocessing.get_context("spawn"))
+        lines = LineReader(threads=1)
         with pool, Recognizer(self.model, threads=1) as recognizer:
             for form, answers, page in pool.map(prepare, numbers, known, chunksize=4):
-                [result] = read_pages([page], recognizer, accept)
+                [result] = read_pages([page], recognizer, lines, accept)
                 yield Trial(forms[form], answers, result)
 
 

@@ -13,22 +13,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from tyro.conf import arg
 
-from jobs.benches.string_fitting import fit_sureness, fit_weights, make_lattices
 from pipelines import places
 from pipelines.corpora import load_corpus
 from pipelines.errors import DataError, UsageError
-from pipelines.images import decode, to_model_input
+from pipelines.images import decode
 from pipelines.line_reader import LineReader
-from pipelines.recognizer import Recognizer
-from pipelines.strings.line_reading import read_as_lines
-from pipelines.strings.reading import Reader, StringReading, read_strings_of
+from pipelines.model_version import BUILTIN_LINES
+from pipelines.strings.reading import LinesReader, StringReading, read_strings_of
 from pipelines.strings.synthesis import WrittenString, draw_strings
 from pipelines.writing import write_json
 
 PART = 100
 """Strings read in one call."""
 WANTED = 0.95
-FIT_SEED, TEMPER_SEED = 1, 2
 
 
 @dataclass(frozen=True)
@@ -53,34 +50,21 @@ class StringBench:
     """How many strings to draw; of a folder, all are read."""
     seed: int = 0
     corpora: tuple[str, ...] = ("mnist", "builtin")
-    """Whose digits the drawn strings are made of: their training images for fitting, the others for measuring."""
-    model: str = "builtin"
+    """Whose test digits the drawn strings are made of."""
+    model: str = BUILTIN_LINES
+    """A model of the network lines."""
     threads: int | None = None
-    lines: str | None = None
-    """A model of the network lines, in the store, to read whole with in place of --model, which cuts."""
-    fit: bool = False
-    """Choose the weights and the line of sureness anew, on drawn strings alone, and print them."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
-        if self.fit:
-            return self._fit()
         strings = list(self._strings())
-        readings = self._read(strings)
+        readings = read_all(strings, LineReader(self.model, self.threads))
         score = score_of(readings, [string.digits for string in strings])
         Console().print(
             f"{self.on}: {score.strings} strings, {score.exact:.1%} exact; from confidence {score.at:.3f} on "
             f"{score.accepted:.1%} can be accepted with {WANTED:.0%} of them right; mean confidence {score.said:.1%}"
         )
         write_json(self.json, asdict(score))
-        return None
-
-    def _read(self, strings: Sequence[WrittenString]) -> list[StringReading]:
-        if self.lines:
-            reader = LineReader(self.lines, self.threads)
-            return [reading for images in _parts(strings) for reading in read_as_lines(images, reader)]
-        with Recognizer(self.model, threads=self.threads) as recognizer:
-            return read_all(strings, recognizer)
 
     def _strings(self) -> Iterator[WrittenString]:
         if self.on != "drawn":
@@ -88,31 +72,12 @@ class StringBench:
         corpora = [load_corpus(name) for name in self.corpora]
         return draw_strings(self.count, self.seed, [corpus.test or corpus.train for corpus in corpora])
 
-    def _fit(self) -> None:
-        sources = [load_corpus(name).train for name in self.corpora]
-        strings = list(draw_strings(self.count, FIT_SEED, sources))
-        others = list(draw_strings(self.count, TEMPER_SEED, sources))
-        with Recognizer(self.model, threads=self.threads) as recognizer:
-            lattices = make_lattices(strings, reader_of(recognizer), recognizer.classes)
-            readings = read_all(others, recognizer)
-        weights, likelihood = fit_weights(lattices)
-        Console().print(weights, f"mean log likelihood {likelihood:.3f}")
-        right = np.array([one.value == other.digits for one, other in zip(readings, others, strict=True)])
-        Console().print("sureness beside today's", fit_sureness(_confidences(readings), right))
 
-
-def reader_of(recognizer: Recognizer) -> Reader:
-    return lambda pictures: recognizer.read_prepared(to_model_input(pictures)).probabilities
-
-
-def read_all(strings: Sequence[WrittenString], recognizer: Recognizer) -> list[StringReading]:
-    read, classes = reader_of(recognizer), recognizer.classes
-    return [reading for images in _parts(strings) for reading in read_strings_of(images, read, classes)]
-
-
-def _parts(strings: Sequence[WrittenString]) -> Iterator[list[NDArray[np.uint8]]]:
+def read_all(strings: Sequence[WrittenString], reader: LinesReader) -> list[StringReading]:
+    readings: list[StringReading] = []
     for start in range(0, len(strings), PART):
-        yield [string.image for string in strings[start : start + PART]]
+        readings += read_strings_of([string.image for string in strings[start : start + PART]], reader)
+    return readings
 
 
 def labelled_strings(folder: Path) -> Iterator[WrittenString]:

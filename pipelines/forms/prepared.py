@@ -9,6 +9,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,21 @@ from pipelines.forms.readings import ERROR, CellReading, FieldReading, doubted, 
 from pipelines.forms.template import Box, Field, FieldKind, Template
 from pipelines.forms.values.choosing import choose, read_cells
 from pipelines.images import SIDE, to_model_input
-from pipelines.strings.reading import NOTHING, CutString, FoundDigit, cut_string, read_cut
-from pipelines.strings.strip import find_strip
+from pipelines.strings.decoding import Frames
+from pipelines.strings.line import Line, find_line
+from pipelines.strings.reading import FoundDigit, as_grey, read_line
 
 Digits = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
+
+
+class Said(NamedTuple):
+    """What the engines said of what a field gave them to read."""
+
+    digits: Probabilities
+    lines: Sequence[Frames]
 
 
 WEIGHTS = (0.4, 0.6)
@@ -44,6 +53,8 @@ class PreparedField(ABC):
     field: Field
     digits: Digits = dataclasses.field(default_factory=lambda: NO_DIGITS, kw_only=True)
     """What the engine is to read, [N, 28, 28]."""
+    line: Line | None = dataclasses.field(default=None, kw_only=True)
+    """What the reader of whole numbers is to read."""
     doubt: str | None = dataclasses.field(default=None, kw_only=True)
     """Why a person must look, whatever is read."""
 
@@ -52,13 +63,13 @@ class PreparedField(ABC):
         """Whether it must be seen to be there: a field that was torn off must not pass as blank."""
         return False
 
-    def read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        """What the field says, by what the engine said of each of its digits."""
-        reading = self._read(probabilities, classes, accept_above)
+    def read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
+        """What the field says, by what the engines said."""
+        reading = self._read(said, classes, accept_above)
         return doubted(reading, self.doubt) if self.doubt else reading
 
     @abstractmethod
-    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading: ...
+    def _read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading: ...
 
 
 @dataclass(frozen=True)
@@ -75,39 +86,35 @@ class Comb(PreparedField):
     def needs_frame(self) -> bool:
         return not any(self.ways)
 
-    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        said = np.split(probabilities, np.cumsum(self.ways)[:-1])
+    def _read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
+        parts = np.split(said.digits, np.cumsum(self.ways)[:-1])
         nothing = np.zeros(len(classes), np.float32)
         # Seen in two ways that speak against each other, a digit is not sure.
         cells = [
             _cell(box, np.average(ways, 0, WEIGHTS[: len(ways)]) * (not struck), classes)
             if len(ways)
             else CellReading("", 1.0, box, True, nothing)
-            for box, ways, struck in zip(self.boxes, said, self.struck, strict=True)
+            for box, ways, struck in zip(self.boxes, parts, self.struck, strict=True)
         ]
         return read_cells(self.field, cells, classes, accept_above)
 
 
 @dataclass(frozen=True)
 class Number(PreparedField):
-    """Digits free in a box: every segment that could be one is read, and the best way through them taken."""
-
-    cut: CutString | None
-    """None where nothing is written, or nothing that could be digits."""
-    written: bool
+    """Digits free in a box, read as one line; no line where nothing is written."""
 
     @property
     def needs_frame(self) -> bool:
-        return not self.written
+        return self.line is None
 
-    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
-        if not self.written:
+    def _read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
+        if self.line is None:
             return choose(self.field, (), accept_above)
-        found = read_cut(self.cut, probabilities, classes, self.field.length) if self.cut else NOTHING
+        found = read_line(self.line, said.lines[0], self.field.length)
         if not found.value:
             # It must not pass as blank.
             return judge(self.field, "", 0.0, accept_above, note=NO_NUMBER, held_back=True)
-        candidates = [(one.value, one.probability) for one in found.alternatives]
+        candidates = [(one.digits, one.probability) for one in found.alternatives]
         return choose(self.field, candidates, accept_above, tuple(self._cell(digit, classes) for digit in found.digits))
 
     def _cell(self, digit: FoundDigit, classes: Sequence[str]) -> CellReading:
@@ -128,7 +135,7 @@ class Mark(PreparedField):
         # What darkens a box that is torn off looks like a tick.
         return True
 
-    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def _read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
         note = UNCLEAR if self.confidence < accept_above else None
         return judge(self.field, TICKED if self.ticked else EMPTY, self.confidence, accept_above, note=note)
 
@@ -137,7 +144,7 @@ class Mark(PreparedField):
 class Picture(PreparedField):
     """Kept as a picture, and not read."""
 
-    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def _read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
         return FieldReading(self.field, None, 1.0, "ok")
 
 
@@ -145,7 +152,7 @@ class Picture(PreparedField):
 class Missing(PreparedField):
     """Where the page is torn off or covered."""
 
-    def _read(self, probabilities: Probabilities, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def _read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
         return FieldReading(self.field, None, 0.0, ERROR, "the page is torn off, covered or cut here")
 
 
@@ -207,10 +214,8 @@ def _disturbed(cells: Sequence[bool]) -> str | None:
 
 def _number(straight: Straight, field: Field) -> PreparedField:
     found = cut_field(straight, field)
-    cut = None if found.blank else cut_string(found.image)
-    digits = to_model_input(cut.pictures()) if cut else NO_DIGITS
-    written = cut is not None or (not found.blank and find_strip(found.image) is not None)
-    return Number(field, cut, written, digits=digits, doubt=DISTURBED.format("the box") if found.disturbed else None)
+    line = None if found.blank else find_line(as_grey(found.image))
+    return Number(field, line=line, doubt=DISTURBED.format("the box") if found.disturbed else None)
 
 
 def _mark(straight: Straight, field: Field) -> PreparedField:

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.errors import InkrayError
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.paper.matching import straighten
 from pipelines.forms.paper.pages import count_pages, open_page
 from pipelines.forms.paper.straight import Grey, Straight
-from pipelines.forms.prepared import NO_DIGITS, PreparedPage, prepare_fields
+from pipelines.forms.prepared import NO_DIGITS, PreparedPage, Said, prepare_fields
 from pipelines.forms.readings import FieldReading
 from pipelines.forms.template import Template
 from pipelines.forms.values.choosing import settle
 from pipelines.images.decoding import MAX_PIXELS
 from pipelines.recognizer import Recognizer
+from pipelines.strings.reading import LinesReader
 
 PICTURE_QUALITY = 80
 
@@ -29,12 +29,14 @@ def read_document(
     name: str,
     templates: Sequence[Template],
     recognizer: Recognizer,
+    lines: LinesReader,
     accept_above: float = 0.0,
     dpi: int = 200,
 ) -> list[PageResult]:
     """Every page of a scan; a DataError if it is no scan at all."""
     pages = range(count_pages(content, name))
-    return read_pages([prepare_page(content, name, page, templates, dpi) for page in pages], recognizer, accept_above)
+    prepared = [prepare_page(content, name, page, templates, dpi) for page in pages]
+    return read_pages(prepared, recognizer, lines, accept_above)
 
 
 def prepare_page(
@@ -58,11 +60,16 @@ def failed_page(name: str, page: int, reason: str) -> PreparedPage:
     return PreparedPage(name, page, reason=reason)
 
 
-def read_pages(pages: Sequence[PreparedPage], recognizer: Recognizer, accept_above: float) -> list[PageResult]:
-    """All that the pages hold in one call of the engine, then each field by what it may say."""
-    digits = [field.digits for page in pages for field in page.fields]
-    probabilities = recognizer.read_prepared(np.concatenate([NO_DIGITS, *digits])).probabilities
-    parts = iter(np.split(probabilities, np.cumsum([len(one) for one in digits])))
+def read_pages(
+    pages: Sequence[PreparedPage], recognizer: Recognizer, lines: LinesReader, accept_above: float
+) -> list[PageResult]:
+    """All that the pages hold in one call of each engine, then each field by what it may say."""
+    fields = [field for page in pages for field in page.fields]
+    counts = np.cumsum([len(field.digits) for field in fields])
+    reading = recognizer.read_prepared(np.concatenate([NO_DIGITS, *(field.digits for field in fields)]))
+    digits = np.split(reading.probabilities, counts)[: len(fields)]
+    frames = iter(lines([field.line.picture for field in fields if field.line]))
+    parts = iter([Said(one, [next(frames)] if field.line else []) for field, one in zip(fields, digits, strict=True)])
     results = []
     for page in pages:
         of_page = [next(parts) for _ in page.fields]
@@ -70,11 +77,9 @@ def read_pages(pages: Sequence[PreparedPage], recognizer: Recognizer, accept_abo
     return results
 
 
-def _read_page(
-    page: PreparedPage, probabilities: Sequence[NDArray[np.float32]], classes: Sequence[str], accept_above: float
-) -> PageResult:
+def _read_page(page: PreparedPage, said_of: Sequence[Said], classes: Sequence[str], accept_above: float) -> PageResult:
     try:
-        said = zip(page.fields, probabilities, strict=True)
+        said = zip(page.fields, said_of, strict=True)
         read = {one.field.name: one.read(of_field, classes, accept_above) for one, of_field in said}
         return _result(page, read, accept_above)
     except Exception as error:  # noqa: BLE001 - as above

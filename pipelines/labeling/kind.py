@@ -37,13 +37,19 @@ class Reading:
 
     def recognizer(self) -> Recognizer:
         recognizer = Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
-        if recognizer.digest != self.digest:
+        try:
+            self.check_same(self.model, self.digest, recognizer.digest)
+        except StoreError:
             recognizer.close()
+            raise
+        return recognizer
+
+    def check_same(self, model: str, expected: str, found: str) -> None:
+        if found != expected:
             raise StoreError(
-                f"{self.model} in the store {self.store} is another model on {os.uname().nodename} than where this run "
+                f"{model} in the store {self.store} is another model on {os.uname().nodename} than where this run "
                 "was started; name a store that every node sees with --store."
             )
-        return recognizer
 
 
 @dataclass(frozen=True)

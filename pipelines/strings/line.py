@@ -20,8 +20,8 @@ REACH = 0.9
 SCALE = HEIGHT / (2 * REACH * DIGIT)
 MARGIN = 8
 """Pixels left free at both ends."""
-WIDEST = 640
-"""Pixels; a run that is longer, as of forty digits, is cut off here."""
+WIDEST = 2048
+"""Pixels; a run that is longer, as of a hundred digits, is squeezed, and so hardly readable: nothing is cut off."""
 STEEPEST = 0.4
 
 
@@ -48,7 +48,10 @@ def find_line(grey: Picture) -> Line | None:
 
 def level(strip: Strip) -> Line:
     forward = _levelling(strip.ink)
-    width = min(round(strip.ink.shape[1] * SCALE) + 2 * MARGIN, WIDEST)
+    width = round(strip.ink.shape[1] * SCALE) + 2 * MARGIN
+    if width > WIDEST:
+        forward[0] *= WIDEST / width
+        width = WIDEST
     picture = as_bytes(cv2.warpAffine(strip.ink, forward, (width, HEIGHT)))
     whole = _squared(strip.to_image) @ np.linalg.inv(_squared(forward))
     return Line(picture, whole[:2])

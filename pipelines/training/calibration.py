@@ -26,15 +26,16 @@ def calibrate(reader: Reader, held: Examples, options: TrainingOptions) -> float
     """Fit the reader's temperature on the held-back images as they are and in augmented views, and set it."""
     torch.manual_seed(options.seed)
     reader.temperature.fill_(1.0)
-    reader.temperature.fill_(fitted_temperature(_told(reader.eval(), _mixed(held), options)))
+    reader.temperature.fill_(fitted_temperature(_told(reader.eval(), _ordered(held), options)))
     return float(reader.temperature)
 
 
-def _mixed(held: Examples) -> Examples:
-    """In random order, since augmentation leaves the first of a batch clean; lines are all changed alike."""
+def _ordered(held: Examples) -> Examples:
+    """At random, since augmentation leaves the first of a batch clean; lines by width, so that few are long."""
     images, labels = held
     if isinstance(images, Ragged):
-        return held
+        order = images.widths.argsort(stable=True)
+        return Examples(images.in_order(order), labels[order])
     order = torch.randperm(len(labels))
     return Examples(images[order], labels[order])
 

@@ -29,6 +29,9 @@ class Ragged:
     def every(self, step: int, first: int) -> Ragged:
         return Ragged(self._pictures[first::step], self._device)
 
+    def in_order(self, order: Tensor) -> Ragged:
+        return Ragged([self._pictures[number] for number in order.tolist()], self._device)
+
     def __getitem__(self, chosen: Tensor) -> Tensor:
         """Those of these numbers, uint8 [N, height, W], with nothing behind the shorter ones."""
         return _together([self._pictures[number] for number in chosen.tolist()]).to(self._device)

@@ -9,12 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from jobs.benches import engines
-from jobs.benches.string_fitting import fit_weights, make_lattices
 from jobs.benches.strings import labelled_strings, score_of
 from jobs.benches.variants import VariantsBench
 from pipelines.corpora import Corpus
@@ -22,10 +20,9 @@ from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError, UnknownName
 from pipelines.model_store import ModelStore
 from pipelines.strings.reading import StringReading
-from pipelines.strings.synthesis import draw_strings
 from tests import lines
 from tests.clusters import RayCluster
-from tests.digits import builtin, drawn
+from tests.digits import drawn
 from tests.pipelines.strings.written import on_paper, row
 from tests.processes import new_home
 
@@ -139,15 +136,6 @@ def test_a_folder_of_strings_is_read_with_its_answers(tmp_path: Path) -> None:
         list(labelled_strings(tmp_path))
 
 
-def test_the_weights_of_strings_are_fitted_to_what_makes_the_truth_likely() -> None:
-    sources = [builtin().train]
-    strings = list(draw_strings(8, 5, sources, (2, 3)))
-    assert [one.digits for one in strings] == [one.digits for one in draw_strings(8, 5, sources, (2, 3))]
-    lattices = make_lattices(strings, lambda pictures: np.full((len(pictures), 11), 1 / 11), [*"0123456789", "none"])
-    _, likelihood = fit_weights(lattices)
-    assert np.log(1e-3) < likelihood < 0
-
-
 def test_strings_are_read_whole_by_a_reader_of_lines(repo: Path, tmp_path: Path) -> None:
     lines.publish(ModelStore(tmp_path / "store"), tmp_path / "files")
     folder = tmp_path / "numbers"
@@ -155,7 +143,7 @@ def test_strings_are_read_whole_by_a_reader_of_lines(repo: Path, tmp_path: Path)
     for number in ("23", "611", "52"):
         Image.fromarray(on_paper(row(number))).save(folder / f"{number}.png")
     (folder / "labels.csv").write_text("file,digits\n23.png,23\n611.png,611\n52.png,52\n")
-    words = ("strings", "--on", str(folder), "--lines", "lines", "--json", str(tmp_path / "a.json"))
+    words = ("strings", "--on", str(folder), "--model", "lines", "--json", str(tmp_path / "a.json"))
     assert "66.7% exact" in bench(repo, tmp_path, *words)
     told = json.loads((tmp_path / "a.json").read_text())
     assert (told["strings"], told["exact"]) == (3, 2 / 3)

@@ -236,7 +236,7 @@ def test_an_address_where_no_cluster_is(
         ),
         (
             "--model builtin",
-            "The model name 'builtin' is that of the model that comes with inkray; take another.",
+            "The model name 'builtin' is that of a model that comes with inkray; take another.",
         ),
         ("--resume", "--resume needs the --name of the run to go on with."),
     ],

@@ -13,7 +13,7 @@ from pipelines.line_reader import LineReader, frames_of
 from pipelines.model_store import ModelStore
 from pipelines.recognizer import Recognizer
 from pipelines.strings.decoding import likeliest
-from pipelines.strings.line_reading import read_as_lines
+from pipelines.strings.reading import read_strings_of
 from tests import lines
 from tests.pipelines.strings.written import on_paper, row
 
@@ -61,9 +61,9 @@ def test_nothing_to_read_is_nothing_read(reader: LineReader) -> None:
 def test_a_string_is_read_with_its_digits_in_their_places(reader: LineReader) -> None:
     image = on_paper(row("23"))
     blank = np.full((50, 90), 220, np.uint8)
-    reading, nothing = read_as_lines([image, blank], reader)
+    reading, nothing = read_strings_of([image, blank], reader)
     assert (nothing.value, nothing.digits) == ("", ())
-    assert reading.value == "23" and reading.alternatives[0].value == "23"
+    assert reading.value == "23" and reading.alternatives[0].digits == "23"
     assert reading.alternatives[0].probability == reading.confidence > 0.5
     (two, three) = reading.digits
     assert (two.label, three.label) == ("2", "3")

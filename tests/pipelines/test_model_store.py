@@ -177,7 +177,7 @@ def test_an_unknown_version_names_the_known_ones(store: ModelStore, files: Path,
 
 def test_the_name_of_the_model_that_comes_with_the_code_is_refused(store: ModelStore, files: Path, place: Path) -> None:
     assert refusal(UsageError, lambda: store.publish("builtin", files, {})) == (
-        "The model name 'builtin' is that of the model that comes with inkray; take another."
+        "The model name 'builtin' is that of a model that comes with inkray; take another."
     )
     assert not (place / "builtin").exists()
 

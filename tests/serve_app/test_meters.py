@@ -11,6 +11,7 @@ from serve_app.asgi import build
 from serve_app.dataplane import DataPlane
 from serve_app.meters import BUCKETS, TAGS, Meters
 from serve_app.settings import Settings
+from tests.pipelines.strings.written import on_paper, row
 from tests.serve_app.doors import PNG, bar, open_fake, png
 
 
@@ -50,3 +51,15 @@ def test_requests_rows_and_errors_are_counted() -> None:
 
 def test_every_name_is_documented() -> None:
     assert all(f"`{name}`" in (meters.__doc__ or "") for name in (*TAGS, *BUCKETS))
+
+
+def test_numbers_read_in_photos_are_counted_by_their_model() -> None:
+    kept = Kept()
+    counting = Meters(kept)
+    plane = DataPlane(Settings(models=("fake",), watch_seconds=0), counting, open_fake)
+    with TestClient(build(plane)) as door:
+        told = door.post("/v1/strings", content=png(on_paper(row("2365"), margin=60)), headers=PNG).json()
+        counting.flush(kept)
+    (found,) = told["items"][0]["strings"]
+    assert kept.sums["inkray_numbers", told["model"]] == 1
+    assert abs(kept.sums["inkray_number_confidence", told["model"]] - found["confidence"]) < 1e-4

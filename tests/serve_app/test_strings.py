@@ -46,7 +46,13 @@ def test_a_run_of_digits_is_found_read_and_boxed(door: TestClient) -> None:
     assert lefts == sorted(lefts)
     for left, top, width, height in [string["box"], *(digit["box"] for digit in string["digits"])]:
         assert 0 <= left < left + width <= picture.shape[1] and 0 <= top < top + height <= picture.shape[0]
-    assert told["model"] == "builtin:1"
+    assert told["model"] == "builtin-lines:1"
+
+
+def test_a_model_of_digits_does_not_read_strings(door: TestClient) -> None:
+    refused = door.post("/v1/strings?model=builtin", content=png(photo("27")), headers=PNG)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "Strings are read by builtin-lines:1 alone; leave model out."
 
 
 def test_photos_keep_their_places_and_a_damaged_one_says_why(door: TestClient) -> None:

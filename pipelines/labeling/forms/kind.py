@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.forms.template import Template
 from pipelines.labeling.forms.across import settle_across
-from pipelines.labeling.forms.labeler import FormLabeler, Wanted
+from pipelines.labeling.forms.labeler import FormLabeler, Lines, Wanted
 from pipelines.labeling.forms.pages import PreparedPart
 from pipelines.labeling.forms.report import report
 from pipelines.labeling.forms.rows import FORM_SCHEMA
@@ -33,8 +33,8 @@ class Forms(Kind[PreparedPart]):
     schema = FORM_SCHEMA
     needs = Needs(most_threads=1, tasks_compute=True)
 
-    def __init__(self, templates: Sequence[Template], wanted: Wanted) -> None:
-        self._templates, self._wanted = tuple(templates), wanted
+    def __init__(self, templates: Sequence[Template], wanted: Wanted, lines: Lines) -> None:
+        self._templates, self._wanted, self._lines = tuple(templates), wanted, lines
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -42,6 +42,8 @@ class Forms(Kind[PreparedPart]):
             "what the templates say": fingerprint(self._templates),
             "overlays": self._wanted.overlays,
             "crops": self._wanted.crops,
+            "model for numbers without cells": self._lines.model,
+            "files of that model": self._lines.digest,
         }
 
     def to_block(self, part: PreparedPart) -> pa.Table:
@@ -52,7 +54,7 @@ class Forms(Kind[PreparedPart]):
             yield pickle.loads(packed.as_buffer())
 
     def labeler(self, reading: Reading) -> FormLabeler:
-        return FormLabeler(reading, self._wanted)
+        return FormLabeler(reading, self._wanted, self._lines)
 
     def settle(self, folder: RunFolder) -> None:
         settle_across(folder, self._templates)

@@ -13,9 +13,10 @@ from pipelines.forms.reading import read_pages
 from pipelines.forms.readings import OK
 from pipelines.labeling.forms.evidence import evidence, evidence_name
 from pipelines.labeling.forms.pages import PreparedPart
-from pipelines.labeling.forms.rows import to_rows
+from pipelines.labeling.forms.rows import By, to_rows
 from pipelines.labeling.kind import Labelled, Reading
 from pipelines.labeling.run_folder import CROPS, OVERLAY
+from pipelines.line_reader import LineReader
 
 Overlays = Literal["all", "review", "none"]
 
@@ -31,15 +32,26 @@ class Wanted:
         return bool(result.picture) and (self.overlays == "all" or (self.overlays == "review" and result.status != OK))
 
 
+@dataclass(frozen=True)
+class Lines:
+    """The model that reads numbers without cells, as the driver found it."""
+
+    model: str
+    digest: str
+
+
 class FormLabeler:
-    def __init__(self, reading: Reading, wanted: Wanted) -> None:
+    def __init__(self, reading: Reading, wanted: Wanted, lines: Lines) -> None:
         self._accept, self._wanted = reading.accept_above, wanted
+        self._lines = LineReader(lines.model, reading.threads, reading.store)
+        reading.check_same(lines.model, lines.digest, self._lines.digest)
         self._recognizer = reading.recognizer()
 
     def label(self, part: PreparedPart, start: int = 0) -> Labelled:
-        results = read_pages(part.pages, self._recognizer, self._accept)
-        engine = f"{self._recognizer.engine.name} {self._recognizer.engine.precision}"
-        rows = to_rows(results, engine, self._recognizer.model)
+        recognizer, lines = self._recognizer, self._lines
+        results = read_pages(part.pages, recognizer, lines, self._accept)
+        digits = By(f"{recognizer.engine.name} {recognizer.engine.precision}", recognizer.model)
+        rows = to_rows(results, digits, By(f"{lines.name} {lines.precision}", lines.model))
         files = dict(self._pictures(part.part, start, results))
         shown = [name_of(part.part, start + index, result) for index, result in enumerate(results)]
         return Labelled(rows, files | {evidence_name(part.part, start): evidence(results, shown)})

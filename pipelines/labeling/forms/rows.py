@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -29,19 +29,27 @@ FORM_SCHEMA = pa.schema(
 )
 
 
-def to_rows(results: Iterable[PageResult], engine: str, model: str) -> pa.Table:
-    told = {"engine": engine, "model": model}
-    rows = [row | told for result in results for row in _rows(result)]
+class By(NamedTuple):
+    """What read."""
+
+    engine: str
+    model: str
+
+
+def to_rows(results: Iterable[PageResult], digits: By, numbers: By) -> pa.Table:
+    """Digits in cells and numbers without are read by two models."""
+    rows = [row for result in results for row in _rows(result, digits, numbers)]
     return pa.Table.from_pylist(rows, FORM_SCHEMA)
 
 
-def _rows(result: PageResult) -> Iterator[dict[str, Any]]:
+def _rows(result: PageResult, digits: By, numbers: By) -> Iterator[dict[str, Any]]:
     page = {"source": result.source, "page": result.page}
     if result.template is None or result.reason is not None:
-        yield page | {"status": ERROR, "reason": result.reason}
+        yield page | {"status": ERROR, "reason": result.reason} | digits._asdict()
         return
     for number, reading in enumerate(result.fields.values()):
-        yield page | {"item": number, "template": result.template.name} | _row(reading)
+        by = numbers if reading.field.kind == "number" else digits
+        yield page | {"item": number, "template": result.template.name} | _row(reading) | by._asdict()
 
 
 def _row(reading: FieldReading) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from PIL import Image
 from pipelines.errors import DataError
 from pipelines.forms import prepared, reading
 from pipelines.forms.page_result import PageResult
-from pipelines.forms.prepared import PreparedPage
+from pipelines.forms.prepared import PreparedPage, Said
 from pipelines.forms.reading import prepare_page, read_document, read_pages
 from pipelines.forms.synthesis.designs import meter, survey
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.template import Box, Field, Register, Template
 from pipelines.recognizer import Recognizer
+from pipelines.strings.decoding import Frames
+from tests.lines import shipped
 
 ACCEPT = 0.9
 SEED = 4
@@ -60,7 +62,7 @@ def tiff(images: Sequence[np.ndarray]) -> bytes:
 
 
 def read(image: np.ndarray, templates: list[Template], reader: Recognizer) -> PageResult:
-    [result] = read_document(png(image), "scan.png", templates, reader, ACCEPT)
+    [result] = read_document(png(image), "scan.png", templates, reader, shipped(), ACCEPT)
     return result
 
 
@@ -112,7 +114,7 @@ def test_each_page_of_a_document_is_matched_to_its_form(templates: dict[str, Tem
     scans = list(synthesise(2, SEED, "easy", (meter(), survey())))
     white = np.full((1000, 700), 255, np.uint8)
     document = tiff([scans[0].image, white, scans[1].image])
-    results = read_document(document, "scans.tif", [templates["survey"], templates["meter"]], reader, ACCEPT)
+    results = read_document(document, "scans.tif", [templates["survey"], templates["meter"]], reader, shipped(), ACCEPT)
     assert [one.page for one in results] == [1, 2, 3]
     assert [one.template and one.template.name for one in results] == ["meter", None, "survey"]
     assert [one.status == "error" for one in results] == [False, True, False]
@@ -124,16 +126,23 @@ def test_pages_read_together_are_read_in_one_call_and_as_alone(
     filled: Scan, meter_card: list[Template], reader: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages = [prepare_page(png(image), "a.png", 0, meter_card) for image in (filled.image, filled.image[::-1, ::-1])]
-    alone = [values(read_pages([page], reader, ACCEPT)[0]) for page in pages]
+    alone = [values(read_pages([page], reader, shipped(), ACCEPT)[0]) for page in pages]
     calls: list[int] = []
     run = reader.read_prepared
     monkeypatch.setattr(reader, "read_prepared", lambda images: calls.append(len(images)) or run(images))
-    assert [values(one) for one in read_pages(pages, reader, ACCEPT)] == alone
+    lines: list[int] = []
+
+    def counted(pictures: Sequence[np.ndarray]) -> list[Frames]:
+        lines.append(len(pictures))
+        return shipped()(pictures)
+
+    assert [values(one) for one in read_pages(pages, reader, counted, ACCEPT)] == alone
+    assert lines == [sum(field.line is not None for page in pages for field in page.fields)] and lines[0] > 1
     assert calls == [sum(len(field.digits) for page in pages for field in page.fields)]
 
 
 def test_no_pages_are_no_results(reader: Recognizer) -> None:
-    assert read_pages([], reader, ACCEPT) == []
+    assert read_pages([], reader, shipped(), ACCEPT) == []
 
 
 @pytest.mark.parametrize(
@@ -200,7 +209,7 @@ def test_a_stain_over_a_field_is_not_read_as_digits(
 
 def test_a_file_that_is_no_scan_is_refused_and_as_a_page_told(meter_card: list[Template], reader: Recognizer) -> None:
     with pytest.raises(DataError, match=r"^a\.png: "):
-        read_document(b"nothing", "a.png", meter_card, reader)
+        read_document(b"nothing", "a.png", meter_card, reader, shipped())
     page = prepare_page(b"nothing", "a.png", 0, meter_card)
     assert (page.page, page.template, page.fields) == (1, None, ())
     assert page.reason == "this is no PNG, JPEG, TIFF, BMP or WEBP image"
@@ -265,9 +274,10 @@ def test_a_digit_seen_in_two_ways_is_sure_only_if_both_are_read_alike() -> None:
     said = np.full((3, 11), 1e-4, np.float32)
     for row, label in enumerate((7, 7, 3)):
         said[row, label] = 0.999
-    assert (comb.read(said, classes, ACCEPT).value, comb.read(said, classes, ACCEPT).status) == ("73", "ok")
+    first = comb.read(Said(said, []), classes, ACCEPT)
+    assert (first.value, first.status) == ("73", "ok")
     said[1] = np.roll(said[1], -5)
-    assert comb.read(said, classes, ACCEPT).status == "review"
+    assert comb.read(Said(said, []), classes, ACCEPT).status == "review"
 
 
 def test_a_page_that_cannot_be_concluded_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,6 +285,6 @@ def test_a_page_that_cannot_be_concluded_costs_no_other(monkeypatch: pytest.Monk
     pages = [PreparedPage("a.png", 1, template), PreparedPage("b.png", 1)]
     monkeypatch.setattr(reading, "settle", None)
     with Recognizer("builtin", "onnxruntime", "fp32", 1) as reader:
-        odd, other = read_pages(pages, reader, 0.9)
+        odd, other = read_pages(pages, reader, shipped(), 0.9)
     assert (odd.source, other.source) == ("a.png", "b.png")
     assert odd.reason is not None and odd.reason.startswith("it could not be worked on: TypeError")

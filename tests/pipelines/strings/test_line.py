@@ -51,5 +51,11 @@ def test_blank_paper_has_no_line() -> None:
     assert find_line(np.full((50, 200), 220, np.uint8)) is None
 
 
-def test_a_run_without_end_is_cut_off() -> None:
-    assert line_of(on_paper(row("23" * 40))).picture.shape == (HEIGHT, WIDEST)
+def test_of_a_run_without_end_nothing_is_cut_off() -> None:
+    image = on_paper(row("23" * 60))
+    line = line_of(image)
+    assert line.picture.shape == (HEIGHT, WIDEST)
+    columns = np.flatnonzero((line.picture > INK).any(0))
+    assert columns.max() > WIDEST - 3 * MARGIN
+    left, _, width, _ = line.box_in_image(0, 0, WIDEST, HEIGHT)
+    assert left + width >= image.shape[1] - 20

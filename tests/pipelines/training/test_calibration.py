@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch.nn import functional
@@ -9,6 +11,9 @@ from pipelines.engines.pytorch import PyTorchEngine
 from pipelines.networks import Reader
 from pipelines.training.calibration import calibrate, fitted_temperature
 from pipelines.training.examples import Examples
+from pipelines.training.line_task import labels_of
+from pipelines.training.ragged import Ragged
+from tests import lines
 from tests.digits import drawn, new_reader, plain
 from tests.models import taught
 
@@ -67,3 +72,10 @@ def test_weights_from_before_calibration_load_as_uncalibrated() -> None:
     reader.temperature.fill_(7.0)
     reader.load_state_dict(old)
     assert float(reader.temperature) == 1.0
+
+
+@pytest.mark.parametrize(("told", "sure"), [(lines.KNOWN, True), (("23", "611", "1"), False)])
+def test_a_reader_of_lines_is_as_sure_as_it_is_right(told: tuple[str, ...], sure: bool) -> None:
+    reader = copy.deepcopy(lines.taught())
+    held = Examples(Ragged([lines.picture(number) for number in lines.KNOWN]), labels_of(told))
+    assert (calibrate(reader, held, lines.OPTIONS) < 1) == sure

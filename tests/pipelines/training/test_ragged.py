@@ -26,6 +26,7 @@ def test_a_batch_is_as_wide_as_its_widest_and_empty_behind_the_others(lines: Rag
 def test_parts_are_in_order_and_hold_all(lines: Ragged) -> None:
     assert [part[:, 0, 0].tolist() for part in lines.split(2)] == [[1, 2], [3, 4], [5]]
     assert [part[:, 0, 0].tolist() for part in lines.every(2, 1).split(9)] == [[2, 4]]
+    assert [part[:, 0, 0].tolist() for part in lines.in_order(torch.tensor([4, 0])).split(9)] == [[5, 1]]
     assert (len(lines), len(lines.every(2, 0))) == (5, 3)
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipelines.forms.admitted.constraints import failure
 from pipelines.forms.admitted.rules import parse_rule
 from pipelines.forms.paper.straight import Straight, transform
-from pipelines.forms.prepared import prepare_fields
+from pipelines.forms.prepared import Said, prepare_fields
 from pipelines.forms.synthesis.answers import make_answers
 from pipelines.forms.synthesis.designs import all_designs, invoice
 from pipelines.forms.synthesis.filling import fill_in, new_hand
@@ -20,6 +20,7 @@ from pipelines.forms.synthesis.forms import synthesise, synthesise_one
 from pipelines.forms.synthesis.scanning import LEVELS, Level
 from pipelines.forms.template import Register, Template
 from pipelines.recognizer import Recognizer
+from tests.lines import shipped
 
 TEMPLATES = {one.template.name: one.template for one in all_designs()}
 DPI = 203.2
@@ -109,6 +110,7 @@ def read(page: np.ndarray, template: Template, reader: Recognizer) -> dict[str, 
     found = {}
     for one in prepare_fields(straight):
         if one.field.kind != "text_image":
-            probabilities = reader.read_prepared(one.digits).probabilities
-            found[one.field.name] = one.read(probabilities, reader.classes, 0.5).value
+            lines = shipped()([one.line.picture] if one.line else [])
+            said = Said(reader.read_prepared(one.digits).probabilities, lines)
+            found[one.field.name] = one.read(said, reader.classes, 0.5).value
     return found

@@ -15,7 +15,7 @@ from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.template import Template
 from pipelines.labeling.forms.kind import Forms, fingerprint
-from pipelines.labeling.forms.labeler import Wanted
+from pipelines.labeling.forms.labeler import Lines, Wanted
 from pipelines.labeling.forms.pages import MOST_IN_PART, PARTS, find_pages
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.inputs.base import Found
@@ -24,9 +24,11 @@ from pipelines.labeling.run_folder import RunFolder, open_run
 from pipelines.model_folder import open_model
 from pipelines.model_store import whereabouts
 from tests.inputs import folder_of
+from tests.lines import shipped
 from tests.page_results import CARD, two_paged
 
 READING = Reading("builtin", open_model("builtin").digest, whereabouts(None), "onnxruntime", "fp32", 1, 0.9)
+LINES = Lines(shipped().model, shipped().digest)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_a_folder_of_scans_becomes_rows_a_wide_table_overlays_crops_and_a_report
     scan = png(filled.image)
     white = png(np.full((900, 600), 255, np.uint8))
     scans = folder_of(tmp_path / "in", {"a.png": scan, "b.png": white, "c.png": scan, "d.pdf": b"%PDF-1.4 no"})
-    kind, found = Forms([card], Wanted("review", crops=True)), find_pages(str(scans), [card], 200)
+    kind, found = Forms([card], Wanted("review", crops=True), LINES), find_pages(str(scans), [card], 200)
     with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
         rows = labelled(kind, found, folder)
         tallied = kind.tally(folder)
@@ -88,7 +90,7 @@ def test_overlays_are_of_the_pages_that_were_asked_for(
 ) -> None:
     scans = folder_of(tmp_path / "in", {"a.png": png(filled.image)})
     with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
-        labelled(Forms([card], Wanted(overlays)), find_pages(str(scans), [card], 200), folder)
+        labelled(Forms([card], Wanted(overlays), LINES), find_pages(str(scans), [card], 200), folder)
     pages = list((tmp_path / "out").glob("overlay/*.jpg"))
     assert len(pages) == expected
     for page in pages:
