@@ -104,9 +104,9 @@ class Learner:
         return loss.detach()
 
     @torch.inference_mode()
-    def judge(self, images: Tensor | Ragged, labels: Tensor) -> Tensor:
+    def judge(self, images: Tensor | Ragged, labels: Tensor, batch: int | None = None) -> Tensor:
         """How many are read right, and the summed loss."""
-        batch = at_once(images)
+        batch = batch or at_once(images)
         model = self.judged.eval()
         totals = torch.zeros(2, dtype=torch.float64, device=self.device)
         for some, truth in zip(images.split(batch), labels.split(batch), strict=True):

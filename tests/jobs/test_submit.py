@@ -80,4 +80,4 @@ def test_what_travels_is_the_code_alone_and_is_what_runs(ray_cluster: RayCluster
     assert came != str(repo)
     assert f"\n{came}\n" in done.stdout
     [kilobytes] = re.findall(r"^(\d+)\t\.$", done.stdout, re.M)
-    assert int(kilobytes) < 5000
+    assert int(kilobytes) < 9000

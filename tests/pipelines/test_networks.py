@@ -61,7 +61,8 @@ def test_the_normalisation_travels_with_the_weights() -> None:
 
 def test_an_unknown_network_is_told_the_known_ones() -> None:
     expected = (
-        "There is no network 'lenet'; known: cnn, ink, lenet5, mlp3, mlp5, small, small-dropout. Did you mean 'lenet5'?"
+        "There is no network 'lenet'; known: cnn, ink, lenet5, lines, mlp3, mlp5, small, small-dropout. "
+        "Did you mean 'lenet5'?"
     )
     with pytest.raises(UnknownName) as caught:
         Reader("lenet", 10, mean=0, deviation=1)
