@@ -63,7 +63,7 @@ class DataPlane:
         self.meters = meters or Meters()
         self.shelf = Shelf(settings, self._count, opener)
         self.templates = TemplateFolder(settings.template_folder)
-        # One thread each, as many as there are that ask it.
+        # One thread a call: the threads of the long pool call it side by side.
         self.lines = LineReader(settings.lines, 1, settings.store)
         self.ready = False
         self._pool = ThreadPoolExecutor(DECODERS, "decode")

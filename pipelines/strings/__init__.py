@@ -1,1 +1,1 @@
-"""Runs of digits without cells: found, cut, read."""
+"""Runs of digits without cells: found, brought into a line, and read whole."""

@@ -54,13 +54,8 @@ class FoundString:
     reading: StringReading
 
 
-def read_string(image: Picture, reader: LinesReader) -> StringReading:
-    """The digits in a picture (grey or RGB) of one run."""
-    return read_strings_of([image], reader)[0]
-
-
 def read_strings_of(images: Sequence[Picture], reader: LinesReader) -> list[StringReading]:
-    """Many pictures of one run each, in one call of the reader."""
+    """Many pictures (grey or RGB) of one run each, in one call of the reader."""
     lines = [find_line(as_grey(image)) for image in images]
     read = iter(reader([line.picture for line in lines if line]))
     return [read_line(line, next(read)) if line else NOTHING for line in lines]

@@ -35,13 +35,6 @@ class Strip:
     to_image: NDArray[np.float64]
     """[2, 3]: from places in the strip to places in the image."""
 
-    def box_in_image(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
-        """The upright box (left, top, width, height) in the image around this one of the strip."""
-        corners = np.array([[left, top], [right, top], [left, bottom], [right, bottom]], np.float64)
-        placed = corners @ self.to_image[:, :2].T + self.to_image[:, 2]
-        (x, y), (far, low) = np.floor(placed.min(0)).astype(int), np.ceil(placed.max(0)).astype(int)
-        return max(int(x), 0), max(int(y), 0), int(far - x), int(low - y)
-
 
 def find_strip(grey: Picture) -> Strip | None:
     """None where there is only paper."""

@@ -151,3 +151,12 @@ def test_bad_usage_is_one_sentence_and_2(
     assert (code, words_said.count("\n")) == (2, 1), words_said
     assert words_said.startswith(said.format(source=source))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_digits_is_no_reader_of_lines(not_labelled: Refused, tmp_path: Path) -> None:
+    words = ("forms", tmp_path, tmp_path / "out", "--template", tmp_path / "form.yaml", "--lines", "builtin")
+    assert not_labelled(*words) == (
+        2,
+        "error: builtin:1 reads single digits, not lines; name a model of the network lines.\n",
+    )
+    assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +15,12 @@ from starlette.testclient import TestClient
 
 from pipelines.engines.base import Images, Probabilities
 from pipelines.engines.fake import by_brightness
+from pipelines.model_store import ModelStore
 from pipelines.pen import draw_digit
 from serve_app.access import KEY_PROTOCOL
 from serve_app.live import Newest
 from serve_app.settings import digest
+from tests import lines
 from tests.serve_app.doors import PNG, FakeReader, open_door, png
 
 KEY = "a-key-of-some-length"
@@ -53,6 +56,13 @@ def test_a_model_of_digits_does_not_read_strings(door: TestClient) -> None:
     refused = door.post("/v1/strings?model=builtin", content=png(photo("27")), headers=PNG)
     assert refused.status_code == 400
     assert refused.json()["error"]["message"] == "Strings are read by builtin-lines:1 alone; leave model out."
+
+
+def test_a_reader_of_lines_of_ones_own_can_read_them(tmp_path: Path) -> None:
+    lines.publish(ModelStore(tmp_path / "store"), tmp_path / "files")
+    with open_door(lines="lines", store=str(tmp_path / "store")) as client:
+        told = client.post("/v1/strings", content=png(photo("23")), headers=PNG).json()
+    assert told["model"] == "lines:1"
 
 
 def test_photos_keep_their_places_and_a_damaged_one_says_why(door: TestClient) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.strings.decoding import Frames
 from pipelines.strings.line import find_line
-from pipelines.strings.reading import StringReading, read_line, read_string, read_strings, read_strings_of
+from pipelines.strings.reading import StringReading, read_line, read_strings, read_strings_of
 from pipelines.strings.synthesis import draw_scrawl, draw_word
 from tests.lines import shipped
 from tests.pipelines.strings.written import on_paper, row
@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 
 
 def read(image: Picture) -> StringReading:
-    return read_string(image, shipped())
+    return read_strings_of([image], shipped())[0]
 
 
 @pytest.mark.parametrize("number", ["2365", "40792", "8"])
