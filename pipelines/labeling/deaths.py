@@ -1,14 +1,14 @@
-"""Which of Ray's errors mean that a process died, and not that what it was told to do failed."""
+"""Which of Ray's errors mean that a process died, with or without its node, and not that what it was told failed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ray.exceptions import OutOfMemoryError, RayActorError, WorkerCrashedError
+from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
 RESTARTS = 3
 """After so many deaths in a row it is no accident."""
-DIED = (RayActorError, WorkerCrashedError, OutOfMemoryError)
+DIED = (RayActorError, WorkerCrashedError, NodeDiedError, ObjectLostError, OutOfMemoryError)
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

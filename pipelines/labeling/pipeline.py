@@ -21,7 +21,7 @@ from ray.util.annotations import RayDeprecationWarning
 from pipelines.labeling.deaths import RESTARTS
 from pipelines.labeling.inputs import Input, Stretch
 from pipelines.labeling.kind import Kind, Reading
-from pipelines.labeling.pool import replace_the_dead
+from pipelines.labeling.pool import tended
 from pipelines.labeling.room import Room, what_is_left
 from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import RunFolder
@@ -49,10 +49,19 @@ class Orders:
     """After which a part that is not labelled is given up."""
 
 
+def errands(orders: Orders, stretches: Iterable[Stretch]) -> list[dict[str, bytes]]:
+    """What is to be read of each stretch, settled before anything is.
+
+    To restore what a node had that died Ray has a stretch read again, and takes the first part that then comes for the
+    first that came before: what is done by then must come again.
+    """
+    done = orders.folder.done()
+    return [{"errand": pickle.dumps((stretch, sorted(set(stretch.parts) - done)))} for stretch in stretches]
+
+
 def read_stretches(block: pa.Table, orders: Orders) -> Iterator[pa.Table]:
-    for packed in block["stretch"].to_pylist():
-        stretch: Stretch = pickle.loads(packed)
-        wanted = sorted(set(stretch.parts) - orders.folder.done())
+    for packed in block["errand"].to_pylist():
+        stretch, wanted = pickle.loads(packed)
         parts = orders.source.read(stretch, wanted)
         for part in wanted:
             with orders.folder.under_way(part):
@@ -93,12 +102,10 @@ def count(part: int, items: int, rows: pa.Table) -> PartDone:
 
 
 def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartDone]:
-    """Each part as it is done, in any order."""
+    """Each part that is not done, in any order, as it is."""
     _be_quiet()
-    # Ray would look for room for another in silence, and for ever where its node died and no other is as large.
-    replace_the_dead(lambda: what_is_left(orders.room, all_nodes()))
-    packed: list[Any] = [{"stretch": pickle.dumps(stretch)} for stretch in stretches]
-    read = ray.data.from_items(packed, override_num_blocks=len(packed)).map_batches(
+    wanted: list[Any] = errands(orders, stretches)
+    read = ray.data.from_items(wanted, override_num_blocks=len(wanted)).map_batches(
         partial(read_stretches, orders=orders),
         batch_size=None,
         batch_format="pyarrow",
@@ -128,8 +135,10 @@ def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartD
         # ever where its node died and no other has room. The run goes on with a pool that fits into what is left.
         ray_remote_args_fn=lambda: {"max_restarts": 0, "max_task_retries": 0},
     )
-    for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-        yield from (PartDone(**row) for row in cast(pa.Table, batch).to_pylist())
+    # Ray would look for room for another in silence, and for ever where its node died and no other is as large.
+    with tended(lambda: what_is_left(orders.room, all_nodes())):
+        for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield from (PartDone(**row) for row in cast(pa.Table, batch).to_pylist())
 
 
 def _be_quiet() -> None:

@@ -182,15 +182,6 @@ def test_what_ends_every_process_that_reads_it_becomes_error_rows(start: Start, 
     assert set(lost["reason"].to_pylist()) == {"the process that read it died (crashed, killed, or out of memory)"}
 
 
-def test_a_part_that_takes_too_long_is_given_up(start: Start, tmp_path: Path) -> None:
-    source = tables(tmp_path / "in", [2])
-    with start(source, tmp_path / "out", "--deadline", 0.0001) as job:
-        assert job.ended() == 3, job.out + job.err
-    table = rows(tmp_path / "out")
-    once(table, 2)
-    assert table["reason"].to_pylist() == ["reading it took longer than 0.0001 s"] * 2
-
-
 def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
     start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
 ) -> None:

@@ -93,6 +93,18 @@ def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
     check_files(output)
 
 
+def test_a_page_that_takes_too_long_is_given_up(start: Start, filled: list[Scan], tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    # Whoever puts it straight, and sends it to a process at all, needs many times the deadline.
+    cv2.imwrite(str(source / "large.png"), cv2.resize(filled[0].image, None, fx=3, fy=3))
+    with start(source, tmp_path / "out", "--deadline", 0.01) as job:
+        assert job.ended() == 3, job.out + job.err
+    [part] = read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
+    [row] = part.to_pylist()
+    assert (row["status"], row["reason"]) == ("error", "reading it took longer than 0.01 s")
+
+
 def check_rows(rows: list[dict[str, object]], filled: list[Scan]) -> None:
     of_page: dict[str, list[dict[str, object]]] = {}
     for row in rows:

@@ -35,6 +35,16 @@ class Nodes:
         assert job.process.poll() is None, job.out + job.err
         return [len(actors(processes)) for processes in self.processes()]
 
+    def stopped_at_work(self, job: Job, place: int, output: Path) -> bool:
+        """Whether an actor of this node now stands still in the midst of a part."""
+        assert job.process.poll() is None, job.out + job.err
+        for actor in actors(self.processes()[place]):
+            os.kill(actor.pid, signal.SIGSTOP)
+            if at_work(actor, output):
+                return True
+            os.kill(actor.pid, signal.SIGCONT)
+        return False
+
     def processes(self) -> list[list[Process]]:
         return [cluster_processes(self.cluster), *(node.processes() for node in self.workers)]
 
@@ -96,14 +106,15 @@ def test_the_pool_grows_over_the_nodes(quiet: pa.Table) -> None:
 
 
 def test_nodes_that_die_cost_no_row(start: Start, nodes: Nodes, quiet: pa.Table, tmp_path: Path) -> None:
-    """One after the other, until the head is alone."""
+    """One after the other, each in the midst of a part, until the head is alone, whose CPUs an actor has that hangs."""
     output = tmp_path / "out"
     with start(output, "--min-actors", 3) as job:
+        until(lambda: nodes.stopped_at_work(job, 0, output), "the head is at work")
         for place, node in enumerate(nodes.workers, start=1):
-            before = parts(output)
-            until(lambda: parts(output) > before and nodes.actors(job)[place] > 0, "the node is at work")  # noqa: B023
+            until(lambda: nodes.stopped_at_work(job, place, output), "the node is at work")  # noqa: B023
             node.kill()
         assert job.ended() == 0, job.out + job.err
+        assert "looking at those alone" in job.out
     assert rows(output).equals(quiet)
 
 
