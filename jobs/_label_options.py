@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +20,7 @@ from pipelines.labeling.inputs import find_input
 from pipelines.labeling.inputs.base import Found
 from pipelines.labeling.kind import Kind
 from pipelines.line_reader import open_line_model
-from pipelines.model_folder import ModelFolder
+from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore
 from pipelines.model_version import BUILTIN_LINES
 
@@ -74,6 +75,13 @@ class Options:
             if not sensible:
                 raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
 
+    def models(self) -> list[ModelFolder]:
+        """Those that read, the one of single digits first."""
+        return [open_model(self.model, self.store_of_models())]
+
+    def store_of_models(self) -> ModelStore | None:
+        return ModelStore(self.store) if self.store else None
+
     def accepted_above(self, model: ModelFolder) -> float:
         return model.accepted_above if self.accept_above is None else self.accept_above
 
@@ -95,7 +103,7 @@ class LabelDigits(Options):
     column: str | None = None
     """The column of images in parquet, where it is not clear."""
 
-    def kind(self) -> Kind[Any]:
+    def kind(self, models: Sequence[ModelFolder]) -> Kind[Any]:
         return Digits()
 
     def found(self, output: Path) -> Found:
@@ -137,10 +145,14 @@ class LabelForms(Options):
         if not LEAST_DPI <= self.dpi <= MOST_DPI:
             raise UsageError(f"--dpi is {self.dpi}; it must be from {LEAST_DPI} to {MOST_DPI}.")
 
-    def kind(self) -> Kind[Any]:
-        lines = open_line_model(self.lines, ModelStore(self.store) if self.store else None)
+    def models(self) -> list[ModelFolder]:
+        return [*super().models(), open_line_model(self.lines, self.store_of_models())]
+
+    def kind(self, models: Sequence[ModelFolder]) -> Kind[Any]:
+        _, lines = models
         wanted = Wanted(self.overlays, self.crops)
-        return Forms(load_templates(self.template), wanted, Lines(lines.reference, lines.digest))
+        own = Lines(lines.reference, lines.digest, self.accepted_above(lines))
+        return Forms(load_templates(self.template), wanted, own)
 
     def found(self, output: Path) -> Found:
         """All there is to read; never what a run itself has left, where its output lies within the input."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +21,8 @@ from pipelines.labeling.progress import Display
 from pipelines.labeling.room import make_room
 from pipelines.labeling.run import Work, label, sum_up
 from pipelines.labeling.run_folder import RunFolder, open_run
-from pipelines.model_folder import ModelFolder, open_model
-from pipelines.model_store import ModelStore, whereabouts
+from pipelines.model_folder import ModelFolder
+from pipelines.model_store import whereabouts
 from pipelines.nodes import free_nodes
 from pipelines.ray_session import ray_session
 
@@ -38,17 +39,17 @@ def read_in_bulk(what: LabelDigits | LabelForms, console: Console) -> dict[str, 
     """The whole run, or what is left of it; its summary."""
     started = time.time()
     what.check()
-    kind = what.kind()
-    model = open_model(what.model, ModelStore(what.store) if what.store else None)
+    models = what.models()
+    kind = what.kind(models)
     output = places.folder(what.output, "rows")
     found = what.found(output)
-    identity = _identity(what, kind, model, found)
+    identity = _identity(what, kind, models[0], found)
     with open_run(output, what.format, identity, what.fresh, kind.schema) as folder:
         summary = folder.summary()
         if summary:
             console.print(f"{output} is finished already; --fresh would start over.", highlight=False, soft_wrap=True)
         else:
-            summary = _label(what, kind, model, found, folder, console, started)
+            summary = _label(what, kind, models, found, folder, console, started)
     console.print(f"{kind.told(summary)}; {kind.results} in {output}", highlight=False, soft_wrap=True)
     return summary
 
@@ -56,12 +57,13 @@ def read_in_bulk(what: LabelDigits | LabelForms, console: Console) -> dict[str, 
 def _label(
     what: LabelDigits | LabelForms,
     kind: Kind[Any],
-    model: ModelFolder,
+    models: Sequence[ModelFolder],
     found: Found,
     folder: RunFolder,
     console: Console,
     started: float,
 ) -> dict[str, Any]:
+    model = models[0]
     already, accept = _already(found, folder), what.accepted_above(model)
     with ray_session(), Display(console, found.count, already, kind.items) as display:
         room = make_room(free_nodes(), what.threads, what.gpus_per_actor, what.min_actors, what.max_actors, kind.needs)
@@ -69,7 +71,7 @@ def _label(
             f"{found.count:,} {kind.items} in {shown(what.input)}, {room.min_actors} to {room.max_actors} readers of "
             f"{room.threads} threads, model {model.reference}"
         )
-        for remark in (*found.remarks, room.remark, untested(what, model)):
+        for remark in (*found.remarks, room.remark, *(untested(what, one) for one in models)):
             if remark:
                 display.line(remark)
         if already:
@@ -87,8 +89,8 @@ def untested(what: LabelDigits | LabelForms, model: ModelFolder) -> str | None:
     if what.accept_above is not None or model.accepted_above:
         return None
     return (
-        f"everything that is read counts as ok, however unsure, since {model.reference} was tested on no images, or on "
-        "too few to say how sure is sure enough; give --accept-above"
+        f"all that {model.reference} reads counts as ok, however unsure, since it was tested on no images, or on too "
+        "few to say how sure is sure enough; give --accept-above"
     )
 
 

@@ -38,6 +38,7 @@ class LineReader:
     ) -> None:
         folder = open_line_model(model, ModelStore(store) if store else None)
         self.model, self.digest = folder.reference, folder.digest
+        self.accepted_above = folder.accepted_above
         self._session = session_of(folder.graph("fp32"), threads or available_threads())
 
     def __call__(self, pictures: Sequence[Picture]) -> list[Frames]:

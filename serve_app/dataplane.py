@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,9 +23,11 @@ from serve_app.batching import Batch, Images
 from serve_app.bridge import Bridge
 from serve_app.errors import Overloaded, TooLarge, WrongBody, refusal
 from serve_app.meters import Meters
-from serve_app.models import Open, Served, Shelf
+from serve_app.models import UNTESTED, Open, Served, Shelf
 from serve_app.settings import Settings
 from serve_app.templates import TemplateFolder
+
+log = logging.getLogger("ray.serve")
 
 LONG_WAITING = 32
 """Photos and pages that are worked on or wait; what comes above is answered with 503."""
@@ -65,6 +68,8 @@ class DataPlane:
         self.templates = TemplateFolder(settings.template_folder)
         # One thread a call: the threads of the long pool call it side by side.
         self.lines = LineReader(settings.lines, 1, settings.store)
+        if not self.lines.accepted_above:
+            log.warning(UNTESTED, self.lines.model)
         self.ready = False
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
         self._long_pool, self._long = ThreadPoolExecutor(DECODERS, "pages"), 0

@@ -11,7 +11,7 @@ from typing import Any, cast
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.paper.pages import count_pages
 from pipelines.forms.reading import prepare_page, read_pages
-from pipelines.forms.readings import FieldReading
+from pipelines.forms.readings import Acceptance, FieldReading
 from pipelines.forms.template import Box, Template
 from pipelines.recognizer import Recognizer
 from serve_app.bridge import Bridge
@@ -43,7 +43,7 @@ def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish, g
     count = count_pages(document.content, name)
     if count > plane.settings.pages:
         raise TooLarge(f"{name}: it has {count} pages; send {plane.settings.pages} at most, and the rest in another.")
-    accept = bridge.loaded.accept_above if wish.accept_above is None else wish.accept_above
+    accept = Acceptance.by(wish.accept_above, bridge.loaded.accept_above, plane.lines.accepted_above)
     pages = []
     # Page by page, so that no more than one large scan lies in memory.
     for number in range(count):

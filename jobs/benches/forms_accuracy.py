@@ -20,7 +20,7 @@ from tyro.conf import arg
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.prepared import PreparedPage
 from pipelines.forms.reading import prepare_page, read_pages
-from pipelines.forms.readings import REVIEW
+from pipelines.forms.readings import REVIEW, Acceptance
 from pipelines.forms.scoring import Score, checked_fields, score
 from pipelines.forms.synthesis.forms import synthesise_one, write_blank_pages
 from pipelines.forms.synthesis.scanning import Level
@@ -71,7 +71,7 @@ class FormsAccuracy:
     seed: int = 0
     model: str = "builtin"
     accept_above: float | None = None
-    """The confidence from which on a field is ok; by default what the model's manifest says."""
+    """The confidence from which on a field is ok; by default what the manifest of the model says that reads it."""
     processes: int | None = None
     """By default one for each core."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
@@ -92,12 +92,12 @@ class FormsAccuracy:
     def _trials(self, templates: Sequence[Template]) -> Iterator[Trial]:
         """Those of known forms first, then the foreign ones."""
         forms = {one.name: one for one in templates}
-        accept = open_model(self.model).accepted_above if self.accept_above is None else self.accept_above
         numbers, known = range(self.pages + self.foreign), [True] * self.pages + [False] * self.foreign
         prepare = partial(_prepared, templates=templates, seed=self.seed, level=self.level)
         # A forked process would hold locks of the engine's threads, which it has not.
         pool = ProcessPoolExecutor(self.processes or os.cpu_count(), multiprocessing.get_context("spawn"))
         lines = LineReader(threads=1)
+        accept = Acceptance.by(self.accept_above, open_model(self.model).accepted_above, lines.accepted_above)
         with pool, Recognizer(self.model, threads=1) as recognizer:
             for form, answers, page in pool.map(prepare, numbers, known, chunksize=4):
                 [result] = read_pages([page], recognizer, lines, accept)

@@ -19,7 +19,7 @@ from pipelines.forms.cells.marks import mark_of
 from pipelines.forms.page_result import EMPTY, TICKED
 from pipelines.forms.paper.presence import seen, vanished
 from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
-from pipelines.forms.readings import ERROR, CellReading, FieldReading, doubted, judge
+from pipelines.forms.readings import ERROR, Acceptance, CellReading, FieldReading, doubted, judge
 from pipelines.forms.template import Box, Field, FieldKind, Template
 from pipelines.forms.values.choosing import choose, read_cells
 from pipelines.images import SIDE, to_model_input
@@ -63,9 +63,9 @@ class PreparedField(ABC):
         """Whether it must be seen to be there: a field that was torn off must not pass as blank."""
         return False
 
-    def read(self, said: Said, classes: Sequence[str], accept_above: float) -> FieldReading:
+    def read(self, said: Said, classes: Sequence[str], accept: Acceptance) -> FieldReading:
         """What the field says, by what the engines said."""
-        reading = self._read(said, classes, accept_above)
+        reading = self._read(said, classes, accept.of(self.field))
         return doubted(reading, self.doubt) if self.doubt else reading
 
     @abstractmethod

@@ -14,7 +14,7 @@ from pipelines.forms.paper.matching import straighten
 from pipelines.forms.paper.pages import count_pages, open_page
 from pipelines.forms.paper.straight import Grey, Straight
 from pipelines.forms.prepared import NO_DIGITS, PreparedPage, Said, prepare_fields
-from pipelines.forms.readings import FieldReading
+from pipelines.forms.readings import EVERYTHING, Acceptance, FieldReading
 from pipelines.forms.template import Template
 from pipelines.forms.values.choosing import settle
 from pipelines.images.decoding import MAX_PIXELS
@@ -30,13 +30,13 @@ def read_document(
     templates: Sequence[Template],
     recognizer: Recognizer,
     lines: LinesReader,
-    accept_above: float = 0.0,
+    accept: Acceptance = EVERYTHING,
     dpi: int = 200,
 ) -> list[PageResult]:
     """Every page of a scan; a DataError if it is no scan at all."""
     pages = range(count_pages(content, name))
     prepared = [prepare_page(content, name, page, templates, dpi) for page in pages]
-    return read_pages(prepared, recognizer, lines, accept_above)
+    return read_pages(prepared, recognizer, lines, accept)
 
 
 def prepare_page(
@@ -61,7 +61,7 @@ def failed_page(name: str, page: int, reason: str) -> PreparedPage:
 
 
 def read_pages(
-    pages: Sequence[PreparedPage], recognizer: Recognizer, lines: LinesReader, accept_above: float
+    pages: Sequence[PreparedPage], recognizer: Recognizer, lines: LinesReader, accept: Acceptance
 ) -> list[PageResult]:
     """All that the pages hold in one call of each engine, then each field by what it may say."""
     fields = [field for page in pages for field in page.fields]
@@ -73,22 +73,22 @@ def read_pages(
     results = []
     for page in pages:
         of_page = [next(parts) for _ in page.fields]
-        results.append(_read_page(page, of_page, recognizer.classes, accept_above))
+        results.append(_read_page(page, of_page, recognizer.classes, accept))
     return results
 
 
-def _read_page(page: PreparedPage, said_of: Sequence[Said], classes: Sequence[str], accept_above: float) -> PageResult:
+def _read_page(page: PreparedPage, said_of: Sequence[Said], classes: Sequence[str], accept: Acceptance) -> PageResult:
     try:
         said = zip(page.fields, said_of, strict=True)
-        read = {one.field.name: one.read(of_field, classes, accept_above) for one, of_field in said}
-        return _result(page, read, accept_above)
+        read = {one.field.name: one.read(of_field, classes, accept) for one, of_field in said}
+        return _result(page, read, accept)
     except Exception as error:  # noqa: BLE001 - as above
-        return _result(failed_page(page.source, page.page, _odd(error)), {}, accept_above)
+        return _result(failed_page(page.source, page.page, _odd(error)), {}, accept)
 
 
-def _result(page: PreparedPage, read: Mapping[str, FieldReading], accept_above: float) -> PageResult:
+def _result(page: PreparedPage, read: Mapping[str, FieldReading], accept: Acceptance) -> PageResult:
     if page.template is not None:
-        read = settle(page.template, read, accept_above)
+        read = settle(page.template, read, accept)
     return PageResult(page.source, page.page, page.template, read, page.reason, page.picture, page.residual_mm)
 
 

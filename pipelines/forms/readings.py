@@ -51,6 +51,26 @@ class FieldReading:
     """Whether a person must look, however sure the value is."""
 
 
+@dataclass(frozen=True)
+class Acceptance:
+    """From which confidence on a reading needs no second look, by which model it is of."""
+
+    digits: float = 0.0
+    lines: float = 0.0
+
+    @classmethod
+    def by(cls, stated: float | None, digits: float, lines: float) -> Acceptance:
+        """What is stated counts for all; where nothing is, each model's own does."""
+        return cls(digits, lines) if stated is None else cls(stated, stated)
+
+    def of(self, field: Field) -> float:
+        return self.lines if field.kind == "number" else self.digits
+
+
+EVERYTHING = Acceptance()
+"""However unsure a reading is."""
+
+
 def why_unsure(accept_above: float) -> str:
     """Why a reading below this confidence needs a second look."""
     if accept_above > 1:

@@ -54,7 +54,7 @@ def label(home: Home, repo: Path, models: ModelStore) -> Label:
 
 
 SOME = 500
-UNTESTED = "everything that is read counts as ok, however unsure, since small:1 was tested on no images, "
+UNTESTED = "all that small:1 reads counts as ok, however unsure, since it was tested on no images, "
 RECIPE = ("--accept-above", 0.99, "--max-actors", 50)
 
 

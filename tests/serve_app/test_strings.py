@@ -58,11 +58,13 @@ def test_a_model_of_digits_does_not_read_strings(door: TestClient) -> None:
     assert refused.json()["error"]["message"] == "Strings are read by builtin-lines:1 alone; leave model out."
 
 
-def test_a_reader_of_lines_of_ones_own_can_read_them(tmp_path: Path) -> None:
+def test_a_reader_of_lines_of_ones_own_can_read_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines.publish(ModelStore(tmp_path / "store"), tmp_path / "files")
     with open_door(lines="lines", store=str(tmp_path / "store")) as client:
         told = client.post("/v1/strings", content=png(photo("23")), headers=PNG).json()
     assert told["model"] == "lines:1"
+    # It was tested on nothing.
+    assert "every field that lines:1 reads on a form counts as ok" in caplog.text
 
 
 def test_photos_keep_their_places_and_a_damaged_one_says_why(door: TestClient) -> None:

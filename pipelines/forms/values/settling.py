@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.forms.admitted.rules import Rule, parse_rule
-from pipelines.forms.readings import ERROR, Candidate, FieldReading, judge
+from pipelines.forms.readings import ERROR, Acceptance, Candidate, FieldReading, judge
 from pipelines.forms.template import Template
 from pipelines.forms.values.weighing import WRONGLY_FILLED, surely_contradicted
 
@@ -41,14 +41,14 @@ class _Weighed:
     shares: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
 
 
-def settle(template: Template, readings: Mapping[str, FieldReading], accept_above: float) -> dict[str, FieldReading]:
+def settle(template: Template, readings: Mapping[str, FieldReading], accept: Acceptance) -> dict[str, FieldReading]:
     """The readings of a page once its rules are known. Rules over fields that were not read say nothing."""
     settled = dict(readings)
     rules = [rule for rule in map(parse_rule, template.rules) if all(_is_read(readings, name) for name in rule.names)]
     for group in _groups(rules):
         names = list(dict.fromkeys(name for rule in group for name in rule.names))
         weighed = _weigh({name: _candidates(settled[name]) for name in names}, group)
-        settled.update(_conclude({name: settled[name] for name in names}, group, weighed, accept_above))
+        settled.update(_conclude({name: settled[name] for name in names}, group, weighed, accept))
     return settled
 
 
@@ -125,7 +125,7 @@ def _add(weighed: _Weighed, values: Values, weight: float) -> None:
 
 
 def _conclude(
-    readings: Mapping[str, FieldReading], rules: Sequence[Rule], weighed: _Weighed, accept_above: float
+    readings: Mapping[str, FieldReading], rules: Sequence[Rule], weighed: _Weighed, accept: Acceptance
 ) -> Iterable[tuple[str, FieldReading]]:
     raw, raw_weight = weighed.raw
     values, weight = weighed.holding or (raw, 0.0)
@@ -142,7 +142,7 @@ def _conclude(
         elif kept[name] != raw[name]:
             notes.append(_changed(name, raw, values, about or broken))
         held_back = reading.held_back or (sure and bool(kept[name] != raw[name] or (about and kept is raw)))
-        yield name, _renewed(reading, kept[name], shares, notes, held_back, accept_above)
+        yield name, _renewed(reading, kept[name], shares, notes, held_back, accept.of(reading.field))
 
 
 def _renewed(

@@ -44,6 +44,7 @@ class Forms(Kind[PreparedPart]):
             "crops": self._wanted.crops,
             "model for numbers without cells": self._lines.model,
             "files of that model": self._lines.digest,
+            "accept-above of that model": self._lines.accept_above,
         }
 
     def to_block(self, part: PreparedPart) -> pa.Table:

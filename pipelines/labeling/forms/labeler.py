@@ -10,7 +10,7 @@ from typing import Literal
 from pipelines.forms.overlay import crops, overlay
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.reading import read_pages
-from pipelines.forms.readings import OK
+from pipelines.forms.readings import OK, Acceptance
 from pipelines.labeling.forms.evidence import evidence, evidence_name
 from pipelines.labeling.forms.pages import PreparedPart
 from pipelines.labeling.forms.rows import By, to_rows
@@ -38,11 +38,12 @@ class Lines:
 
     model: str
     digest: str
+    accept_above: float
 
 
 class FormLabeler:
     def __init__(self, reading: Reading, wanted: Wanted, lines: Lines) -> None:
-        self._accept, self._wanted = reading.accept_above, wanted
+        self._accept, self._wanted = Acceptance(reading.accept_above, lines.accept_above), wanted
         self._lines = LineReader(lines.model, reading.threads, reading.store)
         reading.check_same(lines.model, lines.digest, self._lines.digest)
         self._recognizer = reading.recognizer()

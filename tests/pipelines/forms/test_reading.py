@@ -17,16 +17,18 @@ from pipelines.forms import prepared, reading
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.prepared import PreparedPage, Said
 from pipelines.forms.reading import prepare_page, read_document, read_pages
+from pipelines.forms.readings import EVERYTHING, Acceptance
 from pipelines.forms.synthesis.designs import meter, survey
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.template import Box, Field, Register, Template
+from pipelines.metrics import ACCEPT_NOTHING
 from pipelines.recognizer import Recognizer
 from pipelines.strings.decoding import Frames
 from tests.lines import shipped
 
-ACCEPT = 0.9
+ACCEPT = Acceptance(0.9, 0.9)
 SEED = 4
-NO_PROBABILITIES = np.zeros((0, 11), np.float32)
+NOTHING = Said(np.zeros((0, 11), np.float32), [])
 
 
 @pytest.fixture(scope="module")
@@ -260,9 +262,9 @@ def test_a_fold_through_fields_sends_them_to_a_person_and_the_others_not(
 
 def test_a_mark_that_is_not_clear_says_so() -> None:
     field = Field("agreed", "mark", Box(0, 0, 5, 5))
-    unclear = prepared.Mark(field, True, 0.6).read(NO_PROBABILITIES, [], ACCEPT)
+    unclear = prepared.Mark(field, True, 0.6).read(NOTHING, [], ACCEPT)
     assert (unclear.value, unclear.status, unclear.reason) == ("1", "review", prepared.UNCLEAR)
-    doubted = prepared.Mark(field, False, 0.99, doubt="it is torn").read(NO_PROBABILITIES, [], ACCEPT)
+    doubted = prepared.Mark(field, False, 0.99, doubt="it is torn").read(NOTHING, [], ACCEPT)
     assert (doubted.value, doubted.status, doubted.reason) == ("0", "review", "it is torn")
 
 
@@ -280,11 +282,23 @@ def test_a_digit_seen_in_two_ways_is_sure_only_if_both_are_read_alike() -> None:
     assert comb.read(Said(said, []), classes, ACCEPT).status == "review"
 
 
+def test_a_field_is_as_sure_as_the_model_that_reads_it_says(
+    filled: Scan, meter_card: list[Template], reader: Recognizer
+) -> None:
+    def unsure(accept: Acceptance) -> set[str]:
+        [result] = read_document(png(filled.image), "scan.png", meter_card, reader, shipped(), accept)
+        return {one.field.kind for one in result.fields.values() if one.status == "review"}
+
+    assert unsure(EVERYTHING) == set()
+    assert unsure(Acceptance(digits=0.0, lines=ACCEPT_NOTHING)) == {"number"}
+    assert unsure(Acceptance(digits=ACCEPT_NOTHING, lines=0.0)) == {"digits", "mark"}
+
+
 def test_a_page_that_cannot_be_concluded_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     template = Template("form", 210, 297, Register("none"), ())
     pages = [PreparedPage("a.png", 1, template), PreparedPage("b.png", 1)]
     monkeypatch.setattr(reading, "settle", None)
     with Recognizer("builtin", "onnxruntime", "fp32", 1) as reader:
-        odd, other = read_pages(pages, reader, shipped(), 0.9)
+        odd, other = read_pages(pages, reader, shipped(), ACCEPT)
     assert (odd.source, other.source) == ("a.png", "b.png")
     assert odd.reason is not None and odd.reason.startswith("it could not be worked on: TypeError")

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.forms.admitted.rules import parse_rule
-from pipelines.forms.readings import Candidate, FieldReading, judge
+from pipelines.forms.readings import EVERYTHING, Acceptance, Candidate, FieldReading, judge
 from pipelines.forms.template import Register, Template
 from pipelines.forms.values.settling import settle
 from pipelines.forms.values.weighing import WRONGLY_FILLED
+from pipelines.metrics import ACCEPT_NOTHING
 from tests.readings import ACCEPT, cells, comb, read
+
+SURE = Acceptance(ACCEPT)
 
 
 def template(*rules: str) -> Template:
@@ -37,7 +40,7 @@ def readings(
 
 def test_arithmetic_that_holds_makes_its_fields_surer() -> None:
     before = readings(total="42", a="12", b="30")
-    after = settle(template("total == a + b"), before, ACCEPT)
+    after = settle(template("total == a + b"), before, SURE)
     assert [after[name].value for name in before] == ["42", "12", "30"]
     assert all(after[name].confidence > before[name].confidence for name in before)
     assert all(reading.status == "ok" and reading.reason is None for reading in after.values())
@@ -45,7 +48,7 @@ def test_arithmetic_that_holds_makes_its_fields_surer() -> None:
 
 def test_a_doubtful_digit_is_mended_by_the_arithmetic() -> None:
     before = readings(0.9995, total="43", a="12", b="30", doubts={"total": {"3": 0.6, "2": 0.39}})
-    after = settle(template("total == a + b"), before, ACCEPT)
+    after = settle(template("total == a + b"), before, SURE)
     assert (after["total"].value, after["total"].status) == ("42", "ok")
     assert after["total"].reason == "read 43, with which 'total == a + b' does not hold; 42 is the likeliest that holds"
     assert after["a"].reason is None and after["a"].status == "ok"
@@ -54,15 +57,23 @@ def test_a_doubtful_digit_is_mended_by_the_arithmetic() -> None:
 def test_a_doubt_is_settled_by_the_arithmetic() -> None:
     before = readings(total="42", a="12", b="30", doubts={"total": {"2": 0.7, "7": 0.29}})
     assert before["total"].status == "review"
-    assert settle(template("total == a + b"), before, ACCEPT)["total"].status == "ok"
+    assert settle(template("total == a + b"), before, SURE)["total"].status == "ok"
 
 
 def test_sums_that_are_wrong_for_sure_go_to_a_person_with_the_rule() -> None:
-    after = settle(template("total == a + b"), readings(0.9999, total="43", a="12", b="30"), 0.0)
+    after = settle(template("total == a + b"), readings(0.9999, total="43", a="12", b="30"), EVERYTHING)
     for reading in after.values():
         assert reading.status == "review"
         assert reading.reason == "'total == a + b' does not hold with total 43, a 12, b 30"
     assert after["total"].value == "43"
+
+
+def test_a_number_without_cells_is_as_sure_as_its_own_model_says() -> None:
+    before = readings(0.95, total="42", a="12", b="30")
+    before["a"] = replace(before["a"], field=replace(before["a"].field, kind="number"))
+    for accept, unsure in ((Acceptance(0.0, ACCEPT_NOTHING), {"a"}), (Acceptance(ACCEPT_NOTHING, 0.0), {"total", "b"})):
+        after = settle(template("total == a + b"), before, accept)
+        assert {name for name, reading in after.items() if reading.status == "review"} == unsure
 
 
 @pytest.mark.parametrize("accept_above", [0.0, 0.5, 0.95])
@@ -70,41 +81,41 @@ def test_sums_that_are_wrong_for_sure_go_to_a_person_with_the_rule() -> None:
 def test_no_threshold_lets_a_sure_field_be_overruled(likely: float, accept_above: float) -> None:
     doubts = {"total": {"3": likely, "2": (1 - likely) * 0.99}}
     before = readings(0.9999, total="43", a="12", b="30", doubts=doubts)
-    assert settle(template("total == a + b"), before, accept_above)["total"].status == "review"
+    assert settle(template("total == a + b"), before, Acceptance(accept_above))["total"].status == "review"
 
 
 def test_rules_that_share_a_field_are_settled_together() -> None:
     before = readings(total="48", a="12", b="30", half="21", doubts={"total": {"8": 0.5, "2": 0.45}})
-    after = settle(template("half * 2 == total", "total == a + b"), before, ACCEPT)
+    after = settle(template("half * 2 == total", "total == a + b"), before, SURE)
     assert after["total"].value == "42" and "'half * 2 == total' and 'total == a + b'" in str(after["total"].reason)
 
 
 def test_only_the_fields_of_a_broken_rule_go_to_a_person() -> None:
-    after = settle(template("a == b", "c == d"), readings(0.999, a="12", b="13", c="5", d="5"), ACCEPT)
+    after = settle(template("a == b", "c == d"), readings(0.999, a="12", b="13", c="5", d="5"), SURE)
     assert [after[name].status for name in "abcd"] == ["review", "review", "ok", "ok"]
 
 
 def test_a_date_that_cannot_be_is_told() -> None:
-    after = settle(template("date(d, m, y)"), readings(0.9999, d="31", m="02", y="24"), ACCEPT)
+    after = settle(template("date(d, m, y)"), readings(0.9999, d="31", m="02", y="24"), SURE)
     assert after["d"].reason == "'date(d, m, y)' does not hold with d 31, m 02, y 24"
 
 
 def test_what_a_person_must_see_is_not_settled_away() -> None:
     before = {"a": read(comb("a"), cells("1_2")), "b": read(comb("b"), cells("12_"))}
-    after = settle(template("a == b"), before, 0.0)
+    after = settle(template("a == b"), before, EVERYTHING)
     assert (after["a"].status, after["a"].reason) == ("review", "cell 2 is blank between digits")
 
 
 def test_fields_that_were_not_read_leave_a_rule_without_a_word() -> None:
     before = readings(total="43", a="12")
     unread = FieldReading(comb("b"), None, 0.0, "error", "the page is torn")
-    after = settle(template("total == a + b", "total == a + gone"), {**before, "b": unread}, ACCEPT)
+    after = settle(template("total == a + b", "total == a + gone"), {**before, "b": unread}, SURE)
     assert after == {**before, "b": unread}
 
 
 def test_a_blank_side_leaves_a_reading_as_it_is() -> None:
     before = readings(total="__", a="12", b="30")
-    after = settle(template("total == a + b"), before, ACCEPT)
+    after = settle(template("total == a + b"), before, SURE)
     assert [(one.value, one.status) for one in after.values()] == [("", "ok"), ("12", "ok"), ("30", "ok")]
     assert after["a"].confidence == pytest.approx(before["a"].confidence, abs=1e-3)
 
@@ -119,7 +130,7 @@ def test_many_doubtful_fields_end() -> None:
             Candidate(str(number), share) for number, share in zip(rng.permutation(100), shares, strict=False)
         )
         before[name] = judge(comb(name), listed[0].value, shares[0], ACCEPT, candidates=listed)
-    after = settle(template(f"{names[0]} == {' + '.join(names[1:])}"), before, ACCEPT)
+    after = settle(template(f"{names[0]} == {' + '.join(names[1:])}"), before, SURE)
     assert all(reading.status == "review" for reading in after.values())
 
 
@@ -138,7 +149,7 @@ def test_values_and_confidences_are_those_of_a_full_account(rule: str, seed: int
         values = {name: one.value for name, one in zip(names, chosen, strict=True)}
         held = 1 if parse_rule(rule).holds(values) else WRONGLY_FILLED
         weights[tuple(values.values())] = held * math.prod(one.probability for one in chosen)
-    after = settle(template(rule), before, ACCEPT)
+    after = settle(template(rule), before, SURE)
     found = tuple(after[name].value for name in names)
     assert weights[found] == pytest.approx(max(weights.values()))  # type: ignore[index]
     for at, name in enumerate(names):
@@ -152,6 +163,6 @@ def test_a_field_of_which_nearly_nothing_is_known_does_not_stop_the_arithmetic()
     doubts = dict.fromkeys(("total", "b", "c"), many)
     before = readings(0.5, total="4321", b="1234", c="2345", a="742", doubts=doubts)
     hopeless = replace(before["a"], candidates=(Candidate("742", 1e-9),), confidence=1e-9)
-    after = settle(template("total == a + b + c"), {**before, "a": hopeless}, ACCEPT)
+    after = settle(template("total == a + b + c"), {**before, "a": hopeless}, SURE)
     assert after["a"].status == "review"
     assert after["a"].confidence < 1e-3

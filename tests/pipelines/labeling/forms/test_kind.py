@@ -28,7 +28,7 @@ from tests.lines import shipped
 from tests.page_results import CARD, two_paged
 
 READING = Reading("builtin", open_model("builtin").digest, whereabouts(None), "onnxruntime", "fp32", 1, 0.9)
-LINES = Lines(shipped().model, shipped().digest)
+LINES = Lines(shipped().model, shipped().digest, shipped().accepted_above)
 
 
 @pytest.fixture(scope="module")
