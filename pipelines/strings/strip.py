@@ -74,7 +74,8 @@ def _is_ink_dark(smooth: Picture) -> bool:
     """Ink is the little that differs much from what is around it, whatever bands are printed along the rim."""
     reach = _reach(smooth)
     difference = smooth.astype(np.float32) - cv2.blur(smooth, (reach, reach))
-    return float((difference**3).sum()) < 0
+    # As a power it costs fifty times as much.
+    return float((difference * difference * difference).sum()) < 0
 
 
 def _reach(image: Picture) -> int:

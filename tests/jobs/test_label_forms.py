@@ -17,6 +17,8 @@ from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.templates.reading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import read_parts
+from pipelines.model_store import ModelStore
+from tests import lines
 from tests.clusters import RayCluster
 from tests.processes import Home, Job, new_home, until
 from tests.refusals import Refused
@@ -103,6 +105,21 @@ def test_a_page_that_takes_too_long_is_given_up(start: Start, filled: list[Scan]
     [part] = read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
     [row] = part.to_pylist()
     assert (row["status"], row["reason"]) == ("error", "reading it took longer than 0.01 s")
+
+
+def test_a_reader_of_lines_of_ones_own_reads_the_numbers_without_cells(
+    start: Start, filled: list[Scan], tmp_path: Path
+) -> None:
+    source, store = tmp_path / "in", tmp_path / "store"
+    source.mkdir()
+    cv2.imwrite(str(source / "a.png"), filled[0].image)
+    lines.publish(ModelStore(store), tmp_path / "files")
+    with start(source, tmp_path / "out", "--lines", "lines", "--store", store) as job:
+        assert job.ended() == 0, job.out + job.err
+    assert "all that lines:1 reads counts as ok, however unsure" in job.out
+    [part] = read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
+    of_numbers = {row["model"] for row in part.to_pylist() if row["field"] in ("persons", "area")}
+    assert of_numbers == {"lines:1"}
 
 
 def check_rows(rows: list[dict[str, object]], filled: list[Scan]) -> None:
