@@ -13,6 +13,7 @@ from pipelines.forms.admitted.constraints import failure
 from pipelines.forms.admitted.rules import parse_rule
 from pipelines.forms.paper.straight import Straight, transform
 from pipelines.forms.prepared import Said, prepare_fields
+from pipelines.forms.readings import EVERYTHING
 from pipelines.forms.synthesis.answers import make_answers
 from pipelines.forms.synthesis.designs import all_designs, invoice
 from pipelines.forms.synthesis.filling import fill_in, new_hand
@@ -112,5 +113,5 @@ def read(page: np.ndarray, template: Template, reader: Recognizer) -> dict[str, 
         if one.field.kind != "text_image":
             lines = shipped()([one.line.picture] if one.line else [])
             said = Said(reader.read_prepared(one.digits).probabilities, lines)
-            found[one.field.name] = one.read(said, reader.classes, 0.5).value
+            found[one.field.name] = one.read(said, reader.classes, EVERYTHING).value
     return found
