@@ -157,13 +157,14 @@ def listening(processes: list[Process]) -> dict[str, int]:
     return {row[1]: owners[socket] for row in rows if row[3] == "0A" and (socket := f"socket:[{row[9]}]") in owners}
 
 
-def is_loopback(address: str) -> bool:
-    """127.0.0.1 or the same mapped into IPv6, in the kernel's notation."""
-    return address.partition(":")[0] in ("0100007F", "0000000000000000FFFF00000100007F")
+def listening_elsewhere(processes: list[Process]) -> dict[str, str]:
+    """What of it is not on loopback, and which programs those are: 127.0.0.1, or the same mapped into IPv6."""
+    loopback = ("0100007F:", "0000000000000000FFFF00000100007F:")
+    return {one: title(pid) for one, pid in listening(processes).items() if not one.startswith(loopback)}
 
 
 def title(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace")
     except OSError:
         return ""

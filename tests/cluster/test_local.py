@@ -21,7 +21,7 @@ from cluster._ports import claim
 from cluster._record import Cluster
 from pipelines.errors import ClusterError
 from tests.clusters import RayCluster, mentioning
-from tests.processes import is_loopback, listening
+from tests.processes import listening, listening_elsewhere
 
 COMMAND = [sys.executable, "-m", "cluster.local"]
 SAY_WHERE = "import os, sys; print('ran in', os.getcwd(), 'by', sys.prefix)"
@@ -144,9 +144,9 @@ def test_only_the_owner_can_read_the_token(cluster: Cluster) -> None:
 
 def test_it_listens_on_loopback_only(cluster: Cluster) -> None:
     assert submit(os.environ | cluster.client_env(), "--", "python", "-c", REMOTE).returncode == 0
-    addresses = listening(_processes.owned(cluster.id))
-    assert f"0100007F:{cluster.dashboard_port:04X}" in addresses
-    assert [address for address in addresses if not is_loopback(address)] == []
+    processes = _processes.owned(cluster.id)
+    assert f"0100007F:{cluster.dashboard_port:04X}" in listening(processes)
+    assert listening_elsewhere(processes) == {}
 
 
 @pytest.mark.parametrize("option", ["--port", "--dashboard-port"])

@@ -26,7 +26,7 @@ from pipelines.model_folder import PRETRAINED
 from pipelines.model_store import ModelStore
 from serve_app.settings import Settings
 from tests.clusters import RayCluster, mentioning
-from tests.processes import cluster_processes, is_loopback, listening, title, until
+from tests.processes import cluster_processes, listening_elsewhere, title, until
 from tests.serve_app.doors import PNG, bar, png
 
 CALLERS, ROOM = 32, Settings().requests
@@ -135,8 +135,15 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
     running = RayCluster(cluster.address, cluster.dashboard_url, env, home)
     command = [sys.executable, "-m", "tests.serve_app.served", str(port)]
     try:
+        # In a session of its own: with the cluster's tag on it, all that shares its session counts as the cluster's.
         with subprocess.Popen(
-            command, cwd=repo, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=repo,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         ) as process:
             door = Served(f"http://127.0.0.1:{port}", store, running, process)
             door.open()
@@ -150,8 +157,7 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
 def test_it_stands_behind_haproxy_and_only_on_loopback(served: Served) -> None:
     processes = cluster_processes(served.cluster)
     assert any("haproxy" in title(process.pid) for process in processes)
-    elsewhere = {one: title(pid) for one, pid in listening(processes).items() if not is_loopback(one)}
-    assert elsewhere == {}
+    assert listening_elsewhere(processes) == {}
 
 
 def test_a_killed_replica_costs_at_most_what_it_was_answering(served: Served) -> None:
