@@ -25,6 +25,7 @@ from pipelines.training.data import check_batch, describe, hold_back
 from pipelines.training.display import Display
 from pipelines.training.line_task import LineTask
 from pipelines.training.loop import Plan, work
+from pipelines.training.meeting import Meeting
 from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
 from pipelines.training.room import Crew
@@ -87,6 +88,7 @@ def _fit(plan: Plan, crew: Crew, run: RunFolder) -> None:
     trainer = Trainer(
         work,
         train_loop_config={"plan": plan},
+        torch_config=Meeting(),
         scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus > 0, resources_per_worker=resources),
         run_config=RunConfig(
             name=CHECKPOINTS,

@@ -21,7 +21,7 @@ from pipelines.model_store import ModelStore
 from pipelines.model_version import Version
 from tests.clusters import RayCluster
 from tests.digits import drawn
-from tests.processes import Home, Job, gone, new_home
+from tests.processes import Home, Job, cluster_processes, gone, listening_elsewhere, new_home, train_workers
 from tests.refusals import Refused
 
 RECIPE = ("--network", "small", "--epochs", 3, "--batch", 60, "--augment", "none", "--precision", "fp32")
@@ -40,6 +40,7 @@ class Finished:
     home: Home
     job: Job
     processes: list[Process]
+    elsewhere: dict[str, str]
 
     @property
     def folder(self) -> Path:
@@ -66,14 +67,19 @@ def finished(corpus: str, repo: Path, tmp_path_factory: pytest.TempPathFactory) 
         with home.start(repo / "jobs" / "train.py", *options) as job:
             job.says("epoch 1/3")
             processes = home.processes()
+            elsewhere = listening_elsewhere(processes)
             assert job.ended() == 0, job.err
-        yield Finished(home, job, processes)
+        yield Finished(home, job, processes, elsewhere)
 
 
 def test_it_ends_with_the_accuracy_and_its_interval(finished: Finished) -> None:
     assert re.fullmatch(r"small:1 test accuracy \d+\.\d\d % \(\d+\.\d\d-\d+\.\d\d\)", finished.job.last_line)
     assert finished.numbers["test"]["accuracy"] > 0.95
     assert f"test accuracy {finished.numbers['test']['accuracy'] * 100:.2f} % (" in finished.job.last_line
+
+
+def test_nothing_of_it_listens_beyond_loopback(finished: Finished) -> None:
+    assert finished.elsewhere == {}
 
 
 def test_it_says_one_line_an_epoch(finished: Finished) -> None:
@@ -129,11 +135,16 @@ def clustered(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_two_workers_on_a_cluster_learn_what_one_does(
-    clustered: Home, finished: Finished, corpus: str, repo: Path
+    clustered: Home, ray_cluster: RayCluster, finished: Finished, corpus: str, repo: Path
 ) -> None:
     options = ("--corpus", corpus, *RECIPE, "--workers", 2, "--json", "two.json")
-    job = clustered.run(repo / "jobs" / "train.py", *options)
-    assert job.process.returncode == 0, job.err
+    with clustered.start(repo / "jobs" / "train.py", *options) as job:
+        job.says("epoch 1/")
+        processes = cluster_processes(ray_cluster)
+        elsewhere = listening_elsewhere(processes)
+        assert len(train_workers(processes)) == 2
+        assert job.ended() == 0, job.err
+    assert elsewhere == {}
     two = json.loads((clustered.folder / "two.json").read_text())
     for mine, other in zip(two["history"], finished.numbers["history"], strict=True):
         assert mine["train_loss"] == pytest.approx(other["train_loss"], rel=0.05)
