@@ -74,15 +74,16 @@ def _table(rows: list[Row]) -> Table:
             f"{row.p50_ms:.2f}",
             f"{row.p99_ms:.2f}",
             str(row.failed),
-            _remark(row, bare[row.connections]),
+            _remark(row, bare),
         )
     return table
 
 
-def _remark(row: Row, rival: Row) -> str:
-    if row is rival or row.what == LIVE:
+def _remark(row: Row, bare: dict[int, Row]) -> str:
+    if row.server == "fastapi" or row.what == LIVE:
         return ""
     if row.what != "PNG":
         return f"{ROWS * row.requests_per_second:,.0f} digits/s"
+    rival = bare[row.connections]
     speed = row.requests_per_second / rival.requests_per_second
     return f"{speed:.2f}, p50 {row.p50_ms / rival.p50_ms:.2f}, p99 {row.p99_ms / rival.p99_ms:.2f}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jobs.benches import engines
+from jobs.benches import engines, serve
 from jobs.benches.strings import labelled_strings, score_of
 from jobs.benches.variants import VariantsBench
 from pipelines.corpora import Corpus
@@ -76,6 +76,13 @@ def test_all_engines_of_one_bench_compute_on_the_cpu(tmp_path: Path, monkeypatch
     rows = json.loads(file.read_text())
     assert [(row["engine"], row["precision"]) for row in rows] == list(engines.CASES["fp32"])
     assert all(row["ours"] > 0 and row["bare"] > 0 for row in rows)
+
+
+def test_a_bench_of_the_door_without_a_single_connection_has_a_table_too() -> None:
+    """Camera frames come over one connection, and have no rival."""
+    speed = (100.0, 1.0, 2.0, 0)
+    rows = [serve.Row("fastapi", "PNG", 32, *speed), serve.Row("inkray", serve.LIVE, 1, *speed)]
+    assert list(serve._table(rows).columns[-1].cells) == ["", ""]
 
 
 def test_a_slip_in_what_to_leave_out_is_told_before_anything_is_trained(tmp_path: Path) -> None:
