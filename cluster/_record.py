@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cluster._ports import HOST
-from cluster._processes import TAG
+from cluster.processes import TAG
 from pipelines.errors import ClusterError
 from serve_app.haproxy import prepare
 

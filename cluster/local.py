@@ -16,8 +16,9 @@ from pathlib import Path
 
 import tyro
 
-from cluster import _head, _ports, _processes, _record
+from cluster import _head, _ports, _record
 from cluster._record import Cluster
+from cluster.processes import end, owned
 from pipelines import places
 from pipelines.errors import ClusterError, InkrayError, UsageError
 
@@ -89,7 +90,7 @@ def down(folder: Path) -> int | None:
 def running(folder: Path) -> Cluster | None:
     """The cluster on record, where its head lives; a record left by one that was killed counts for nothing."""
     cluster = _record.load(folder)
-    alive = cluster and _processes.owned(cluster.id) and _ports.listens(cluster.port)
+    alive = cluster and owned(cluster.id) and _ports.listens(cluster.port)
     return cluster if alive else None
 
 
@@ -97,8 +98,8 @@ def _clear(folder: Path) -> int | None:
     cluster = _record.load(folder)
     if cluster is None:
         return None
-    ended = _processes.end(cluster.id)
-    if left := _processes.owned(cluster.id):
+    ended = end(cluster.id)
+    if left := owned(cluster.id):
         numbers = ", ".join(str(process.pid) for process in left)
         raise ClusterError(f"These processes of the cluster cannot be ended: {numbers}.")
     _record.remove(folder, cluster)
@@ -136,7 +137,7 @@ def _status(options: Status) -> None:
     has = _head.resources(cluster)
     print(f"up: {cluster.address}, dashboard {cluster.dashboard_url}, jobs run in {cluster.directory}")
     kinds = (f"{kind}s {has.free.get(kind, 0):g} of {has.total.get(kind, 0):g} free" for kind in ("CPU", "GPU"))
-    print(f"nodes {has.nodes}, {', '.join(kinds)}, processes {len(_processes.owned(cluster.id))}")
+    print(f"nodes {has.nodes}, {', '.join(kinds)}, processes {len(owned(cluster.id))}")
 
 
 def _why_down(folder: Path) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import _processes, local
+from cluster import local
+from cluster.processes import end
 
 CPUS = 4
 
@@ -51,7 +52,7 @@ def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
     finally:
         # Where pytest is interrupted it may take its folders away, and the record with them, before this.
         if local.down(home / "cluster") is None:
-            _processes.end(cluster.id)
+            end(cluster.id)
     assert mentioning(cluster.temp_dir) == {}
 
 

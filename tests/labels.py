@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from cluster._processes import Process
+from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.parquet import write_parquet

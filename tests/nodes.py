@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import _processes
-from cluster._processes import TAG, Process
+from cluster.processes import TAG, Process, end, owned
 from tests.clusters import RayCluster
 
 # `ray start --address` refuses loopback; what it calls does not.
@@ -48,7 +47,7 @@ class Node:
     tag: str
 
     def processes(self) -> list[Process]:
-        return _processes.owned(self.tag)
+        return owned(self.tag)
 
     def kill(self) -> None:
         for process in self.processes():
@@ -75,4 +74,4 @@ def joined(cluster: RayCluster, cpus: int) -> Iterator[Node]:
         finally:
             process.stdin.close()
             process.wait(30)
-            _processes.end(tag)
+            end(tag)

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster import _processes, local
-from cluster._processes import TAG, Process
+from cluster import local
+from cluster.processes import TAG, Process, _table, owned
 from tests.clusters import RayCluster
 
 # With busy neighbours a machine takes five times as long as without; pytest itself gives up after 600.
@@ -49,7 +49,7 @@ class Home:
 
     def processes(self) -> list[Process]:
         """Of the jobs run from here, and of the Ray they started."""
-        return _processes.owned(self.tag)
+        return owned(self.tag)
 
     def start(self, job: Path, *arguments: object) -> Job:
         return Job([sys.executable, "-u", str(job), *map(str, arguments)], self.env | {TAG: self.tag}, self.folder)
@@ -136,11 +136,11 @@ def train_workers(processes: list[Process]) -> list[Process]:
 def cluster_processes(cluster: RayCluster) -> list[Process]:
     running = local.running(cluster.home / "cluster")
     assert running
-    return _processes.owned(running.id)
+    return owned(running.id)
 
 
 def gone(processes: list[Process]) -> bool:
-    there = {process.key for process in _processes._table(b"")}
+    there = {process.key for process in _table(b"")}
     return not there & {process.key for process in processes}
 
 

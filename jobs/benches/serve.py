@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,15 +16,18 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs.benches.serve_live import CAMERA, live_frames
-from jobs.benches.serve_load import ROWS, check_wrk, listening, scripts, wrk
+from jobs.benches.serve_load import ROWS, Server, check_wrk, listening, scripts, wrk
+from jobs.benches.turns import check_counts
 from pipelines.writing import write_json
 
-WARM_S = 3
-LIVE = f"camera frames, {CAMERA:.0f} a second"
+RIVAL, DOOR = "fastapi", "inkray"
+WARM_S = 2
+PICTURE, TENSOR, LIVE = "PNG", f"{ROWS} digits", f"{CAMERA:.0f} frames/s"
 
 
 @dataclass(frozen=True)
 class Row:
+    round: int
     server: str
     what: str
     connections: int
@@ -32,58 +39,75 @@ class Row:
 
 @dataclass(frozen=True)
 class ServeBench:
-    """Requests a second beside bare FastAPI with the same engine; tensors and live frames. Needs wrk."""
+    """Requests a second beside bare FastAPI with the same engine, in turns; tensors and live frames. Needs wrk."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     connections: tuple[int, ...] = (1, 32)
-    seconds: int = 6
+    seconds: int = 4
     """That each measurement lasts."""
+    rounds: int = 5
+    """Turns of each server. What is told is the median over them, since neighbours change a machine's speed."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
         check_wrk()
-        rows: list[Row] = []
-        with tempfile.TemporaryDirectory() as scratch:
-            picture, tensor = scripts(Path(scratch))
-            for server in ("fastapi", "inkray"):
-                with listening(server, self.model) as url:
-                    wrk(f"{url}/v1/digits", picture, 8, WARM_S)
-                    rows += [self._row(server, "PNG", url + "/v1/digits", picture, one) for one in self.connections]
-                    if server == "inkray":
-                        target = f"{url}/v2/models/{self.model.partition(':')[0]}/infer"
-                        rows.append(self._row(server, f"tensor of {ROWS}", target, tensor, max(self.connections)))
-                        live = f"{url.replace('http', 'ws', 1)}/v1/live"
-                        rows.append(Row(server, LIVE, 1, *live_frames(live, self.seconds), 0))
+        check_counts("connections", self.connections)
+        check_counts("rounds", [self.rounds])
+        check_counts("seconds", [self.seconds])
+        with tempfile.TemporaryDirectory() as scratch, ExitStack() as up:
+            servers = {name: up.enter_context(listening(name, self.model)) for name in (RIVAL, DOOR)}
+            rows = list(self._rounds(servers, *scripts(Path(scratch))))
         Console().print(_table(rows))
         write_json(self.json, [asdict(row) for row in rows])
 
-    def _row(self, server: str, what: str, url: str, script: Path, connections: int) -> Row:
-        return Row(server, what, connections, *wrk(url, script, connections, self.seconds))
+    def _rounds(self, servers: dict[str, Server], picture: Path, tensor: Path) -> Iterator[Row]:
+        for number in range(self.rounds):
+            for name, other in ((RIVAL, DOOR), (DOOR, RIVAL))[:: -1 if number % 2 else 1]:
+                with servers[other].paused():
+                    wrk(f"{servers[name].url}/v1/digits", picture, max(self.connections), WARM_S)
+                    yield from self._pictures(number, name, servers[name].url, picture)
+                    if name == DOOR:
+                        yield from self._more(number, servers[name].url, tensor)
+
+    def _pictures(self, number: int, name: str, url: str, picture: Path) -> Iterator[Row]:
+        for connections in self.connections:
+            measured = wrk(f"{url}/v1/digits", picture, connections, self.seconds)
+            yield Row(number, name, PICTURE, connections, *measured)
+
+    def _more(self, number: int, url: str, tensor: Path) -> Iterator[Row]:
+        """What FastAPI has no route for."""
+        target = f"{url}/v2/models/{self.model.partition(':')[0]}/infer"
+        connections = max(self.connections)
+        yield Row(number, DOOR, TENSOR, connections, *wrk(target, tensor, connections, self.seconds))
+        live = f"{url.replace('http', 'ws', 1)}/v1/live"
+        yield Row(number, DOOR, LIVE, 1, *live_frames(live, self.seconds), 0)
 
 
 def _table(rows: list[Row]) -> Table:
-    """Ratios are against FastAPI with as many connections, in this run."""
-    bare = {row.connections: row for row in rows if row.server == "fastapi"}
-    table = Table("server", "sends", "at once", "requests/s", "p50 ms", "p99 ms", "failed", "against FastAPI")
+    """Each ratio is the median of those of the rounds."""
+    table = Table("server", "sends", "at once", "per s", "p50 ms", "p99 ms", "failed", "of FastAPI")
+    measured: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     for row in rows:
+        measured[row.server, row.what, row.connections].append(row)
+    for (server, what, connections), mine in measured.items():
         table.add_row(
-            row.server,
-            row.what,
-            str(row.connections),
-            f"{row.requests_per_second:,.0f}",
-            f"{row.p50_ms:.2f}",
-            f"{row.p99_ms:.2f}",
-            str(row.failed),
-            _remark(row, bare),
+            server,
+            what,
+            str(connections),
+            f"{statistics.median(row.requests_per_second for row in mine):,.0f}",
+            f"{statistics.median(row.p50_ms for row in mine):.2f}",
+            f"{statistics.median(row.p99_ms for row in mine):.2f}",
+            str(sum(row.failed for row in mine)),
+            _remark(mine, measured.get((RIVAL, what, connections), [])),
         )
     return table
 
 
-def _remark(row: Row, bare: dict[int, Row]) -> str:
-    if row.server == "fastapi" or row.what == LIVE:
+def _remark(mine: list[Row], rival: list[Row]) -> str:
+    if mine[0].what == TENSOR:
+        return f"{ROWS * statistics.median(row.requests_per_second for row in mine):,.0f} digits/s"
+    if mine[0].server == RIVAL or not rival:
         return ""
-    if row.what != "PNG":
-        return f"{ROWS * row.requests_per_second:,.0f} digits/s"
-    rival = bare[row.connections]
-    speed = row.requests_per_second / rival.requests_per_second
-    return f"{speed:.2f}, p50 {row.p50_ms / rival.p50_ms:.2f}, p99 {row.p99_ms / rival.p99_ms:.2f}"
+    of_round = {row.round: row for row in rival}
+    ratios = [row.requests_per_second / of_round[row.round].requests_per_second for row in mine]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"

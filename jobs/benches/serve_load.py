@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
 
+from cluster.processes import TAG, Process, owned
 from pipelines.errors import InkrayError, UsageError
 from pipelines.images import to_model_input
 from pipelines.pen import draw_digit
@@ -104,17 +108,46 @@ def _found(pattern: str, told: str) -> tuple[str, ...]:
     return found.groups()
 
 
+@dataclass(frozen=True)
+class Server:
+    url: str
+    tag: str
+    """All that it started carries this, Ray's processes too."""
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It takes nothing of the machine meanwhile; a cluster that nobody asks anything still has its clockwork."""
+        held = owned(self.tag)
+        _signal(held, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(held, signal.SIGCONT)
+
+
+def _signal(processes: list[Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
 @contextmanager
-def listening(server: str, model: str) -> Iterator[str]:
+def listening(server: str, model: str) -> Iterator[Server]:
     port, metrics, stats = _free_ports(3)
-    own = {"RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics), "RAY_SERVE_HAPROXY_STATS_PORT": str(stats)}
+    tag = secrets.token_hex(8)
+    ports = {"RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics), "RAY_SERVE_HAPROXY_STATS_PORT": str(stats)}
+    # Nobody asks any more when it ends; a door would wait half a minute for those who might.
+    own = ports | {TAG: tag, "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0"}
     foreign = ("RAY_ADDRESS", "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE")
     env = {name: value for name, value in os.environ.items() if name not in foreign} | own
     command = [sys.executable, "-m", "jobs.benches.serve_rivals", server, str(port), model]
-    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+    # In a session of its own, since all that shares its session counts as started by it.
+    with subprocess.Popen(
+        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    ) as process:
         try:
             _wait(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", tag)
         finally:
             _end(process)
 

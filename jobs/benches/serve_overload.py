@@ -43,8 +43,8 @@ class OverloadBench:
 
     def run(self) -> None:
         check_wrk()
-        with tempfile.TemporaryDirectory() as scratch, listening("inkray", self.model) as url:
-            found = self._overload(url, scripts(Path(scratch))[0])
+        with tempfile.TemporaryDirectory() as scratch, listening("inkray", self.model) as server:
+            found = self._overload(server.url, scripts(Path(scratch))[0])
         Console().print(_table(found))
         write_json(self.json, asdict(found))
 

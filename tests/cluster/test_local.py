@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import _processes, _record, local
+from cluster import _record, local
 from cluster._ports import claim
 from cluster._record import Cluster
+from cluster.processes import owned
 from pipelines.errors import ClusterError
 from tests.clusters import RayCluster, mentioning
 from tests.processes import listening, listening_elsewhere
@@ -144,7 +145,7 @@ def test_only_the_owner_can_read_the_token(cluster: Cluster) -> None:
 
 def test_it_listens_on_loopback_only(cluster: Cluster) -> None:
     assert submit(os.environ | cluster.client_env(), "--", "python", "-c", REMOTE).returncode == 0
-    processes = _processes.owned(cluster.id)
+    processes = owned(cluster.id)
     assert f"0100007F:{cluster.dashboard_port:04X}" in listening(processes)
     assert listening_elsewhere(processes) == {}
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import _processes
+from cluster import processes
+from cluster.processes import TAG, end, owned
 
 # Each says the number of the process it is about.
 DESCENDANT = "env -i setsid sleep 600 & echo $!; wait"
@@ -21,14 +22,14 @@ STUBBORN_DESCENDANT = f'env -i setsid sh -c "{STUBBORN.replace("$", chr(92) + "$
 def tag() -> Iterator[str]:
     name = uuid.uuid4().hex
     yield name
-    _processes.end(name)
+    end(name)
 
 
 def start(tag: str, script: str) -> tuple[subprocess.Popen[str], int]:
     """A shell with the tag, and the number it said."""
     shell = subprocess.Popen(
         ["sh", "-c", script],
-        env={_processes.TAG: tag, "PATH": "/usr/bin:/bin"},
+        env={TAG: tag, "PATH": "/usr/bin:/bin"},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -40,13 +41,13 @@ def start(tag: str, script: str) -> tuple[subprocess.Popen[str], int]:
 def wait_for(tag: str, shell: int, untagged: int) -> None:
     """Until exactly these two are found, and the second has lost its environment."""
     deadline = time.monotonic() + 20
-    while (found := {process.pid for process in _processes.owned(tag)}) != {shell, untagged} or tagged(untagged):
+    while (found := {process.pid for process in owned(tag)}) != {shell, untagged} or tagged(untagged):
         assert time.monotonic() < deadline, found
         time.sleep(0.02)
 
 
 def tagged(pid: int) -> bool:
-    return _processes.TAG.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    return TAG.encode() in Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def runs(pid: int) -> bool:
@@ -66,31 +67,31 @@ def test_an_untagged_orphan_is_found_by_the_session_it_shares(tag: str) -> None:
 
 def test_what_belongs_to_another_cluster_is_not_found(tag: str) -> None:
     start(tag, DESCENDANT)
-    assert _processes.owned(tag[:-1]) == []
-    assert _processes.owned(uuid.uuid4().hex) == []
+    assert owned(tag[:-1]) == []
+    assert owned(uuid.uuid4().hex) == []
 
 
 @pytest.mark.parametrize("script", [DESCENDANT, ORPHAN])
 def test_end_ends_all_and_counts_them(tag: str, script: str) -> None:
     shell, other = start(tag, script)
     wait_for(tag, shell.pid, other)
-    assert _processes.end(tag) == 2
+    assert end(tag) == 2
     assert not runs(shell.pid)
     assert not runs(other)
 
 
 def test_end_kills_what_ignores_the_gentle_signal(tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_processes, "GRACE_S", 0.2)
+    monkeypatch.setattr(processes, "GRACE_S", 0.2)
     shell, _ = start(tag, STUBBORN)
-    assert _processes.end(tag) == 1
+    assert end(tag) == 1
     assert shell.wait(5) == -9
 
 
 def test_end_still_knows_what_nothing_ties_to_the_cluster_once_its_parent_is_gone(
     tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_processes, "GRACE_S", 0.2)
+    monkeypatch.setattr(processes, "GRACE_S", 0.2)
     shell, descendant = start(tag, STUBBORN_DESCENDANT)
     wait_for(tag, shell.pid, descendant)
-    assert _processes.end(tag) == 2
+    assert end(tag) == 2
     assert not runs(descendant)

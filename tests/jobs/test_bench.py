@@ -79,10 +79,20 @@ def test_all_engines_of_one_bench_compute_on_the_cpu(tmp_path: Path, monkeypatch
 
 
 def test_a_bench_of_the_door_without_a_single_connection_has_a_table_too() -> None:
-    """Camera frames come over one connection, and have no rival."""
-    speed = (100.0, 1.0, 2.0, 0)
-    rows = [serve.Row("fastapi", "PNG", 32, *speed), serve.Row("inkray", serve.LIVE, 1, *speed)]
-    assert list(serve._table(rows).columns[-1].cells) == ["", ""]
+    """Camera frames come over one connection, and have no rival; where there is one, each round is held against it."""
+    latency = (1.0, 2.0, 0)
+    rows = [
+        serve.Row(number, server, what, connections, speed, *latency)
+        for number, speeds in enumerate([(100.0, 110.0, 30.0), (200.0, 100.0, 31.0), (300.0, 600.0, 32.0)])
+        for server, what, connections, speed in (
+            ("fastapi", serve.PICTURE, 32, speeds[0]),
+            ("inkray", serve.PICTURE, 32, speeds[1]),
+            ("inkray", serve.LIVE, 1, speeds[2]),
+        )
+    ]
+    table = serve._table(rows)
+    assert list(table.columns[3].cells) == ["200", "110", "31"]
+    assert list(table.columns[-1].cells) == ["", "1.10 (0.50-2.00)", ""]
 
 
 def test_a_slip_in_what_to_leave_out_is_told_before_anything_is_trained(tmp_path: Path) -> None:

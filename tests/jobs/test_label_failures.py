@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from cluster._processes import Process
+from cluster.processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part

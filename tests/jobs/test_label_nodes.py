@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cluster._processes import Process
+from cluster.processes import Process
 from pipelines.model_store import ModelStore
 from tests.clusters import RayCluster, new_cluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part

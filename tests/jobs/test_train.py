@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster._processes import Process
+from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.line_reader import LineReader

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cluster._processes import Process
+from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.training.run import RESTARTS

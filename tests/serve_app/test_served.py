@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from cluster import local
-from cluster._processes import Process
+from cluster.processes import Process
 from pipelines.model_folder import PRETRAINED
 from pipelines.model_store import ModelStore
 from serve_app.settings import Settings
