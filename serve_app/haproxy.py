@@ -47,6 +47,8 @@ def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -
         # Reading changes nothing, so what a dying replica left unanswered may be asked of another.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_RETRIES": "10",
+        # A replica that is to go waits until HAProxy knows. Half a minute is meant for balancers that nobody tells.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         # Only a request that fits is kept for that.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
         # Of each replica; what comes above is refused before it reaches one.

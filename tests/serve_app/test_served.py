@@ -128,7 +128,6 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
         patch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", str(stats))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT", str(first + 200))
-        patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S", "2")
         options = local.Up(port=0, dashboard_port=0, num_cpus=4, num_gpus=0)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = {**cluster.head_env(), **cluster.driver_env(), "PYTHONPATH": str(repo)}
