@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +39,10 @@ class LineReader:
         folder = open_line_model(model, ModelStore(store) if store else None)
         self.model, self.digest = folder.reference, folder.digest
         self.accepted_above = folder.accepted_above
-        graph = folder.graph("fp32")
-        # Once it is wanted: beside a session that nobody asks a door answers a quarter fewer digits.
-        self._session = cache(lambda: session_of(graph, threads or available_threads()))
+        self._session = session_of(folder.graph("fp32"), threads or available_threads())
 
     def __call__(self, pictures: Sequence[Picture]) -> list[Frames]:
-        return frames_of(pictures, lambda lines: self._session().run(None, {"images": lines})[0])
+        return frames_of(pictures, lambda lines: self._session.run(None, {"images": lines})[0])
 
 
 def open_line_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
