@@ -176,7 +176,7 @@ def _glyph(image: Picture, hand: Hand, size: float, random: Random) -> Picture:
     wide = max(6.0, tall * width / height * hand.breadth * random.uniform(0.85, 1.15))
     shape = (round(min(wide, 1.6 * TALL)), max(8, round(tall)))
     smooth = cv2.resize(image[y : y + height, x : x + width], shape, interpolation=cv2.INTER_CUBIC)
-    framed = cv2.GaussianBlur(_bent(smooth, random), (0, 0), 1.5)
+    framed = cv2.GaussianBlur(_bent(as_bytes(smooth), random), (0, 0), 1.5)
     # A fine stroke is thinned less, or it would be gone.
     level = min(hand.thin, THINNEST * float(np.median(framed[framed > 40])))
     pen = np.clip((framed.astype(np.float32) - level + 30) * (255 / 60), 0, 255).astype(np.uint8)
