@@ -21,7 +21,7 @@ from cluster._ports import claim
 from cluster._record import Cluster
 from cluster.processes import owned
 from pipelines.errors import ClusterError
-from tests.clusters import RayCluster, mentioning
+from tests.clusters import RayCluster, mentioning, new_cluster
 from tests.processes import listening, listening_elsewhere
 
 COMMAND = [sys.executable, "-m", "cluster.local"]
@@ -200,7 +200,13 @@ def test_a_record_of_processes_long_gone_counts_as_down(empty_home: Path, repo: 
     assert not Path(gone.temp_dir).exists()
 
 
-def test_down_ends_its_own_processes_and_no_others(cluster: Cluster, home: Path, ray_cluster: RayCluster) -> None:
+@pytest.fixture
+def other(repo: Path, tmp_path: Path) -> Iterator[RayCluster]:
+    with new_cluster(tmp_path, repo, cpus=1) as other:
+        yield other
+
+
+def test_down_ends_its_own_processes_and_no_others(cluster: Cluster, home: Path, other: RayCluster) -> None:
     detached = "setsid sleep 86399 & sleep 86400"
     job = submit(os.environ | cluster.client_env(), "--no-wait", "--", "sh", "-c", detached)
     assert job.returncode == 0, job.stdout
@@ -220,9 +226,9 @@ def test_down_ends_its_own_processes_and_no_others(cluster: Cluster, home: Path,
     assert sorted(path.name for path in (home / "cluster").iterdir()) == ["lock", "start.log"]
     assert run(home, "down").stdout == "No cluster was up.\n"
 
-    other = submit(ray_cluster.env, "--", "python", "-c", REMOTE)
-    assert other.returncode == 0, other.stdout
-    assert "answer 42" in other.stdout
+    answer = submit(other.env, "--", "python", "-c", REMOTE)
+    assert answer.returncode == 0, answer.stdout
+    assert "answer 42" in answer.stdout
 
 
 def test_status_and_down_where_nothing_ever_was(tmp_path: Path) -> None:
