@@ -135,9 +135,7 @@ def _signal(processes: list[Process], number: signal.Signals) -> None:
 def listening(server: str, model: str) -> Iterator[Server]:
     port, metrics, stats = _free_ports(3)
     tag = secrets.token_hex(8)
-    ports = {"RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics), "RAY_SERVE_HAPROXY_STATS_PORT": str(stats)}
-    # Nobody asks any more when it ends; a door would wait half a minute for those who might.
-    own = ports | {TAG: tag, "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0"}
+    own = {TAG: tag, "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics), "RAY_SERVE_HAPROXY_STATS_PORT": str(stats)}
     foreign = ("RAY_ADDRESS", "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE")
     env = {name: value for name, value in os.environ.items() if name not in foreign} | own
     command = [sys.executable, "-m", "jobs.benches.serve_rivals", server, str(port), model]
