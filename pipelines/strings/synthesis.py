@@ -29,8 +29,6 @@ DASHES = ("dash", "equals", "tilde")
 ENDS = ("hash", "cross", "star")
 WORDS = [*LETTERS, *(sign for sign in SIGNS if sign != "quotes")]
 """Of what words are made; quotes as tall as a digit are two of them."""
-PULL = 3.0
-"""How many pixels parts of a digit are pulled about at most, as a standard deviation."""
 SCRAWLS = (specks, scribble, struck_out)
 
 
@@ -176,29 +174,11 @@ def _glyph(image: Picture, hand: Hand, size: float, random: Random) -> Picture:
     wide = max(6.0, tall * width / height * hand.breadth * random.uniform(0.85, 1.15))
     shape = (round(min(wide, 1.6 * TALL)), max(8, round(tall)))
     smooth = cv2.resize(image[y : y + height, x : x + width], shape, interpolation=cv2.INTER_CUBIC)
-    framed = cv2.GaussianBlur(_bent(as_bytes(smooth), random), (0, 0), 1.5)
+    framed = cv2.GaussianBlur(cv2.copyMakeBorder(smooth, 4, 4, 4, 4, cv2.BORDER_CONSTANT), (0, 0), 1.5)
     # A fine stroke is thinned less, or it would be gone.
     level = min(hand.thin, THINNEST * float(np.median(framed[framed > 40])))
     pen = np.clip((framed.astype(np.float32) - level + 30) * (255 / 60), 0, 255).astype(np.uint8)
     return _broken(pen, random) if random.random() < 0.04 else pen
-
-
-def _bent(glyph: Picture, random: Random) -> Picture:
-    """No two digits of a hand are the same: turned, slanted and pulled about, each by itself."""
-    framed = cv2.copyMakeBorder(glyph, 12, 12, 12, 12, cv2.BORDER_CONSTANT)
-    height, width = framed.shape
-    pull = random.uniform(0, PULL)
-    across, down = (
-        cv2.resize(pull * random.normal(size=(4, 4)), (width, height), interpolation=cv2.INTER_CUBIC) for _ in "xy"
-    )
-    rows, columns = np.mgrid[:height, :width] - np.array([height / 2, width / 2])[:, None, None]
-    turn, slant = random.normal(0, 0.06), random.normal(0, 0.1)
-    from_x = columns + (turn + slant) * rows + across + width / 2
-    from_y = rows - turn * columns + down + height / 2
-    bent = cv2.remap(framed, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR)
-    x, y, width, height = cv2.boundingRect(as_bytes(bent > 40))
-    inner = bent[y : y + height, x : x + width] if width else glyph
-    return as_bytes(cv2.copyMakeBorder(inner, 4, 4, 4, 4, cv2.BORDER_CONSTANT))
 
 
 def _broken(glyph: Picture, random: Random) -> Picture:
