@@ -58,14 +58,18 @@ class Place:
                 return None
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        with self.use("read"), self._fs.open_input_stream(self._full(path)) as stream:
-            while chunk := stream.read(CHUNK):
-                yield chunk
+        with self.use("read"):
+            yield from self._chunks(path)
 
-    def sha256(self, path: str) -> str:
+    def sha256(self, path: str) -> str | None:
+        """None where no such file is, or is any more."""
         digest = hashlib.sha256()
-        for chunk in self.chunks(path):
-            digest.update(chunk)
+        with self.use("read"):
+            try:
+                for chunk in self._chunks(path):
+                    digest.update(chunk)
+            except FileNotFoundError:
+                return None
         return digest.hexdigest()
 
     def replace(self, path: str, content: bytes) -> None:
@@ -151,8 +155,13 @@ class Place:
         return str(path)
 
     def _delete(self, path: str) -> None:
-        with self.use("written"):
+        with self.use("written"), suppress(FileNotFoundError):
             self._fs.delete_file(self._full(path))
+
+    def _chunks(self, path: str) -> Iterator[bytes]:
+        with self._fs.open_input_stream(self._full(path)) as stream:
+            while chunk := stream.read(CHUNK):
+                yield chunk
 
     def _write(self, path: str, chunks: Iterable[bytes]) -> None:
         full = self._full(path)
@@ -164,10 +173,25 @@ class Place:
     def _listing(self, path: str, deep: bool) -> list[tuple[str, fs.FileInfo]]:
         base = self._full(path)
         with self.use("read"):
-            found = self._fs.get_file_info(fs.FileSelector(base, allow_not_found=True, recursive=deep))
+            found = self._found(base, deep)
         # Some filesystems answer with a leading slash that the question did not have.
         skip = len(base.strip("/"))
         return [(info.path.strip("/")[skip:].strip("/"), info) for info in found]
+
+    def _found(self, base: str, deep: bool) -> list[fs.FileInfo]:
+        """What lies in the folder `base`; a folder that comes or goes meanwhile hides nothing but what lies in it."""
+        try:
+            return self._fs.get_file_info(fs.FileSelector(base, allow_not_found=True, recursive=deep))
+        except FileNotFoundError:
+            # It is raised nonetheless where a folder is not there to be listed, and is there when pyarrow looks why.
+            if not deep:
+                return []
+            # Which folder it was is not told. So each is listed by itself, which is slower where a store is far away.
+            return [each for info in self._found(base, deep=False) for each in self._with_all_below(info)]
+
+    def _with_all_below(self, info: fs.FileInfo) -> list[fs.FileInfo]:
+        below = self._found(info.path, deep=True) if info.type == fs.FileType.Directory else []
+        return [info, *below]
 
     def _full(self, path: str) -> str:
         return posixpath.join(self._root, path) if path else self._root
