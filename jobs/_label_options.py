@@ -23,6 +23,9 @@ from pipelines.line_reader import open_line_model
 from pipelines.model_folder import ModelFolder, open_model
 from pipelines.model_store import ModelStore
 from pipelines.model_version import BUILTIN_LINES
+from pipelines.nodes import can_be_had
+
+GPUS = "0, a share of one GPU such as 0.25, or a whole number"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Options:
     threads: int | None = None
     """Threads of each reader; by default a node's CPUs and 4 at most for digits, 1 for forms."""
     gpus_per_actor: float = 0
-    """A share such as 0.25 puts four readers on one GPU."""
+    """A share such as 0.25 puts four readers on one GPU; a whole number gives each so many of its own."""
     deadline: float = 600
     """Seconds after which a part of the input is given up and its items are tried one by one."""
     fresh: bool = False
@@ -68,7 +71,7 @@ class Options:
             ("min-actors", self.min_actors, self.min_actors is None or self.min_actors >= 1, "at least 1"),
             ("max-actors", self.max_actors, self.max_actors is None or self.max_actors >= 1, "at least 1"),
             ("threads", self.threads, self.threads is None or self.threads >= 1, "at least 1"),
-            ("gpus-per-actor", self.gpus_per_actor, self.gpus_per_actor >= 0, "0 or more"),
+            ("gpus-per-actor", self.gpus_per_actor, can_be_had(self.gpus_per_actor), GPUS),
             ("deadline", self.deadline, self.deadline > 0, "above 0"),
             ("accept-above", self.accept_above, 0 <= (self.accept_above or 0) <= 1, "from 0 to 1"),
         ):

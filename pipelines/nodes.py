@@ -8,6 +8,9 @@ from typing import Any
 
 import ray
 
+SHARES = 10_000
+"""Into so many a GPU can be divided, as Ray counts."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -16,8 +19,21 @@ class Node:
 
     def holds(self, cpus: float, gpus: float) -> int:
         """How many fit here that take so much each."""
-        each = [(self.cpus, cpus)] + ([(self.gpus, gpus)] if gpus else [])
-        return min(int(there / wanted + 1e-9) for there, wanted in each)
+        by_cpus = int(self.cpus / cpus + 1e-9)
+        return min(by_cpus, self._holds_by_gpus(gpus)) if gpus else by_cpus
+
+    def _holds_by_gpus(self, gpus: float) -> int:
+        """A share lies on one GPU, and of whole ones none is shared. What is free of shared GPUs counts as one rest."""
+        there, wanted = round(self.gpus * SHARES), max(1, round(gpus * SHARES))
+        whole, rest = divmod(there, SHARES)
+        if wanted >= SHARES:
+            return whole * SHARES // wanted
+        return whole * (SHARES // wanted) + rest // wanted
+
+
+def can_be_had(gpus: float) -> bool:
+    """Whether Ray can give anybody so many GPUs: none, a share of one, or whole ones."""
+    return gpus == 0 or 1 / SHARES <= gpus <= 1 or (gpus > 1 and float(gpus).is_integer())
 
 
 def free_nodes() -> list[Node]:

@@ -34,7 +34,8 @@ def ray_cluster(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @contextmanager
-def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
+def new_cluster(home: Path, repo: Path, cpus: int, gpus: int = 0) -> Iterator[RayCluster]:
+    """Its GPUs are handed out and counted as real ones are, though there may be none."""
     with pytest.MonkeyPatch.context() as patch:
         # Jobs inherit the environment their cluster was started with.
         patch.setenv("INKRAY_HOME", str(home))
@@ -42,7 +43,7 @@ def new_cluster(home: Path, repo: Path, cpus: int) -> Iterator[RayCluster]:
         patch.delenv("INKRAY_STORE", raising=False)
         # Ray has its workers stand back behind all else on the machine; beside the other half of the suite they starve.
         patch.setenv("RAY_worker_niceness", "0")
-        options = local.Up(port=0, dashboard_port=0, num_cpus=cpus, num_gpus=0)
+        options = local.Up(port=0, dashboard_port=0, num_cpus=cpus, num_gpus=gpus)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = cluster.head_env() | cluster.client_env()
     for name in ("INKRAY_CLUSTER", "TMPDIR"):

@@ -130,10 +130,10 @@ def run_pipeline(orders: Orders, stretches: Iterable[Stretch]) -> Iterator[PartD
         fn_constructor_args=(orders,),
         compute=pool,
         num_cpus=orders.room.cpus,
-        num_gpus=orders.room.gpus or None,
         # One that dies is not started again in the midst of the run: what it had been given would wait for it, and for
         # ever where its node died and no other has room. The run goes on with a pool that fits into what is left.
-        ray_remote_args_fn=lambda: {"max_restarts": 0, "max_task_retries": 0},
+        # GPUs stand here too, since beside the CPUs Ray takes them only with a batch size, and a part is never cut.
+        ray_remote_args_fn=lambda: {"num_gpus": orders.room.gpus, "max_restarts": 0, "max_task_retries": 0},
     )
     # Ray would look for room for another in silence, and for ever where its node died and no other is as large.
     with tended(lambda: what_is_left(orders.room, all_nodes())):

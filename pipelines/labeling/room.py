@@ -57,7 +57,8 @@ def make_room(
     fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
     if not fitting:
         needed = Room(threads, cpus, gpus, 1, 1)
-        raise ClusterError(f"{_no_room(nodes, needed, 'free')} Take fewer --threads, or wait until others are done.")
+        fewer = "--threads or --gpus-per-actor" if gpus else "--threads"
+        raise ClusterError(f"{_no_room(nodes, needed, 'free')} Take fewer {fewer}, or wait until others are done.")
     most = min(max_actors or fitting, fitting)
     remark = None
     if (max_actors or 0) > fitting or (min_actors or 0) > fitting:

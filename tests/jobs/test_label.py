@@ -216,6 +216,15 @@ def test_another_runs_folder_is_refused_and_fresh_starts_over(
         ("table", ("--engine", "openvin"), "error: There is no engine 'openvin'; known: "),
         ("table", ("--accept-above", 2), "error: --accept-above is 2; it must be from 0 to 1.\n"),
         ("table", ("--threads", 0), "error: --threads is 0; it must be at least 1.\n"),
+        *(
+            (
+                "table",
+                ("--gpus-per-actor", gpus),
+                f"error: --gpus-per-actor is {gpus}; it must be 0, a share of one GPU such as 0.25, or a whole "
+                "number.\n",
+            )
+            for gpus in ("1.5", "-1", "1e-05", "inf", "nan")
+        ),
     ],
 )
 def test_bad_usage_is_one_sentence_and_2(

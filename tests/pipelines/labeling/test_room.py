@@ -40,6 +40,17 @@ def test_gpus_are_shared_by_fractions_as_far_as_the_cpus_go(gpus: float, actors:
     assert (made.gpus, made.max_actors) == (gpus, actors)
 
 
+@pytest.mark.parametrize(
+    ("free", "gpus", "actors"),
+    [
+        *((3, 0.25, 12), (3, 0.4, 6), (3, 1, 3), (3, 2, 1), (4, 2, 2), (3, 0.7, 3), (3, 0.3333, 9), (3, 1 / 3, 9)),
+        *((1, 1 / 6, 5), (1, 0.0001, 10_000), (2.5, 1, 2), (3.5, 2, 1), (1.8, 0.4, 4), (0.3, 0.4, 0), (1, 1, 1)),
+    ],
+)
+def test_a_share_lies_on_one_gpu_and_whole_ones_are_not_shared(free: float, gpus: float, actors: int) -> None:
+    assert Node(1e6, free).holds(0.75, gpus) == actors
+
+
 @pytest.mark.parametrize(("low", "high"), [(None, 5), (5, None), (1, 5), (5, 5)])
 def test_more_than_fits_is_scaled_down_with_a_remark(low: int | None, high: int | None) -> None:
     made = room([Node(8, 0)], low=low, high=high)
@@ -70,7 +81,7 @@ def test_where_not_one_fits_it_is_refused_with_what_is_free(
 ) -> None:
     assert refusal(ClusterError, lambda: room(nodes, threads, gpus)) == (
         f"One actor needs {words[0]} on one node, its reader included, and free are, node by node: {words[1]}. "
-        "Take fewer --threads, or wait until others are done."
+        f"Take fewer --threads{' or --gpus-per-actor' if gpus else ''}, or wait until others are done."
     )
 
 
