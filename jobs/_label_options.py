@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, configure, subcommand
 
+from pipelines.documents.document import Limits
 from pipelines.engines.opening import OPENERS
 from pipelines.errors import UnknownName, UsageError
 from pipelines.forms.templates.reading import load_templates
@@ -136,6 +137,8 @@ class LabelForms(Options):
     """Reads the numbers that have no cells: a model of the network lines."""
     dpi: int = 200
     """At which PDF pages are drawn; other scans have their own pixels."""
+    page_seconds: float = 30
+    """Seconds that opening a scan may take, and each of its pages; one that takes longer becomes an error row."""
     overlays: Overlays = "review"
     """Which pages to keep a picture of, with what was read drawn on it: all, those to review, or none."""
     crops: bool = False
@@ -147,6 +150,8 @@ class LabelForms(Options):
             raise UsageError("Which form? Name its template with --template FORM.yaml; jobs/template.py drafts one.")
         if not LEAST_DPI <= self.dpi <= MOST_DPI:
             raise UsageError(f"--dpi is {self.dpi}; it must be from {LEAST_DPI} to {MOST_DPI}.")
+        if self.page_seconds <= 0:
+            raise UsageError(f"--page-seconds is {self.page_seconds:g}; it must be above 0.")
 
     def models(self) -> list[ModelFolder]:
         return [*super().models(), open_line_model(self.lines, self.store_of_models())]
@@ -159,7 +164,8 @@ class LabelForms(Options):
 
     def found(self, output: Path) -> Found:
         """All there is to read; never what a run itself has left, where its output lies within the input."""
-        return find_pages(self.input, tuple(load_templates(self.template)), self.dpi, output)
+        limits = Limits(self.dpi, seconds=self.page_seconds)
+        return find_pages(self.input, tuple(load_templates(self.template)), limits, output)
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)

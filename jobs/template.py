@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
+from pipelines.documents.document import Limits
+from pipelines.documents.pdf import is_pdf
+from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, UsageError
 from pipelines.forms.drafting.draft import draft, draw_template
 from pipelines.forms.paper.page_size import page_size
-from pipelines.forms.paper.pages import open_page
 from pipelines.forms.paper.registration import register
 from pipelines.forms.template import Template
 from pipelines.forms.templates.reading import load_template, write_template
@@ -93,12 +95,11 @@ def draft_from(options: Draft) -> str:
     for path in (options.out, found, *([] if _is_same(picture, options.blank) else [picture])):
         refuse_existing(path, options.overwrite)
     content = _read(options.blank)
-    is_pdf = b"%PDF-" in content[:1024]
-    if is_pdf and options.dpi is not None:
+    if is_pdf(content) and options.dpi is not None:
         raise UsageError(f"{options.blank} is a PDF, which knows its size; leave out --dpi.")
-    page = open_page(content, str(options.blank), options.page - 1, PDF_DPI)
+    page = _page(content, options.blank, options.page)
     height, width = page.shape
-    drafted = draft(page, name, *page_size(width, height, PDF_DPI if is_pdf else options.dpi))
+    drafted = draft(page, name, *page_size(width, height, PDF_DPI if is_pdf(content) else options.dpi))
     if not drafted.fields:
         raise DataError(
             f"{options.blank}, page {options.page}: no comb, box or square was found on the page; "
@@ -143,7 +144,7 @@ def check(options: Check) -> str:
     if options.page < 1:
         raise UsageError(f"--page is {options.page}; pages count from 1.")
     template = load_template(options.template)
-    page = open_page(_read(options.scan), str(options.scan), options.page - 1, PDF_DPI)
+    page = _page(_read(options.scan), options.scan, options.page)
     straight = register(page, template)
     _save(options.out, draw_template(straight.image, template))
     return (
@@ -168,6 +169,11 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _page(content: bytes, path: Path, number: int) -> NDArray[np.uint8]:
+    with DocumentPool(limits=Limits(PDF_DPI)) as pool, pool.open(content, str(path)) as document:
+        return document.page(number - 1)
 
 
 def _save(path: Path, picture: NDArray[np.uint8]) -> None:

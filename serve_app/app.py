@@ -55,6 +55,11 @@ class Door:
         log.info("the door is %s", haproxy.mode(os.environ))
         self._plane = DataPlane(settings, Meters(RaySink()))
 
+    def check_health(self) -> None:
+        """Serve replaces a replica for which this raises."""
+        if stuck := self._plane.stuck():
+            raise RuntimeError(stuck)
+
     def __serve_build_asgi_app__(self) -> ASGIApp:
         # Serve itself puts the request's id into every answer.
         return build(self._plane, names_requests=False)

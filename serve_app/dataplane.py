@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
@@ -14,6 +13,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.documents.document import Limits
+from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError
 from pipelines.images import SIDE, decode, to_model_input
 from pipelines.images.quick_png import quick_png
@@ -21,16 +22,19 @@ from pipelines.line_reader import LineReader
 from serve_app import answers
 from serve_app.batching import Batch, Images
 from serve_app.bridge import Bridge
-from serve_app.errors import Overloaded, TooLarge, WrongBody, refusal
+from serve_app.errors import NotReady, TooLarge, WrongBody, refusal
 from serve_app.meters import Meters
 from serve_app.models import UNTESTED, Open, Served, Shelf
 from serve_app.settings import Settings
 from serve_app.templates import TemplateFolder
+from serve_app.thread_pool import ThreadPool
 
 log = logging.getLogger("ray.serve")
 
 LONG_WAITING = 32
 """Photos and pages that are worked on or wait; what comes above is answered with 503."""
+STUCK_AFTER = 2.0
+"""Times the seconds that a request may take: a thread that is at it for longer works for nobody, and will not end."""
 DECODERS = 2
 """Threads that open pictures: they must not take the cores from the engine."""
 
@@ -71,24 +75,41 @@ class DataPlane:
         if not self.lines.accepted_above:
             log.warning(UNTESTED, self.lines.model)
         self.ready = False
-        self._pool = ThreadPoolExecutor(DECODERS, "decode")
-        self._long_pool, self._long = ThreadPoolExecutor(DECODERS, "pages"), 0
+        limits = Limits(pixels=settings.pixels, seconds=settings.document_seconds, memory_mib=settings.document_mib)
+        self.documents = DocumentPool(DECODERS, limits)
+        self._decoding = ThreadPool("pictures", DECODERS)
+        self._paging = ThreadPool("photos and pages", DECODERS, LONG_WAITING)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        await self.shelf.fill()
+        await asyncio.gather(self.shelf.fill(), self.in_long_pool(self.documents.start))
         if self.settings.watch_seconds:
             self._tasks.append(asyncio.create_task(self.shelf.watch()))
         self._tasks.append(asyncio.create_task(self.meters.report()))
         self.ready = True
+
+    def check_ready(self) -> None:
+        """Raises `NotReady` while requests would not be answered."""
+        if not self.ready:
+            raise NotReady("The models are being loaded.")
+        if stuck := self.stuck():
+            raise NotReady(stuck)
+
+    def stuck(self) -> str | None:
+        """What is not answered any more, and would not be until this process is replaced."""
+        for pool in (self._decoding, self._paging):
+            if (seconds := pool.stuck_for()) > STUCK_AFTER * self.settings.seconds:
+                return f"No {pool.name} are read: every thread has been at the same one for {seconds:.0f} s."
+        return None
 
     async def stop(self) -> None:
         self.ready = False
         for task in self._tasks:
             task.cancel()
         await self.shelf.close()
-        for pool in (self._pool, self._long_pool):
-            pool.shutdown(wait=False)
+        self.documents.close()
+        for pool in (self._decoding, self._paging):
+            pool.close()
 
     def served(self, name: str | None) -> Served:
         return self.shelf[name] if name else self.shelf.default
@@ -121,19 +142,11 @@ class DataPlane:
         return answers.digits_body(loaded.recognizer, named)
 
     async def in_pool(self, work: Callable[..., Result], *arguments: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        return await self._decoding.run(work, *arguments)
 
     async def in_long_pool(self, work: Callable[..., Result], *arguments: object) -> Result:
         """For whole photos and pages, so that they never hold up a digit."""
-        if self._long >= LONG_WAITING:
-            raise Overloaded(f"{self._long} photos and pages wait already; ask again in a second.")
-        self._long += 1
-        running = asyncio.get_running_loop().run_in_executor(self._long_pool, work, *arguments)
-        running.add_done_callback(lambda done: self._long_done())
-        return await running
-
-    def _long_done(self) -> None:
-        self._long -= 1
+        return await self._paging.run(work, *arguments)
 
     def bridge(self, model: str | None) -> Bridge:
         return Bridge(self.served(model), self.settings.batch_rows)

@@ -9,7 +9,6 @@ from threading import Event
 from typing import Any, cast
 
 from pipelines.forms.page_result import PageResult
-from pipelines.forms.paper.pages import count_pages
 from pipelines.forms.reading import prepare_page, read_pages
 from pipelines.forms.readings import Acceptance, FieldReading
 from pipelines.forms.template import Box, Template
@@ -40,19 +39,23 @@ async def read_form(plane: DataPlane, document: Picture, wish: FormWish) -> dict
 
 def _read(plane: DataPlane, bridge: Bridge, document: Picture, wish: FormWish, gone: Event) -> dict[str, Any]:
     templates, name = _templates(plane, wish), document.name or "the document"
-    count = count_pages(document.content, name)
-    if count > plane.settings.pages:
-        raise TooLarge(f"{name}: it has {count} pages; send {plane.settings.pages} at most, and the rest in another.")
     accept = Acceptance.by(wish.accept_above, bridge.loaded.accept_above, plane.lines.accepted_above)
     pages = []
-    # Page by page, so that no more than one large scan lies in memory.
-    for number in range(count):
-        if gone.is_set():
-            break
-        prepared = prepare_page(document.content, name, number, templates, max_pixels=plane.settings.pixels)
-        pages += [_told(page, wish) for page in read_pages([prepared], _as_reader(bridge), plane.lines, accept)]
+    with plane.documents.open(document.content, name) as opened:
+        _check_pages(len(opened), plane.settings.pages, name)
+        # Page by page, so that no more than one large scan lies in memory.
+        for number in range(len(opened)):
+            if gone.is_set():
+                break
+            prepared = prepare_page(opened, name, number, templates)
+            pages += [_told(page, wish) for page in read_pages([prepared], _as_reader(bridge), plane.lines, accept)]
     model, engine = bridge.recognizer.model, engine_of(bridge.recognizer)
     return {"model": model, "engine": engine, "lines": plane.lines.model, "pages": pages}
+
+
+def _check_pages(count: int, most: int, name: str) -> None:
+    if count > most:
+        raise TooLarge(f"{name}: it has {count} pages; send {most} at most, and the rest in another.")
 
 
 def _as_reader(bridge: Bridge) -> Recognizer:

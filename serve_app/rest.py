@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from serve_app import schema
 from serve_app.bodies import as_text, pictures
 from serve_app.dataplane import DataPlane, Wish
-from serve_app.errors import NotReady, WrongBody
+from serve_app.errors import WrongBody
 from serve_app.forms import FormWish, read_form
 from serve_app.strings import read_photos
 
@@ -145,9 +145,8 @@ def router(plane: DataPlane) -> APIRouter:
 
     @routes.get("/readyz", response_model=schema.Health, tags=["health"], responses={503: schema.ERRORS[503]})
     async def readyz() -> dict[str, str]:
-        """Whether every model is loaded."""
-        if not plane.ready:
-            raise NotReady("The models are being loaded.")
+        """Whether every model is loaded, and pages and pictures are read."""
+        plane.check_ready()
         return {"status": "ready"}
 
     return routes

@@ -18,7 +18,18 @@ PREFIX = "INKRAY_SERVE_"
 KEYS, KEYS_FILE = "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE"
 FROM_ENVIRONMENT = ("key_digests",)
 SHORTEST_KEY = 8
-COUNTS = ("replicas", "batch_rows", "queue_rows", "requests", "live", "body_bytes", "pixels", "rows", "pages")
+COUNTS = (
+    "replicas",
+    "batch_rows",
+    "queue_rows",
+    "requests",
+    "live",
+    "body_bytes",
+    "pixels",
+    "rows",
+    "pages",
+    "document_mib",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,10 @@ class Settings:
     """Digits in one request."""
     pages: int = 50
     """Of one document."""
+    document_seconds: float = 10.0
+    """That opening a document may take, and each of its pages; the process that takes longer is replaced."""
+    document_mib: int = 1024
+    """Memory that opening a document may take."""
     seconds: float = 30.0
     """That a request may take."""
     live_seconds: float = 3600.0
@@ -72,7 +87,7 @@ class Settings:
         for name in COUNTS:
             if getattr(self, name) < 1:
                 raise UsageError(f"{PREFIX}{name.upper()} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("cpus", "seconds", "live_seconds"):
+        for name in ("cpus", "seconds", "live_seconds", "document_seconds"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{PREFIX}{name.upper()} is {getattr(self, name):g}; it must be above 0.")
         if not self.models:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 
 from serve_app import schema
 from serve_app.dataplane import DataPlane
-from serve_app.errors import NotReady
 from serve_app.models import Served
 from serve_app.tensors import answer, describe, parse
 
@@ -50,9 +49,8 @@ def router(plane: DataPlane) -> APIRouter:
 
     @routes.get("/v2/health/ready")
     async def ready() -> dict[str, bool]:
-        """Whether every model is loaded."""
-        if not plane.ready:
-            raise NotReady("The models are being loaded.")
+        """Whether every model is loaded, and pages and pictures are read."""
+        plane.check_ready()
         return {"ready": True}
 
     @routes.post("/v2/repository/index")

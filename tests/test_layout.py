@@ -34,7 +34,8 @@ WITHOUT_RAY = """
     engines.fake engines.tensorrt engines.tensorrt_build engines.lanes engines.torch_cuda
     readout cuda_graphs recognizer line_reader conversion.convert forms.templates.reading strings.reading
     strings.drawing training.objectives training.ragged training.examples
-    forms.values.choosing forms.paper.pages forms.paper.matching forms.synthesis.forms forms.cells.cutting
+    documents.document documents.pool
+    forms.values.choosing forms.paper.matching forms.synthesis.forms forms.cells.cutting
     forms.cells.marks forms.drafting.draft strings.reading strings.finding strings.synthesis
     forms.reading
     forms.overlay forms.scoring

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from pipelines.documents.document import open_document
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.prepared import PreparedPage
 from pipelines.forms.reading import prepare_page, read_pages
@@ -112,7 +113,9 @@ def _prepared(
     scan = synthesise_one(number, seed, level)
     among = [one for one in templates if known or one.name != scan.template.name]
     content = cv2.imencode(".png", scan.image)[1].tobytes()
-    return scan.template.name, scan.answers, prepare_page(content, f"{number:04d} {scan.template.name}", 0, among)
+    name = f"{number:04d} {scan.template.name}"
+    with open_document(content, name) as document:
+        return scan.template.name, scan.answers, prepare_page(document, name, 0, among)
 
 
 def measure(known: Sequence[Trial], foreign: Sequence[Trial]) -> Trust:

@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
+from pipelines.documents.document import Document
 from pipelines.errors import InkrayError
 from pipelines.forms.page_result import PageResult
 from pipelines.forms.paper.matching import straighten
-from pipelines.forms.paper.pages import count_pages, open_page
 from pipelines.forms.paper.straight import Grey, Straight
 from pipelines.forms.prepared import NO_DIGITS, PreparedPage, Said, prepare_fields
 from pipelines.forms.readings import EVERYTHING, Acceptance, FieldReading
 from pipelines.forms.template import Template
 from pipelines.forms.values.choosing import settle
-from pipelines.images.decoding import MAX_PIXELS
 from pipelines.recognizer import Recognizer
 from pipelines.strings.reading import LinesReader
 
@@ -25,31 +24,22 @@ PICTURE_QUALITY = 80
 
 
 def read_document(
-    content: bytes,
+    document: Document,
     name: str,
     templates: Sequence[Template],
     recognizer: Recognizer,
     lines: LinesReader,
     accept: Acceptance = EVERYTHING,
-    dpi: int = 200,
 ) -> list[PageResult]:
-    """Every page of a scan; a DataError if it is no scan at all."""
-    pages = range(count_pages(content, name))
-    prepared = [prepare_page(content, name, page, templates, dpi) for page in pages]
+    """Every page of a document."""
+    prepared = [prepare_page(document, name, page, templates) for page in range(len(document))]
     return read_pages(prepared, recognizer, lines, accept)
 
 
-def prepare_page(
-    content: bytes,
-    name: str,
-    number: int,
-    templates: Sequence[Template],
-    dpi: int = 200,
-    max_pixels: int = MAX_PIXELS,
-) -> PreparedPage:
+def prepare_page(document: Document, name: str, number: int, templates: Sequence[Template]) -> PreparedPage:
     """Page `number`, from 0, opened, laid straight and cut; whatever is wrong with it is told in its reason."""
     try:
-        return _prepared(straighten(open_page(content, name, number, dpi, max_pixels), templates), name, number + 1)
+        return _prepared(straighten(document.page(number), templates), name, number + 1)
     except InkrayError as error:
         return failed_page(name, number + 1, reason_of(error, name))
     except Exception as error:  # noqa: BLE001 - one odd page must not end the run of a million others

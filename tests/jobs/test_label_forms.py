@@ -20,6 +20,7 @@ from pipelines.labeling.rows import read_parts
 from pipelines.model_store import ModelStore
 from tests import lines
 from tests.clusters import RayCluster
+from tests.pipelines.documents.hostile import endless_tree, image_bomb, workers
 from tests.processes import Home, Job, new_home, until
 from tests.refusals import Refused
 
@@ -189,3 +190,31 @@ def test_a_model_of_digits_is_no_reader_of_lines(not_labelled: Refused, tmp_path
         "error: builtin:1 reads single digits, not lines; name a model of the network lines.\n",
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_document_that_would_never_be_opened_is_an_error_row_and_the_others_are_read(
+    start: Start, filled: list[Scan], tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    cv2.imwrite(str(source / "a.png"), filled[0].image)
+    (source / "endless.pdf").write_bytes(endless_tree())
+    (source / "heavy.pdf").write_bytes(image_bomb())
+    with start(source, tmp_path / "out", "--page-seconds", 2) as job:
+        assert job.ended() == 3, job.out + job.err
+    rows = [row for part in read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
+    errors = {Path(row["source"]).name: row["reason"] for row in rows if row["status"] == "error"}
+    assert errors == dict.fromkeys(("endless.pdf", "heavy.pdf"), "it takes longer than 2 s to open")
+    assert sum(Path(row["source"]).name == "a.png" for row in rows) == len(meter().template.fields)
+
+
+def test_the_driver_ends_at_sigterm_while_it_counts_pages(start: Start, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for number in range(20):
+        (source / f"endless{number}.pdf").write_bytes(endless_tree())
+    with start(source, tmp_path / "out", "--page-seconds", 600) as job:
+        until(lambda: bool(workers(job.process.pid)), "it counts")
+        job.process.terminate()
+        assert job.process.wait(30) == 143
+    assert job.err == "ended by SIGTERM\n"

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.documents.document import Limits, open_document
 from pipelines.errors import DataError
-from pipelines.forms.paper.pages import open_page
 from pipelines.forms.paper.straight import Grey, Points, shrink
 from pipelines.forms.template import Box, Template
 
@@ -56,7 +56,8 @@ def landmarks(template: Template) -> Landmarks:
     if path is None:
         raise DataError(f"The template {template.name!r} has no picture of the blank page; name one as `reference`.")
     try:
-        page = open_page(path.read_bytes(), str(path), 0, REFERENCE_DPI)
+        with open_document(path.read_bytes(), str(path), Limits(REFERENCE_DPI)) as document:
+            page = document.page(0)
     except OSError as error:
         raise DataError(f"{path}: the blank page of {template.name!r} cannot be read ({error.strerror}).") from error
     _check_shape(page, template)

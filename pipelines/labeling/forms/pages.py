@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 from pyarrow import fs
 
+from pipelines.documents.document import Limits
+from pipelines.documents.pool import DocumentPool, shared_pool
 from pipelines.errors import DataError, UsageError
-from pipelines.forms.paper.pages import count_pages
 from pipelines.forms.prepared import PreparedPage
 from pipelines.forms.reading import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
@@ -52,8 +56,8 @@ class PreparedPart:
 class Pages(Input[PreparedPart]):
     kind = "scans"
 
-    def __init__(self, filesystem: fs.FileSystem, prefix: str, templates: Sequence[Template], dpi: int) -> None:
-        self._filesystem, self._prefix, self._templates, self._dpi = filesystem, prefix, templates, dpi
+    def __init__(self, filesystem: fs.FileSystem, prefix: str, templates: Sequence[Template], limits: Limits) -> None:
+        self._filesystem, self._prefix, self._templates, self._limits = filesystem, prefix, templates, limits
 
     def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[PreparedPart]:
         if stretch.first in wanted:
@@ -67,27 +71,28 @@ class Pages(Input[PreparedPart]):
 
     def _prepared(self, places: Sequence[Place]) -> Iterator[PreparedPage]:
         """One page after the other, so that never more than one is held in its full size."""
-        path: str | None = None
-        content: bytes | str = b""
-        for place in places:
-            if place.path != path:
-                path = place.path
-                content = place.reason or read_file(self._filesystem, path)
-            source = self._prefix + place.path
+        for path, pages in groupby(places, attrgetter("path")):
+            yield from self._of_file(path, list(pages))
+
+    def _of_file(self, path: str, pages: Sequence[Place]) -> Iterator[PreparedPage]:
+        source = self._prefix + path
+        content = pages[0].reason or read_file(self._filesystem, path)
+        try:
             if isinstance(content, str):
-                yield failed_page(source, place.number + 1, content)
-            else:
-                yield prepare_page(content, source, place.number, self._templates, self._dpi)
+                raise DataError(content)
+            with shared_pool(self._limits).open(content, source) as document:
+                yield from (prepare_page(document, source, page.number, self._templates) for page in pages)
+        except DataError as error:
+            yield from (failed_page(source, page.number + 1, reason_of(error, source)) for page in pages)
 
 
-def find_pages(place: str, templates: Sequence[Template], dpi: int, output: Path | None = None) -> Found:
+def find_pages(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> Found:
     where = parse(place)
     files = list_files(where, output)
     scans = [file for file in files if file.suffix in SCANS]
     if not scans:
         raise UsageError(_nothing(where, files))
-    with ThreadPoolExecutor(LOOKING_AT_ONCE) as pool:
-        places = [place for found in pool.map(partial(_places, where.filesystem), scans) for place in found]
+    places = list(_count_pages(where.filesystem, scans, limits))
     size = max(1, min(MOST_IN_PART, len(places) // PARTS))
     starts = range(0, len(places), size)
     stretches = [
@@ -96,8 +101,8 @@ def find_pages(place: str, templates: Sequence[Template], dpi: int, output: Path
     ]
     other = len(files) - len(scans)
     remarks = (f"{other:,} files are no scans by their names and are left out",) if other else ()
-    pages = Pages(where.filesystem, where.prefix, templates, dpi)
-    return Found(pages, stretches, fingerprint("scans", scans, size, dpi), remarks)
+    pages = Pages(where.filesystem, where.prefix, templates, limits)
+    return Found(pages, stretches, fingerprint("scans", scans, size, limits.dpi), remarks)
 
 
 def _nothing(where: Where, files: Sequence[File]) -> str:
@@ -108,7 +113,19 @@ def _nothing(where: Where, files: Sequence[File]) -> str:
     return f"{where.shown} holds no scans among its {len(files):,} files ({some}...); {expected}."
 
 
-def _places(filesystem: fs.FileSystem, file: File) -> list[Place]:
+def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limits) -> Iterator[Place]:
+    """The pages of every file, in order."""
+    with ThreadPoolExecutor(LOOKING_AT_ONCE) as threads, DocumentPool(os.cpu_count() or 1, limits) as documents:
+        try:
+            for places in threads.map(partial(_places, filesystem, documents), scans):
+                yield from places
+        except BaseException:
+            # Who interrupts the run does not wait for the files that are still to be counted.
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> list[Place]:
     """The pages of a file. One that cannot be opened is one page, which gets the row that says why."""
     if file.suffix not in MANY_PAGED:
         return [Place(file.path, 0)]
@@ -116,6 +133,7 @@ def _places(filesystem: fs.FileSystem, file: File) -> list[Place]:
     if isinstance(content, str):
         return [Place(file.path, 0, content)]
     try:
-        return [Place(file.path, number) for number in range(count_pages(content, file.path))]
+        with documents.open(content, file.path) as document:
+            return [Place(file.path, number) for number in range(len(document))]
     except DataError as error:
         return [Place(file.path, 0, reason_of(error, file.path))]

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.documents.document import Limits
 from pipelines.errors import UsageError
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
@@ -64,7 +65,7 @@ def test_a_folder_of_scans_becomes_rows_a_wide_table_overlays_crops_and_a_report
     scan = png(filled.image)
     white = png(np.full((900, 600), 255, np.uint8))
     scans = folder_of(tmp_path / "in", {"a.png": scan, "b.png": white, "c.png": scan, "d.pdf": b"%PDF-1.4 no"})
-    kind, found = Forms([card], Wanted("review", crops=True), LINES), find_pages(str(scans), [card], 200)
+    kind, found = Forms([card], Wanted("review", crops=True), LINES), find_pages(str(scans), [card], Limits(200))
     with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
         rows = labelled(kind, found, folder)
         tallied = kind.tally(folder)
@@ -90,7 +91,7 @@ def test_overlays_are_of_the_pages_that_were_asked_for(
 ) -> None:
     scans = folder_of(tmp_path / "in", {"a.png": png(filled.image)})
     with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
-        labelled(Forms([card], Wanted(overlays), LINES), find_pages(str(scans), [card], 200), folder)
+        labelled(Forms([card], Wanted(overlays), LINES), find_pages(str(scans), [card], Limits(200)), folder)
     pages = list((tmp_path / "out").glob("overlay/*.jpg"))
     assert len(pages) == expected
     for page in pages:
@@ -101,7 +102,7 @@ def test_every_page_of_every_file_is_an_item_and_named(tmp_path: Path) -> None:
     many = tmp_path / "in" / "b.tif"
     folder_of(tmp_path / "in", {"a.png": b"", "c.txt": b"", "d.PDF": b"%PDF-1.4 no"})
     cv2.imwritemulti(str(many), [np.full((20, 30), 255, np.uint8)] * 3)
-    found = find_pages(str(tmp_path / "in"), [CARD], 200)
+    found = find_pages(str(tmp_path / "in"), [CARD], Limits(200))
     names = [found.input.name(one, part, index) for one in found.stretches for part in one.parts for index in range(1)]
     assert [(Path(name).name, page) for name, page in names] == [
         *(("a.png", 1), ("b.tif", 1), ("b.tif", 2), ("b.tif", 3), ("d.PDF", 1))
@@ -111,23 +112,23 @@ def test_every_page_of_every_file_is_an_item_and_named(tmp_path: Path) -> None:
 
 def test_only_some_items_of_a_part_are_read_as_if_alone(tmp_path: Path) -> None:
     scans = folder_of(tmp_path / "in", {f"{at:03d}.png": b"no" for at in range(2 * PARTS)})
-    found = find_pages(str(scans), [CARD], 200)
+    found = find_pages(str(scans), [CARD], Limits(200))
     [part] = found.input.read(found.stretches[3], [3], slice(1, 2))
     assert [(Path(page.source).name, page.page) for page in part.pages] == [("007.png", 1)]
 
 
 def test_parts_are_small_and_always_the_same(tmp_path: Path) -> None:
     scans = folder_of(tmp_path / "in", {f"{at:04d}.png": b"no" for at in range(MOST_IN_PART * PARTS + 25)})
-    one, again = (find_pages(str(scans), [CARD], 200) for _ in range(2))
+    one, again = (find_pages(str(scans), [CARD], Limits(200)) for _ in range(2))
     assert [stretch.sizes for stretch in one.stretches] == [(MOST_IN_PART,)] * (PARTS + 1) + [(5,)]
     assert one.fingerprint == again.fingerprint
-    assert one.fingerprint != find_pages(str(scans), [CARD], 300).fingerprint
+    assert one.fingerprint != find_pages(str(scans), [CARD], Limits(300)).fingerprint
 
 
 def test_a_place_without_scans_is_refused(tmp_path: Path) -> None:
     folder_of(tmp_path / "in", {"a.txt": b""})
     with pytest.raises(UsageError, match=r"holds no scans among its 1 files \(a\.txt\.\.\.\)"):
-        find_pages(str(tmp_path / "in"), [CARD], 200)
+        find_pages(str(tmp_path / "in"), [CARD], Limits(200))
 
 
 def test_another_template_is_another_run(card: Template) -> None:

@@ -1,0 +1,71 @@
+"""A document opened once: how many pages it has, and each of them as grey pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.documents.image_file import ImageDocument
+from pipelines.documents.pdf import is_pdf, open_pdf
+from pipelines.errors import DataError
+from pipelines.images.decoding import MAX_PIXELS
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a document may cost; one that exceeds a limit is refused, or its page is."""
+
+    dpi: int = 200
+    """Resolution at which PDF pages are rendered; image files have their own pixels."""
+    pixels: int = MAX_PIXELS
+    """Maximum pixels of a page."""
+    pages: int = 5_000
+    """Maximum pages per document."""
+    seconds: float = 30.0
+    """Maximum time to open the document, and to render each page."""
+    memory_mib: int = 2_048
+    """Maximum memory of the process that opens it, beyond what it has when idle."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Document(Protocol):
+    def __len__(self) -> int:
+        """The number of pages."""
+        ...
+
+    def page(self, number: int) -> Pixels:
+        """Page `number`, from 0, as grey [H, W], upright as far as the file says how."""
+        ...
+
+
+@contextmanager
+def open_document(content: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Document]:
+    """Open a document in this process: for trusted files, such as a template's blank page.
+
+    Raises a DataError if there is no page in it. Only `DocumentPool` enforces the limits on time and memory.
+    """
+    if not content:
+        raise DataError(f"{name}: the file is empty.")
+    if is_pdf(content):
+        with open_pdf(content, name, limits.dpi, limits.pixels) as document:
+            yield _checked(document, name, limits)
+    else:
+        yield _checked(ImageDocument(content, name, limits.pixels), name, limits)
+
+
+def _checked(document: Document, name: str, limits: Limits) -> Document:
+    count = len(document)
+    if not count:
+        raise DataError(f"{name}: the file has no page.")
+    if count > limits.pages:
+        raise DataError(f"{name}: the file has {count:,} pages, more than the limit of {limits.pages:,}; split it.")
+    return document

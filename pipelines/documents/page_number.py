@@ -1,0 +1,10 @@
+"""The check that every kind of document makes of the number of a page."""
+
+from __future__ import annotations
+
+from pipelines.errors import DataError
+
+
+def check_number(number: int, count: int, where: str) -> None:
+    if not 0 <= number < count:
+        raise DataError(f"{where}: there is no such page; the file has {count:,}.")

@@ -1,0 +1,99 @@
+"""Worker processes that open documents, each within limits on time and memory; one that dies is replaced."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+
+from pipelines.documents.document import DEFAULT_LIMITS, Document, Limits, Pixels
+from pipelines.documents.worker_handle import Slot, WorkerDied
+from pipelines.errors import DataError
+
+MOST_DEATHS = 2
+"""After so many workers have died of a document, the rest of its pages is given up."""
+
+
+@cache
+def shared_pool(limits: Limits) -> DocumentPool:
+    """The pool of this process, one document at a time: Ray has many tasks follow each other in one process."""
+    return DocumentPool(1, limits)
+
+
+class DocumentPool:
+    """Opens documents from outside, `size` at a time; further callers wait."""
+
+    def __init__(self, size: int = 1, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self._slots = [Slot(limits) for _ in range(size)]
+        self._idle: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        for slot in self._slots:
+            self._idle.put(slot)
+
+    @contextmanager
+    def open(self, content: bytes, name: str) -> Iterator[Document]:
+        """Raises a DataError if there is no page in it, or if opening it exceeds the limits."""
+        slot = self._idle.get()
+        try:
+            yield IsolatedDocument(slot, content, name)
+        finally:
+            slot.release()
+            self._idle.put(slot)
+
+    def start(self) -> None:
+        """Start the workers now rather than with the first documents."""
+        for slot in self._slots:
+            slot.start()
+
+    def close(self) -> None:
+        """End the workers, and with them whatever they are working on."""
+        for slot in self._slots:
+            slot.close()
+
+    def __enter__(self) -> DocumentPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class IsolatedDocument:
+    """A document that a worker holds open; after a death it is opened again for the next page."""
+
+    def __init__(self, slot: Slot, content: bytes, name: str) -> None:
+        self._slot, self._content, self._name = slot, content, name
+        self._deaths = 0
+        self._is_open = False
+        self._count = self._open()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def page(self, number: int) -> Pixels:
+        where = f"{self._name}, page {number + 1}"
+        if not self._is_open:
+            self._open()
+        with self._counting_deaths(where):
+            pixels = np.empty(self._slot.ask({"page": number})["shape"], np.uint8)
+            self._slot.receive_into(pixels)
+            return pixels
+
+    def _open(self) -> int:
+        if self._deaths >= MOST_DEATHS:
+            raise DataError(f"{self._name}: the document is given up, since {self._deaths} of its pages broke a limit.")
+        with self._counting_deaths(self._name):
+            count: int = self._slot.ask({"open": self._name}, self._content)["pages"]
+        self._is_open = True
+        return count
+
+    @contextmanager
+    def _counting_deaths(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except WorkerDied as died:
+            self._deaths += 1
+            self._is_open = False
+            raise DataError(f"{where}: {died}.") from died

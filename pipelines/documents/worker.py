@@ -1,0 +1,124 @@
+"""The process that opens documents for a `DocumentPool`: it may hang, crash or run out of memory, and it alone does.
+
+Messages are bytes over a socket. A request is JSON, followed by the document's bytes if it opens one; the answer is
+JSON, followed by the pixels if it is a page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from pipelines.documents.document import Document, Limits, Pixels, open_document
+from pipelines.errors import DataError
+
+MIB = 1 << 20
+LARGEST_IDLE_MIB = 512
+"""A worker that has grown beyond this is replaced after its document."""
+STATM = Path("/proc/self/statm")
+
+
+class Session:
+    """The one document that is open at a time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._opened = limits, ExitStack()
+        self._document: Document | None = None
+
+    def open(self, content: bytes, name: str) -> dict[str, Any]:
+        self.close()
+        self._document = self._opened.enter_context(open_document(content, name, self._limits))
+        return {"pages": len(self._document)}
+
+    def page(self, number: int) -> Pixels:
+        assert self._document is not None
+        return self._document.page(number)
+
+    def close(self) -> None:
+        self._document = None
+        self._opened.close()
+
+
+def serve(connection: Connection, limits: Limits) -> None:
+    """Answer until the other end closes, or this process has grown too large."""
+    session = Session(limits)
+    connection.send_bytes(b"{}")
+    while (request := _next(connection)) is not None:
+        content = connection.recv_bytes() if "open" in request else b""
+        pixels: Pixels | None = None
+        with _time_limit(limits.seconds):
+            try:
+                if "open" in request:
+                    answer = session.open(content, request["open"])
+                elif "page" in request:
+                    pixels = session.page(request["page"])
+                    answer = {"shape": pixels.shape}
+                else:
+                    session.close()
+                    answer = {"retiring": _resident_mib() > LARGEST_IDLE_MIB}
+            except DataError as error:
+                answer = {"error": str(error)}
+        connection.send_bytes(json.dumps(answer).encode())
+        if pixels is not None:
+            connection.send_bytes(pixels.tobytes())
+        if answer.get("retiring"):
+            return
+
+
+def _next(connection: Connection) -> dict[str, Any] | None:
+    try:
+        request: dict[str, Any] = json.loads(connection.recv_bytes())
+    except EOFError:
+        return None
+    return request
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """End this process by SIGALRM: the only thing that stops a library that hangs, even if the parent is gone."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _limit_memory(mib: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    most = _pages_of_memory(0) * resource.getpagesize() + mib * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _resident_mib() -> int:
+    return _pages_of_memory(1) * resource.getpagesize() // MIB
+
+
+def _pages_of_memory(column: int) -> int:
+    return int(STATM.read_text().split()[column]) if STATM.exists() else 0
+
+
+def main() -> None:
+    descriptor, limits = int(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
+    # Ctrl-C reaches every process of a terminal; this one ends with its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    cv2.setNumThreads(1)
+    _limit_memory(limits.memory_mib)
+    serve(Connection(socket.socket(fileno=descriptor).detach()), limits)
+    # Without clearing up: nothing is held that outlives this process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
