@@ -16,6 +16,7 @@ from jobs.benches.forms_accuracy import FormsAccuracy
 from jobs.benches.gpu import GpuBench
 from jobs.benches.reading import ReadBench
 from jobs.benches.serve import ServeBench
+from jobs.benches.serve_hostile import HostileBench
 from jobs.benches.serve_overload import OverloadBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training import TrainBench
@@ -42,6 +43,7 @@ class Bench:
         | Annotated[StringBench, subcommand("strings")]
         | Annotated[ServeBench, subcommand("serve")]
         | Annotated[OverloadBench, subcommand("overload")]
+        | Annotated[HostileBench, subcommand("hostile")]
         | Annotated[VariantsBench, subcommand("variants")]
     )
 

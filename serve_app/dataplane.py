@@ -155,7 +155,7 @@ class DataPlane:
         return decode(content, where, self.settings.pixels)
 
     def _prepared(self, content: bytes, where: str = "the picture") -> Images:
-        return to_model_input([self.decoded(content, where)])[0]
+        return to_model_input([decode(content, where, self.settings.digit_pixels)])[0]
 
     def _prepare_each(self, pictures: Sequence[Picture], gone: Event) -> list[Images | DataError]:
         return [self._try(picture, number) for number, picture in enumerate(pictures) if not gone.is_set()]

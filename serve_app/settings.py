@@ -19,16 +19,8 @@ KEYS, KEYS_FILE = "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE"
 FROM_ENVIRONMENT = ("key_digests",)
 SHORTEST_KEY = 8
 COUNTS = (
-    "replicas",
-    "batch_rows",
-    "queue_rows",
-    "requests",
-    "live",
-    "body_bytes",
-    "pixels",
-    "rows",
-    "pages",
-    "document_mib",
+    *("replicas", "batch_rows", "queue_rows", "requests", "live", "body_bytes", "pixels", "digit_pixels", "rows"),
+    *("pages", "document_mib"),
 )
 
 
@@ -57,7 +49,9 @@ class Settings:
     """Live sessions of a replica at once."""
     body_bytes: int = 32 * 2**20
     pixels: int = 50_000_000
-    """Of one picture or page."""
+    """Of one photo or page."""
+    digit_pixels: int = 8_000_000
+    """Of a picture of one digit."""
     rows: int = 1024
     """Digits in one request."""
     pages: int = 50

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
-from jobs.benches.serve_load import broken, check_wrk, listening, paced, scripts, wrk, wrk_says
+from cluster.processes import owned
+from jobs.benches.serve_load import Server, broken, check_wrk, listening, paced, scripts, wrk, wrk_says
 from pipelines.writing import write_json
 
 CALM_CALLERS = 32
@@ -44,16 +45,16 @@ class OverloadBench:
     def run(self) -> None:
         check_wrk()
         with tempfile.TemporaryDirectory() as scratch, listening("inkray", self.model) as server:
-            found = self._overload(server.url, scripts(Path(scratch))[0])
+            found = self._overload(server, scripts(Path(scratch))[0])
         Console().print(_table(found))
         write_json(self.json, asdict(found))
 
-    def _overload(self, url: str, picture: Path) -> Overload:
-        target = f"{url}/v1/digits"
+    def _overload(self, server: Server, picture: Path) -> Overload:
+        target = f"{server.url}/v1/digits"
         wrk(target, picture, CALM_CALLERS, 5)
         can, _, calm_p99_ms, _ = wrk(target, picture, CALM_CALLERS, 10)
         callers = round(self.times * can * (PAUSE_MS + WAIT_MS) / 1000)
-        with _watched() as mib, _probing(target, picture.with_suffix("")) as probe:
+        with watched(server.tag) as mib, probing(target, picture.with_suffix("")) as probe:
             told = wrk_says(target, paced(picture, PAUSE_MS), callers, self.seconds)
             ended = time.perf_counter()
             probe.until_healed(ended, calm_p99_ms / 1000)
@@ -141,7 +142,7 @@ class Probe:
 
 
 @contextmanager
-def _probing(url: str, picture: Path) -> Iterator[Probe]:
+def probing(url: str, picture: Path) -> Iterator[Probe]:
     probe = Probe(url, picture.read_bytes())
     threads = [threading.Thread(target=probe.ask) for _ in range(PROBES)]
     for thread in threads:
@@ -155,13 +156,13 @@ def _probing(url: str, picture: Path) -> Iterator[Probe]:
 
 
 @contextmanager
-def _watched() -> Iterator[list[int]]:
-    """What the replicas of this machine hold, in MiB, second by second."""
-    seen, over = [_replica_mib()], threading.Event()
+def watched(tag: str) -> Iterator[list[int]]:
+    """What the replicas of a server and their document workers hold, in MiB, second by second."""
+    seen, over = [_replica_mib(tag)], threading.Event()
 
     def watch() -> None:
         while not over.wait(1):
-            seen.append(_replica_mib())
+            seen.append(_replica_mib(tag))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -172,12 +173,14 @@ def _watched() -> Iterator[list[int]]:
         watcher.join()
 
 
-def _replica_mib() -> int:
+def _replica_mib(tag: str) -> int:
     pages = 0
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in owned(tag):
+        about = Path(f"/proc/{process.pid}")
         try:
-            if (process / "cmdline").read_bytes().startswith(b"ray::ServeReplica"):
-                pages += int((process / "statm").read_text().split()[1])
+            command = (about / "cmdline").read_bytes()
+            if command.startswith(b"ray::ServeReplica") or b"pipelines.documents.worker" in command:
+                pages += int((about / "statm").read_text().split()[1])
         except OSError:  # It has ended.
             continue
     return pages * 4096 >> 20

@@ -17,7 +17,10 @@ from pipelines.images.quick_png import quick_png
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000
 """A4 at 800 dpi has 62 million."""
+MAX_SIDE = 40_000
+"""A0 at 800 dpi has 37,500. What is longer is a strip of a few pixels, which costs many times its memory."""
 PAPER = 255
+STRIP_PIXELS = 1 << 20
 PNG_END = b"IEND\xaeB`\x82"
 
 Pixels = NDArray[np.uint8]
@@ -67,6 +70,10 @@ def _reason(error: Exception) -> str:
 
 def check_size(size: tuple[int, int], where: object, max_pixels: int = MAX_PIXELS) -> None:
     width, height = size
+    if max(size) > MAX_SIDE:
+        raise DataError(
+            f"{where}: the image has {width:,} x {height:,} pixels, and a side may have {MAX_SIDE:,}; cut or scale it."
+        )
     if width * height > max_pixels:
         raise DataError(
             f"{where}: the image has {width:,} x {height:,} pixels, more than the limit of {max_pixels:,}; "
@@ -88,9 +95,14 @@ def _to_pixels(image: Image.Image) -> Pixels:
 
 
 def _on_paper(image: Image.Image) -> Pixels:
-    see_through = image.convert("RGBA")
-    paper = Image.new("RGBA", image.size, (PAPER, PAPER, PAPER, 255))
-    colours = np.asarray(Image.alpha_composite(paper, see_through).convert("RGB"))
+    width, height = image.size
+    colours = np.empty((height, width, 3), np.uint8)
+    # In strips, since the copies that this makes take many times the memory of the picture.
+    step = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        see_through = image.crop((0, top, width, min(top + step, height))).convert("RGBA")
+        paper = Image.new("RGBA", see_through.size, (PAPER, PAPER, PAPER, 255))
+        colours[top : top + step] = np.asarray(Image.alpha_composite(paper, see_through).convert("RGB"))
     return colours[..., 0] if _is_grey(colours) else colours
 
 

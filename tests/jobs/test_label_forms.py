@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from jobs.benches.hostile_files import endless_tree, image_bomb
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.templates.reading import write_template
@@ -20,7 +21,7 @@ from pipelines.labeling.rows import read_parts
 from pipelines.model_store import ModelStore
 from tests import lines
 from tests.clusters import RayCluster
-from tests.pipelines.documents.hostile import endless_tree, image_bomb, workers
+from tests.pipelines.documents.workers import workers
 from tests.processes import Home, Job, new_home, until
 from tests.refusals import Refused
 

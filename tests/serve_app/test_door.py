@@ -37,7 +37,7 @@ def test_a_length_that_is_none(length: str) -> None:
 
 
 def test_more_pixels_pictures_and_packed_bodies_are_refused() -> None:
-    with open_door(pixels=10_000, rows=2) as door:
+    with open_door(digit_pixels=10_000, rows=2) as door:
         large = png(np.zeros((101, 100), np.uint8))
         assert "limit of 10,000" in door.post("/v1/digits", content=large, headers=PNG).json()["error"]["message"]
         three = [("files", (str(at), NINE, "image/png")) for at in range(3)]

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jobs.benches.hostile_files import endless_tree, image_bomb, long_stream
 from pipelines.documents.document import Limits, open_document
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, InkrayError
-from tests.pipelines.documents.hostile import endless_tree, image_bomb, long_stream, workers
+from tests.pipelines.documents.workers import workers
 from tests.processes import until
 
 TIGHT = Limits(seconds=2, memory_mib=512)

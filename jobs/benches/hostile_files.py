@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import io
 import zlib
-from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R%s>>"
 
@@ -27,6 +29,14 @@ def image_bomb(side: int = 7000, times: int = 200) -> bytes:
     return _one_page(b"/Resources<</XObject<</I 5 0 R>>>>", _packed(shows), _packed(bytes(side * side), head))
 
 
+def large_picture(width: int, height: int, mode: str = "L") -> bytes:
+    """A PNG of one colour, which takes far more memory than room in a file."""
+    content = io.BytesIO()
+    bands = (len(mode),) if len(mode) > 1 else ()
+    Image.fromarray(np.full((height, width, *bands), 200, np.uint8), mode).save(content, "PNG")
+    return content.getvalue()
+
+
 def _one_page(resources: bytes, *others: bytes) -> bytes:
     tree = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
     return _pdf(b"<</Type/Catalog/Pages 2 0 R>>", tree, PAGE % resources, *others)
@@ -45,10 +55,3 @@ def _pdf(*objects: bytes) -> bytes:
     size = len(places)
     table = b"xref\n0 %d\n%s" % (size, b"".join(places))
     return b"%s%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (content, table, size, len(content))
-
-
-def workers(parent: int | None = None) -> list[int]:
-    """The processes that open documents for this process, or for another."""
-    tasks = Path(f"/proc/{parent or os.getpid()}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    return [child for child in children if b"pipelines.documents.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
