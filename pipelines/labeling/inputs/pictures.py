@@ -8,7 +8,7 @@ import numpy as np
 from pyarrow import fs
 
 from pipelines.labeling.inputs.base import ALL, FILES_IN_PART, Found, Input, Items, Stretch, cut, decoded
-from pipelines.labeling.inputs.places import File, Where, fingerprint, read_file
+from pipelines.labeling.inputs.places import File, Where, fingerprint, of_kind, read_file
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
@@ -31,7 +31,7 @@ class Pictures(Input[Items]):
 
 
 def find_pictures(where: Where, files: list[File]) -> Found:
-    pictures = [file for file in files if file.suffix in SUFFIXES]
+    pictures = of_kind(files, SUFFIXES)
     stretches, start = [], 0
     for number, size in enumerate(cut(len(pictures), FILES_IN_PART)):
         stretches.append(Stretch(number, (size,), [file.path for file in pictures[start : start + size]]))

@@ -6,7 +6,7 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -16,8 +16,12 @@ import pyarrow as pa
 from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError
+from pipelines.labeling.inputs.patterns import ALL, Pattern
+from pipelines.labeling.inputs.walking import Entry, walk
 
 MAGIC = frozenset("*?[")
+NOWHERE = -1
+"""The size of what a link that leads nowhere leads to."""
 
 
 class File(NamedTuple):
@@ -29,6 +33,10 @@ class File(NamedTuple):
     @property
     def suffix(self) -> str:
         return posixpath.splitext(self.path)[1].lower()
+
+    @property
+    def leads_nowhere(self) -> bool:
+        return self.size == NOWHERE
 
 
 @dataclass(frozen=True)
@@ -72,70 +80,84 @@ def parse(place: str) -> Where:
 
 
 def list_files(where: Where, without: Path | None = None) -> list[File]:
-    """The file itself, or all below the folder, or that match the pattern, and are not hidden; sorted by path."""
-    files = _listed(where)
-    # A run that is to write where its input lies is refused for that, and not for having no input.
-    if without is None or not where.is_local or PurePosixPath(where.path).is_relative_to(without):
-        return files
-    return [file for file in files if not PurePosixPath(file.path).is_relative_to(without)]
+    """The file itself, or all below the folder, or that match the pattern, and are not hidden; sorted by path.
 
-
-def _listed(where: Where) -> list[File]:
+    What lies below the folder `without` is left out, where that is on this machine; links that lead nowhere are not.
+    """
     try:
-        [info] = where.filesystem.get_file_info([where.path])
-        if info.type == fs.FileType.NotFound:
-            # Only now, since the signs of a pattern may stand in a name, too.
-            if MAGIC & set(where.path):
-                return _matching(where)
-            raise UsageError(f"There is no {where.shown}; check the path.")
-        if info.type == fs.FileType.Directory:
-            return _below(where, where.path)
-        return [_to_file(info)]
+        files = _on_this_machine(where, without) if where.is_local else _elsewhere(where)
+        return sorted(files, key=lambda file: file.path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{where.shown} cannot be listed: {_reason(error)}.") from error
-    except UnicodeDecodeError as error:
+        place = (isinstance(error, OSError) and error.filename) or where.shown
+        raise DataError(f"{place} cannot be listed: {_reason(error)}.") from error
+    except UnicodeError as error:
+        name = os.fsencode(error.object) if isinstance(error, UnicodeEncodeError) else getattr(error, "object", b"")
         raise DataError(
-            f"{where.shown} cannot be listed: the name {error.object!r} is no UTF-8; give that file another."
+            f"{where.shown} cannot be listed: the name {name!r} is no UTF-8; give that file another."
         ) from error
 
 
-def _below(where: Where, folder: str) -> list[File]:
-    """What is hidden is left out, as a shell does: drafts, thumbnails, and what macOS puts beside a file."""
-    found = where.filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
-    files = (_to_file(info) for info in found if info.type != fs.FileType.Directory)
-    return sorted((file for file in files if not is_hidden(file.path[len(folder) :])), key=lambda file: file.path)
+def _on_this_machine(where: Where, without: Path | None) -> Iterator[File]:
+    place = Path(where.path)
+    try:
+        found = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        top, pattern = _pattern_below(where)
+        if not Path(top).is_dir():
+            raise UsageError(f"There is no folder {top} for the pattern {where.shown}; check the path.") from None
+    else:
+        if not stat.S_ISDIR(found.st_mode):
+            return iter([_to_file(Entry(where.path, found))])
+        top, pattern = where.path, ALL
+    # A run that is to write where its input lies is refused for that, and not for having no input.
+    inside = without is not None and place.is_relative_to(without)
+    return map(_to_file, walk(top, pattern, None if inside else without))
+
+
+def _to_file(entry: Entry) -> File:
+    if entry.found is None:
+        return File(entry.path, NOWHERE, 0)
+    regular = stat.S_ISREG(entry.found.st_mode)
+    return File(entry.path, entry.found.st_size if regular else 0, entry.found.st_mtime_ns)
+
+
+def _elsewhere(where: Where) -> Iterator[File]:
+    [info] = where.filesystem.get_file_info([where.path])
+    if info.type == fs.FileType.NotFound:
+        top, pattern = _pattern_below(where)
+        [info] = where.filesystem.get_file_info([top])
+        if info.type != fs.FileType.Directory:
+            raise UsageError(f"There is no folder {top} for the pattern {where.shown}; check the path.")
+    elif info.type == fs.FileType.Directory:
+        top, pattern = where.path, ALL
+    else:
+        return iter([_told(info)])
+    found = where.filesystem.get_file_info(fs.FileSelector(top, recursive=True))
+    below = ((info, info.path[len(top) :].strip("/")) for info in found if info.type != fs.FileType.Directory)
+    return (_told(info) for info, path in below if not is_hidden(path) and pattern.means(tuple(path.split("/"))))
+
+
+def _told(info: fs.FileInfo) -> File:
+    return File(info.path, info.size or 0, info.mtime_ns or 0)
+
+
+def _pattern_below(where: Where) -> tuple[str, Pattern]:
+    """The folder at which a pattern begins, and the rest; only of what is not there, since a name may look like one."""
+    parts = PurePosixPath(where.path).parts
+    signs = [at for at, part in enumerate(parts) if MAGIC & set(part)]
+    if not signs:
+        raise UsageError(f"There is no {where.shown}; check the path.")
+    return str(PurePosixPath(*parts[: signs[0]])), Pattern(parts[signs[0] :])
 
 
 def is_hidden(path: str) -> bool:
+    """As a shell has it: drafts, thumbnails, and what macOS puts beside a file."""
     return any(name.startswith(".") and name not in (".", "..") for name in path.split("/"))
 
 
-def _matching(where: Where) -> list[File]:
-    fixed = list(PurePosixPath(where.path).parts)
-    first = next(index for index, part in enumerate(fixed) if MAGIC & set(part))
-    base = str(PurePosixPath(*fixed[:first]))
-    [info] = where.filesystem.get_file_info([base])
-    if info.type != fs.FileType.Directory:
-        raise UsageError(f"There is no folder {base} for the pattern {where.shown}; check the path.")
-    pattern = PurePosixPath(where.path)
-    return [file for file in _below(where, base) if _fits(PurePosixPath(file.path), pattern)]
-
-
-def _fits(path: PurePosixPath, pattern: PurePosixPath) -> bool:
-    """As a shell does: `**` for any folders, even none; other signs within one name."""
-    return _fit(path.parts, pattern.parts)
-
-
-def _fit(names: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
-    if not patterns:
-        return not names
-    if patterns[0] == "**":
-        return any(_fit(names[skip:], patterns[1:]) for skip in range(len(names) + 1))
-    return bool(names) and PurePosixPath(names[0]).match(patterns[0]) and _fit(names[1:], patterns[1:])
-
-
-def _to_file(info: fs.FileInfo) -> File:
-    return File(info.path, info.size or 0, info.mtime_ns or 0)
+def of_kind(files: Iterable[File], suffixes: Collection[str]) -> list[File]:
+    """Those named so, and links that lead nowhere: whatever they led to may have been, and is to be missed."""
+    return [file for file in files if file.suffix in suffixes or file.leads_nowhere]
 
 
 def _reason(error: Exception) -> str:
@@ -150,7 +172,14 @@ def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
         with filesystem.open_input_stream(path) as stream:
             return stream.read()
     except (OSError, pa.ArrowException) as error:
-        return f"it cannot be read: {_reason(error)}"
+        return f"{_subject(filesystem, path)} cannot be read: {_reason(error)}"
+
+
+def _subject(filesystem: fs.FileSystem, path: str) -> str:
+    if not isinstance(filesystem, fs.LocalFileSystem) or not Path(path).is_symlink():
+        return "it"
+    target = os.fsencode(Path(path).readlink()).decode("utf-8", "backslashreplace")
+    return f"it is a link to {target} and"
 
 
 def _read_local(path: str) -> bytes | str:

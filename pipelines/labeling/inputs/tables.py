@@ -15,7 +15,7 @@ from pyarrow import fs
 from pipelines.errors import DataError, UsageError
 from pipelines.images import SIDE, to_model_input
 from pipelines.labeling.inputs.base import ALL, ROWS_IN_PART, Found, Input, Items, Stretch, decoded
-from pipelines.labeling.inputs.places import File, Where, fingerprint
+from pipelines.labeling.inputs.places import File, Where, fingerprint, of_kind
 
 USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
 RAW = SIDE * SIDE
@@ -165,7 +165,7 @@ def choose_column(schema: pa.Schema, shown: str) -> str:
 
 
 def find_tables(where: Where, files: list[File], column: str | None) -> Found:
-    tables = [file for file in files if file.suffix == ".parquet"]
+    tables = of_kind(files, (".parquet",))
     footers = {file: _footer(where, file) for file in tables}
     chosen = column or _choose(where, footers)
     stretches: list[Stretch] = []

@@ -88,6 +88,20 @@ def test_a_damaged_file_is_an_item_with_its_reason_and_its_neighbours_are_read(f
     assert np.array_equal(pixels(found)[[0, *range(4, 10)]], digits.images[[0, *range(4, 10)]])
 
 
+def test_a_link_that_leads_nowhere_is_an_item_with_its_reason_whatever_it_is_called(folder: Path) -> None:
+    (folder / "00002a.png").symlink_to("gone.png")
+    (folder / "more").symlink_to("/gone")
+    (folder / "self").symlink_to("self")
+    found = find_input(str(folder))
+    assert found.count == 13
+    told = {Path(source).name: reason for (source, _), reason in zip(sources(found), reasons(found), strict=True)}
+    assert {name: reason for name, reason in told.items() if reason} == {
+        "00002a.png": "it is a link to gone.png and cannot be read: No such file or directory",
+        "more": "it is a link to /gone and cannot be read: No such file or directory",
+        "self": "it is a link to self and cannot be read: Too many levels of symbolic links",
+    }
+
+
 def test_a_file_that_vanished_since_is_an_item_with_its_reason(folder: Path) -> None:
     found = find_input(str(folder))
     (folder / "00006.png").unlink()

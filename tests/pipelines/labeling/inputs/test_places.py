@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError
-from pipelines.labeling.inputs.places import File, fingerprint, list_files, parse, read_file, shown
+from pipelines.labeling.inputs.places import File, Where, fingerprint, list_files, of_kind, parse, read_file, shown
 from tests.inputs import folder_of
 from tests.stores import refusal
 
@@ -47,6 +48,22 @@ def test_a_folder_lists_all_below_it_sorted(folder: Path) -> None:
 )
 def test_patterns_are_understood_as_a_shell_does(pattern: str, found: list[str], folder: Path) -> None:
     assert listed(f"{folder}/{pattern}", folder) == found
+
+
+@pytest.mark.parametrize("below", ["", "/b", "/*.png", "/b/**/*.png", "/**/b/*.png", "/**", "/e/5.jpg", "/*.PNG"])
+def test_another_filesystem_is_listed_as_this_machine_is(below: str, folder: Path) -> None:
+    folder_of(folder, {".a.png": b"x", "b/.c/2.png": b"x"})
+    elsewhere = fs.SubTreeFileSystem(str(folder.parent), fs.LocalFileSystem())
+    found = list_files(Where(elsewhere, f"top{below}", f"x://top{below}"))
+    assert [file.path for file in found] == [f"top/{name}" for name in listed(f"{folder}{below}", folder)]
+    assert all(file.size == 1 and file.changed for file in found)
+
+
+@pytest.mark.parametrize("path", ["no", "no/*.png"])
+def test_what_is_not_there_on_another_filesystem_is_refused(path: str, folder: Path) -> None:
+    elsewhere = fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem())
+    told = refusal(UsageError, lambda: list_files(Where(elsewhere, path, f"x://{path}")))
+    assert told.startswith("There is no ") and told.endswith(f"x://{path}; check the path.")
 
 
 def test_what_is_hidden_is_left_out_wherever_it_lies(folder: Path) -> None:
@@ -137,3 +154,71 @@ def test_a_place_is_called_the_same_however_it_is_written(way: str, folder: Path
 
 def test_what_is_shown_of_an_uri_holds_no_password() -> None:
     assert shown("s3://KEY:SECRET@bucket/scans") == "s3://bucket/scans"
+
+
+@pytest.mark.parametrize(
+    "links", [{"up": "../"}, {"l": "."}, {"l": ".", "m": "."}, {"b/c/l": "../..", "b/m": "c/d/.."}]
+)
+def test_links_that_lead_round_are_followed_once(links: dict[str, str], folder: Path) -> None:
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    folder_of(folder.parent, {"beside/6.png": b"x"})
+    beside = ["up/beside/6.png"] if "up" in links else []
+    assert listed(str(folder), folder) == sorted([*FILES, *beside])
+    assert listed(f"{folder}/**/*.png", folder) == sorted([*(set(FILES) - {"e/5.jpg"}), *beside])
+
+
+def test_links_to_folders_are_followed_and_each_folder_is_listed_once(folder: Path) -> None:
+    """By its own name where it has one here; else by the first link, in the order of the names."""
+    folder_of(folder.parent / "else", {"1.png": b"x", "deep/2.png": b"x"})
+    for name, target in {"a": "b/c", "x": "../else/deep", "y": "../else", "z": "y"}.items():
+        (folder / name).symlink_to(target)
+    assert listed(str(folder), folder) == sorted([*FILES, "x/2.png", "y/1.png"])
+
+
+def test_a_pattern_that_means_a_link_finds_what_lies_behind_it(folder: Path) -> None:
+    (folder / "link").symlink_to("b/c")
+    assert listed(f"{folder}/l*/*.png", folder) == ["link/2.png"]
+    assert listed(f"{folder}/l*/**", folder) == ["link/2.png", "link/d/3.png"]
+    assert listed(f"{folder}/**/link/*", folder) == ["link/2.png"]
+    assert listed(f"{folder}/[bl]*/**/3.png", folder) == ["b/c/d/3.png"]
+
+
+def test_a_file_with_two_names_is_two_files(folder: Path) -> None:
+    (folder / "b/0.png").symlink_to("1.png")
+    (folder / "b/2.png").hardlink_to(folder / "b/1.png")
+    assert listed(f"{folder}/b/*", folder) == ["b/0.png", "b/1.png", "b/10.png", "b/2.png"]
+
+
+@pytest.mark.parametrize("name", ["0.png", "batch"])
+@pytest.mark.parametrize(
+    ("target", "why"), [("gone.png", "No such file or directory"), (None, "Too many levels of symbolic links")]
+)
+def test_a_link_that_leads_nowhere_is_listed_and_read_with_the_reason(
+    name: str, target: str | None, why: str, folder: Path
+) -> None:
+    (folder / "b" / name).symlink_to(target or name)
+    place = parse(f"{folder}/b")
+    [file] = [file for file in list_files(place) if file.leads_nowhere]
+    assert file.path == str(folder / "b" / name)
+    assert of_kind(list_files(place), {".jpg"}) == [file]
+    told = f"it is a link to {target or name} and cannot be read: {why}"
+    assert read_file(place.filesystem, file.path) == told
+
+
+def test_what_a_run_left_is_not_come_to_by_a_link_either(folder: Path) -> None:
+    (folder / "e" / "l").symlink_to("../b")
+    (folder / "e" / "out").symlink_to(folder.parent)
+    found = list_files(parse(f"{folder}/e"), folder.parent / "top" / "b")
+    names = [Path(file.path).relative_to(folder).as_posix() for file in found]
+    assert names == ["e/5.jpg", "e/b/4.png", "e/out/top/a.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("pipelines.labeling.inputs.walking.os.scandir", refused)
+    assert refusal(DataError, lambda: list_files(parse(str(folder)))) == (
+        f"{folder} cannot be listed: Permission denied."
+    )
