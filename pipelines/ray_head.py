@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 from ray._private import services
 from ray._private.node import Node
@@ -15,6 +12,7 @@ from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
 from pipelines.errors import ClusterError
+from pipelines.offspring import children, kill
 
 START_S = 120.0
 POLL_S = 0.05
@@ -62,15 +60,7 @@ def ray_head(folder: str) -> Iterator[str]:
     try:
         yield head.gcs_address
     finally:
-        workers = _children(head.all_processes[PROCESS_TYPE_RAYLET][0].process.pid)
+        workers = children(head.all_processes[PROCESS_TYPE_RAYLET][0].process.pid)
         head.kill_all_processes(check_alive=False, allow_graceful=True)
         # Python takes a second to take itself apart, and they would outlive the job.
-        for worker in workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-
-
-def _children(parent: int) -> list[int]:
-    """None where the system has no /proc to tell."""
-    told = (file.read_text() for file in Path(f"/proc/{parent}/task").glob("*/children"))
-    return [int(number) for line in told for number in line.split()]
+        kill(workers)

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from pipelines.ray_head import ray_head
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 ANSWER_S = 5.0
+LAST_WORDS_S = 1.0
 
 
 @contextmanager
@@ -125,6 +127,13 @@ def _embedded() -> Iterator[None]:
         with held:
             yield
     finally:
+        _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    """A process that was killed may be about to write there even now."""
+    deadline = time.monotonic() + LAST_WORDS_S
+    while Path(folder).exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +14,9 @@ from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
 from pipelines.errors import ClusterError
 from pipelines.ray_head import Head, ray_head
-from pipelines.ray_session import _short
+from pipelines.ray_session import _remove, _short
 from tests.clusters import RayCluster
-from tests.processes import gone, new_home, title, until
+from tests.processes import cluster_processes, gone, new_home, title, until
 
 JOB = """
 import threading
@@ -73,6 +74,86 @@ def test_a_job_that_is_ended_says_so_and_takes_its_ray_along(tmp_path: Path) -> 
         started.process.terminate()
         assert (started.ended(), started.err) == (143, "ended by SIGTERM\n")
         until(lambda: gone(processes), "end with the job")
+
+
+HUNG = """
+import ctypes
+import os
+from dataclasses import dataclass
+import ray
+from jobs._cli import run
+from pipelines.ray_session import ray_session
+
+def hang():
+    library, locked = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(locked)
+    library.pthread_mutex_lock(locked)
+
+@ray.remote
+class Actor:
+    def pid(self):
+        return os.getpid()
+    def hang(self):
+        hang()
+
+@dataclass
+class Options:
+    pass
+
+def main(options):
+    with ray_session():
+        actor = Actor.remote()
+        print("actor", ray.get(actor.pid.remote()), flush=True)
+        actor.hang.remote()
+        hang()
+
+run(Options, main, grace=1)
+"""
+CUT_OFF = "ended by SIGTERM; what was under way did not end within 1 s, and was cut off\n"
+
+
+def test_a_job_that_is_cut_off_takes_its_ray_along(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(HUNG)
+    with new_home(tmp_path / "home") as home, home.start(job) as started:
+        started.says("actor ")
+        processes = home.processes()
+        started.process.terminate()
+        assert (started.ended(), started.err) == (143, CUT_OFF)
+        until(lambda: gone(processes), "end with the job", seconds=8)
+
+
+def test_a_job_that_is_cut_off_leaves_nothing_on_the_cluster(
+    ray_cluster: RayCluster, repo: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(HUNG)
+    with new_home(tmp_path / "home", ray_cluster) as home:
+        home.env["PYTHONPATH"] = str(repo)
+        with home.start(job) as started:
+            started.says("actor ")
+            [actor] = [one for one in cluster_processes(ray_cluster) if one.pid == int(started.out.split()[-1])]
+            started.process.terminate()
+            assert (started.ended(), started.err) == (143, CUT_OFF)
+        until(lambda: gone([actor]), "end with the job", seconds=8)
+
+
+def test_its_folder_goes_though_a_process_that_is_killed_still_writes_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    remove, times = shutil.rmtree, itertools.count(1)
+
+    def remove_while_it_is_written(path: str, **words: bool) -> None:
+        if next(times) < 3:
+            (folder / "log").write_text("last words")
+        else:
+            remove(path, **words)
+
+    monkeypatch.setattr("pipelines.ray_session.shutil.rmtree", remove_while_it_is_written)
+    _remove(str(folder))
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
