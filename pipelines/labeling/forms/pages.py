@@ -23,7 +23,7 @@ from pipelines.forms.reading import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
 from pipelines.labeling.inputs.base import ALL, Found, Input, Stretch, cut
 from pipelines.labeling.inputs.pictures import SUFFIXES
-from pipelines.labeling.inputs.places import File, Where, fingerprint, list_files, parse, read_file
+from pipelines.labeling.inputs.places import File, Where, fingerprint, list_files, of_kind, parse, read_file
 
 LEAST_DPI, MOST_DPI = 75, 600
 MANY_PAGED = frozenset({".pdf", ".tif", ".tiff"})
@@ -89,7 +89,7 @@ class Pages(Input[PreparedPart]):
 def find_pages(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> Found:
     where = parse(place)
     files = list_files(where, output)
-    scans = [file for file in files if file.suffix in SCANS]
+    scans = of_kind(files, SCANS)
     if not scans:
         raise UsageError(_nothing(where, files))
     places = list(_count_pages(where.filesystem, scans, limits))

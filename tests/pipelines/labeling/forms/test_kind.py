@@ -134,3 +134,14 @@ def test_a_place_without_scans_is_refused(tmp_path: Path) -> None:
 def test_another_template_is_another_run(card: Template) -> None:
     assert fingerprint([card]) == fingerprint([card])
     assert len({fingerprint(some) for some in ([card], [CARD], [card, CARD], [two_paged(1)], [two_paged(2)])}) == 5
+
+
+def test_a_link_that_leads_nowhere_is_a_page_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "gone.pdf").symlink_to(tmp_path / "nothing.pdf")
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    found = find_pages(str(tmp_path), [CARD], Limits(200))
+    pages = [
+        page for stretch in found.stretches for part in found.input.read(stretch, stretch.parts) for page in part.pages
+    ]
+    assert [Path(page.source).name for page in pages] == ["gone", "gone.pdf"]
+    assert all("a link to" in (page.reason or "") for page in pages)
