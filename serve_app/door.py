@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.access import OPEN, Guard
 from serve_app.dataplane import DataPlane, Wish
-from serve_app.errors import Overloaded, Refusal, TooSlow, WrongBody, refusal
-from serve_app.limits import check_encoding, check_length, limited, whole_body
+from serve_app.errors import Overloaded, Refusal, RequestError, SlowRequest, TooSlow, WrongBody, refusal
+from serve_app.limits import Body, check_encoding, check_length
 
 REQUEST: ContextVar[str] = ContextVar("request", default="-")
 """The id of the request that is being answered."""
@@ -39,6 +39,7 @@ PAGE_SECURITY = (
 )
 """For what a browser shows; on the answer to a digit it would be longer than the digit."""
 JSON_TYPE = (b"content-type", b"application/json")
+CLOSE = (b"connection", b"close")
 QUICK_PATH = "/v1/digits"
 TRUE = ("1", "true", "yes")
 
@@ -63,35 +64,46 @@ class Door:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        answer = _Answer(send, _request_id(headers), scope["path"], self._names_requests)
+        body = Body(receive, headers, self._settings.body_bytes, self._settings.seconds)
+        answer = _Answer(send, body, _request_id(headers), scope["path"], self._names_requests)
         token, started = REQUEST.set(answer.request), time.perf_counter()
         self._running += 1
         try:
-            async with asyncio.timeout(self._settings.seconds):
-                await self._admit(scope, headers, receive, answer)
-        except TimeoutError:
-            await self._refuse(answer, refusal(TooSlow(f"No answer within {self._settings.seconds:g} s.")))
-        except Exception as error:  # noqa: BLE001 - the caller must have an answer, whatever it was
-            await self._refuse(answer, refusal(error))
+            await self._answer(scope, headers, body, answer)
         finally:
             self._running -= 1
             route = QUICK_PATH if answer.quick else getattr(scope.get("route"), "path", "other")
             self._meters.request(route, answer.status, time.perf_counter() - started)
             REQUEST.reset(token)
+        await answer.end()
 
-    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, answer: _Answer) -> None:
+    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], body: Body, answer: _Answer) -> None:
+        try:
+            async with asyncio.timeout_at(body.deadline):
+                await self._admit(scope, headers, body, answer)
+        except TimeoutError:
+            await self._refuse(answer, refusal(await self._late(body)))
+        except Exception as error:  # noqa: BLE001 - the caller must have an answer, whatever it was
+            await self._refuse(answer, refusal(error))
+
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], body: Body, answer: _Answer) -> None:
         self._guard.check(scope["path"], headers)
         if self._running > self._settings.requests and scope["path"] not in OPEN:
             raise Overloaded(f"{self._running - 1} requests are under way already; ask again in a second.")
         check_encoding(headers)
         check_length(headers, self._settings.body_bytes)
-        receive = limited(receive, self._settings.body_bytes)
         if scope["method"] == "POST" and scope["path"] == QUICK_PATH and _is_picture(headers):
             answer.quick = True
             wish = _wish(scope["query_string"])
-            await answer.whole(200, await self._plane.digit(await whole_body(receive), wish))
+            await answer.whole(200, await self._plane.digit(await body.read(), wish))
         else:
-            await self._inner(scope, receive, answer.send)
+            await self._inner(scope, body.receive, answer.send)
+
+    async def _late(self, body: Body) -> RequestError:
+        within = f"within {self._settings.seconds:g} s."
+        if await body.is_whole():
+            return TooSlow(f"No answer {within}")
+        return SlowRequest(f"The request did not come whole {within}")
 
     async def _refuse(self, answer: _Answer, refused: Refusal) -> None:
         self._meters.error(refused.kind)
@@ -128,9 +140,10 @@ class Door:
 class _Answer:
     """The answer to one request, with the headers that every answer has."""
 
-    def __init__(self, send: Send, request: str, path: str, named: bool) -> None:
-        self._send, self.request, self.path = send, request, path
+    def __init__(self, send: Send, body: Body, request: str, path: str, named: bool) -> None:
+        self._send, self._body, self.request, self.path = send, body, request, path
         self._always = (*SECURITY, (b"x-request-id", request.encode())) if named else SECURITY
+        self._closes = self._ends = False
         self.status = 0
         self.quick = False
 
@@ -141,7 +154,7 @@ class _Answer:
             names = {name.lower() for name, _ in there}
             always = self._always if _is_json(there) else (*self._always, *PAGE_SECURITY)
             message["headers"] = there + [pair for pair in always if pair[0] not in names]
-        await self._send(message)
+        await self._pass(message)
 
     async def whole(self, status: int, body: bytes, headers: Headers = ()) -> None:
         self.status = status
@@ -151,8 +164,23 @@ class _Answer:
             "status": status,
             "headers": [JSON_TYPE, length, *self._always, *headers],
         }
-        await self._send(started)
-        await self._send({"type": "http.response.body", "body": body})
+        await self._pass(started)
+        await self._pass({"type": "http.response.body", "body": body})
+
+    async def _pass(self, message: Message) -> None:
+        """A connection that is kept after an answer before the whole request would be held for the rest of it."""
+        if message["type"] == "http.response.start" and not await self._body.is_whole():
+            self._closes = True
+            message["headers"] = [*message["headers"], CLOSE]
+        elif self._closes and not message.get("more_body"):
+            self._ends, message = True, {**message, "more_body": True}
+        await self._send(message)
+
+    async def end(self) -> None:
+        """Let the rest come, for as long as it may, since whoever is cut off while sending may not hear the answer."""
+        if self._ends:
+            await self._body.is_whole(by=self._body.deadline)
+            await self._send({"type": "http.response.body"})
 
 
 def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:

@@ -9,6 +9,7 @@ InkrayError
     ├── NotThere        no such path, template or version
     ├── WrongMethod     the path is there, but not for this method
     ├── WrongType       a kind of body that is not taken here
+    ├── SlowRequest     the request itself did not come in time
     ├── Overloaded      no room now; the same request may succeed a second later
     ├── TooSlow         the answer took longer than it may
     └── NotReady        the door is not open yet, or closing
@@ -59,6 +60,10 @@ class WrongType(RequestError):
     pass
 
 
+class SlowRequest(RequestError):
+    pass
+
+
 class Overloaded(RequestError):
     pass
 
@@ -79,6 +84,7 @@ STATUS: dict[type[InkrayError], tuple[int, str]] = {
     NotThere: (404, "not_there"),
     WrongMethod: (405, "wrong_method"),
     WrongType: (415, "wrong_type"),
+    SlowRequest: (408, "slow_request"),
     Overloaded: (503, "overloaded"),
     TooSlow: (503, "too_slow"),
     NotReady: (503, "not_ready"),

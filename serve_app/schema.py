@@ -144,6 +144,7 @@ _TOLD = {
     400: "the request makes no sense",
     401: "no API key, or an unknown one",
     404: "no such thing",
+    408: "the request itself did not come in time",
     409: "the model store cannot give the version",
     413: "too large",
     415: "this kind of body is not taken",

@@ -53,7 +53,15 @@ def test_haproxy_lets_in_as_many_as_the_settings_say() -> None:
     environment = {"INKRAY_SERVE_REQUESTS": "300", "INKRAY_SERVE_LIVE": "5"}
     haproxy.prepare(environment)
     assert environment[haproxy.ROOM] == "300"
-    assert int(environment[haproxy.LANES]) == haproxy.LANES_FOR_REQUESTS + 5
+    assert environment[haproxy.LONG] == "75"
+    assert int(environment[haproxy.LANES]) == haproxy.LANES_FOR_REQUESTS + 5 + 75
+
+
+def test_haproxy_waits_for_a_request_as_long_as_the_door_and_then_a_little_for_its_answer() -> None:
+    environment = {"INKRAY_SERVE_SECONDS": "1.5"}
+    haproxy.prepare(environment)
+    assert environment[haproxy.PATIENCE] == "1500ms"
+    assert environment["RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S"] == "7"
 
 
 def test_the_pages_that_may_see_a_refusal() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,6 +34,8 @@ from tests.serve_app.doors import PNG, bar, png
 CALLERS, ROOM = 32, Settings().requests
 NINE = png(bar(9))
 PAGE = "https://a.page"
+SECONDS = 8
+"""That a request may take, at the door and at HAProxy."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -94,7 +98,7 @@ class Served:
     def open(self, **settings: Any) -> None:
         told = {"models": ["ink:production"], "store": str(self.store), "replicas": 2, "cpus": 0.5, "threads": 1}
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({**told, "watch_seconds": 0.2, **settings}) + "\n")
+        self.process.stdin.write(json.dumps({**told, "seconds": SECONDS, "watch_seconds": 0.2, **settings}) + "\n")
         self.process.stdin.flush()
         # Ray too says things there, such as that a replica was killed.
         assert any(line == "open\n" for line in self.process.stdout)
@@ -124,6 +128,7 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INKRAY_HOME", str(home))
         patch.setenv("INKRAY_SERVE_CORS", PAGE)
+        patch.setenv("INKRAY_SERVE_SECONDS", str(SECONDS))
         patch.setenv("RAY_SERVE_HAPROXY_METRICS_PORT", str(metrics))
         patch.setenv("RAY_SERVE_HAPROXY_STATS_PORT", str(stats))
         patch.setenv("RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT", str(first))
@@ -227,3 +232,83 @@ def test_more_callers_than_there_is_room_for_are_told_so_and_the_others_served(s
     with Callers(served.url).asking() as callers:
         callers.more()
     assert callers.failed == {}
+
+
+HEADERS = f"HTTP/1.1\r\nHost: door\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
+IN_THE_HEADERS = "POST /v1/digits HTTP/1.1\r\nHost: do"
+SILENT = [
+    IN_THE_HEADERS,
+    f"PUT /v1/templates/slow {HEADERS}Content-Length: 9\r\n\r\n",
+    f"PATCH /v1/digits {HEADERS}Transfer-Encoding: chunked\r\n\r\n",
+    f"POST /v1/digits {HEADERS}Content-Length: 9\r\n\r\n",
+    f"POST /v2/models/ink/infer {HEADERS}Content-Length: 9\r\n\r\n",
+]
+SILENT_IN_LONG = [
+    f"POST /v1/digits {HEADERS}Content-Length: 200000\r\n\r\n{'-' * 100_000}",
+    f"PUT /v1/templates/slow {HEADERS}Content-Length: 200000\r\n\r\n{'-' * 100_000}",
+]
+"""What is sent of a request before its caller falls silent; long is what HAProxy cannot keep until it is whole."""
+OF_EACH = 300
+
+
+@contextmanager
+def room_for_files(count: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], count), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def silence(url: str) -> list[set[int]]:
+    """What they hear before they are hung up on; meanwhile a digit is read in less than a second."""
+    begun = asyncio.Semaphore(0)
+
+    async def one(said: str) -> int:
+        reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+        writer.write(said.encode())
+        await writer.drain()
+        begun.release()
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        if said != IN_THE_HEADERS:
+            check_error(head, json.loads(body)["error"])
+        return int(head.split()[1])
+
+    async def crowd(said: str) -> set[int]:
+        return set(await asyncio.gather(*(one(said) for _ in range(OF_EACH))))
+
+    said = SILENT + SILENT_IN_LONG
+    crowds = asyncio.gather(*map(crowd, said))
+    for _ in range(OF_EACH * len(said)):
+        await begun.acquire()
+    waits = await asyncio.to_thread(lambda: [time_a_digit(url) for _ in range(5)])
+    assert sorted(waits)[2] < 1
+    async with asyncio.timeout(6 * SECONDS):
+        return await crowds
+
+
+def check_error(head: str, error: dict[str, str] | str) -> None:
+    """That a page may see it, and that it names the request, as its protocol does."""
+    fields = dict(line.split(": ", 1) for line in head.lower().splitlines()[1:])
+    assert fields["access-control-allow-origin"] == PAGE
+    request = error.partition("[")[2].rstrip("]") if isinstance(error, str) else error["request"]
+    assert request and request == fields["x-request-id"]
+
+
+def time_a_digit(url: str) -> float:
+    begun = time.monotonic()
+    assert httpx.post(f"{url}/v1/digits", content=NINE, headers=PNG, timeout=60).status_code == 200
+    return time.monotonic() - begun
+
+
+def test_callers_who_fall_silent_hold_up_nobody_and_are_hung_up_on(served: Served) -> None:
+    with room_for_files(2 * OF_EACH * len(SILENT + SILENT_IN_LONG)):
+        heard = asyncio.run(silence(served.url))
+    assert heard[: len(SILENT)] == [{408}] * len(SILENT)
+    assert set.union(*heard[len(SILENT) :]) == {408, 503}
+    # More than there is room for at once, so it is given back.
+    with httpx.Client(base_url=served.url) as client:
+        long = [client.post("/v1/digits", content=NINE + bytes(200_000), headers=PNG) for _ in range(OF_EACH)]
+    assert {answer.status_code for answer in long} == {200}
