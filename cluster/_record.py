@@ -14,7 +14,7 @@ from pathlib import Path
 from cluster._ports import HOST
 from cluster.processes import TAG
 from pipelines.errors import ClusterError
-from serve_app.haproxy import prepare
+from serve_app.proxy.haproxy import prepare
 
 
 @dataclass(frozen=True)

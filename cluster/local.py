@@ -19,8 +19,8 @@ import tyro
 from cluster import _head, _ports, _record
 from cluster._record import Cluster
 from cluster.processes import end, owned
-from pipelines import places
 from pipelines.errors import ClusterError, InkrayError, UsageError
+from pipelines.files import paths
 
 DOWN = "No cluster is up; start one with `python -m cluster.local up`."
 
@@ -59,7 +59,7 @@ class Down:
 
 
 def state_folder() -> Path:
-    return places.home() / "cluster"
+    return paths.home() / "cluster"
 
 
 def up(options: Up, folder: Path, directory: Path) -> tuple[Cluster, bool]:

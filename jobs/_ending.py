@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from pipelines.offspring import descendants, kill
+from pipelines.ray_runtime.processes import descendants, kill
 
 ENDING = {signal.SIGTERM: "ended by SIGTERM", signal.SIGINT: "interrupted"}
 GRACE_S = 8.0

@@ -10,21 +10,21 @@ from typing import Annotated, Any, Literal
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, configure, subcommand
 
 from pipelines.documents.document import Limits
-from pipelines.engines.opening import OPENERS
 from pipelines.errors import UnknownName, UsageError
-from pipelines.forms.templates.reading import load_templates
-from pipelines.labeling.digits.kind import Digits
-from pipelines.labeling.forms.kind import Forms
-from pipelines.labeling.forms.labeler import Lines, Overlays, Wanted
+from pipelines.forms.templates.loading import load_templates
+from pipelines.inference.engines.opening import OPENERS
+from pipelines.inference.line_recognizer import open_line_model
+from pipelines.labeling.digits.workload import DigitWorkload
+from pipelines.labeling.forms.labeler import LineModel, Overlays, PictureOptions
 from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, find_pages
+from pipelines.labeling.forms.workload import FormWorkload
 from pipelines.labeling.inputs import find_input
-from pipelines.labeling.inputs.base import Found
-from pipelines.labeling.kind import Kind
-from pipelines.line_reader import open_line_model
-from pipelines.model_folder import ModelFolder, open_model
-from pipelines.model_store import ModelStore
-from pipelines.model_version import BUILTIN_LINES
-from pipelines.nodes import can_be_had
+from pipelines.labeling.inputs.base import FoundInput
+from pipelines.labeling.workload import Workload
+from pipelines.models.folder import ModelFolder, open_model
+from pipelines.models.store import ModelStore
+from pipelines.models.version import BUILTIN_LINES
+from pipelines.ray_runtime.nodes import can_be_had
 
 GPUS = "0, a share of one GPU such as 0.25, or a whole number"
 
@@ -54,7 +54,7 @@ class Options:
     gpus_per_actor: float = 0
     """A share such as 0.25 puts four readers on one GPU; a whole number gives each so many of its own."""
     deadline: float = 600
-    """Seconds after which a part of the input is given up and its items are tried one by one."""
+    """Seconds after which a shard of the input is given up and its items are tried one by one."""
     fresh: bool = False
     """Start over, and drop the rows there are."""
     fail_on_error: bool = False
@@ -101,16 +101,16 @@ class LabelDigits(Options):
     """
 
     input: Positional[Annotated[str, arg(metavar="INPUT")]]
-    """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar; a path or an URI (s3://, gs://)."""
+    """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar; a path or a URI (s3://, gs://)."""
     output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
     """A folder for rows, summary and report, which every node sees. Started again, a run goes on where it ended."""
     column: str | None = None
     """The column of images in parquet, where it is not clear."""
 
-    def kind(self, models: Sequence[ModelFolder]) -> Kind[Any]:
-        return Digits()
+    def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
+        return DigitWorkload()
 
-    def found(self, output: Path) -> Found:
+    def found(self, output: Path) -> FoundInput:
         """All there is to label; never what a run itself has left, where its output lies within the input."""
         return find_input(self.input, self.column, output)
 
@@ -127,7 +127,7 @@ class LabelForms(Options):
 
     input: Positional[Annotated[str, arg(metavar="SCANS")]]
     """A folder of scans (PNG, JPEG, TIFF, BMP, WebP, PDF; any number of pages), or a pattern like 'scans/**/*.pdf'; a
-    path or an URI (s3://, gs://)."""
+    path or a URI (s3://, gs://)."""
     output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
     """A folder for rows, wide.csv, report and overlays, which every node sees. Started again, a run goes on where it
     ended."""
@@ -156,13 +156,13 @@ class LabelForms(Options):
     def models(self) -> list[ModelFolder]:
         return [*super().models(), open_line_model(self.lines, self.store_of_models())]
 
-    def kind(self, models: Sequence[ModelFolder]) -> Kind[Any]:
+    def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         _, lines = models
-        wanted = Wanted(self.overlays, self.crops)
-        own = Lines(lines.reference, lines.digest, self.accepted_above(lines))
-        return Forms(load_templates(self.template), wanted, own)
+        wanted = PictureOptions(self.overlays, self.crops)
+        own = LineModel(lines.reference, lines.digest, self.accepted_above(lines))
+        return FormWorkload(load_templates(self.template), wanted, own)
 
-    def found(self, output: Path) -> Found:
+    def found(self, output: Path) -> FoundInput:
         """All there is to read; never what a run itself has left, where its output lies within the input."""
         limits = Limits(self.dpi, seconds=self.page_seconds)
         return find_pages(self.input, tuple(load_templates(self.template)), limits, output)

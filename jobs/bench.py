@@ -9,19 +9,19 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, configure, subcommand
 
 from jobs._cli import run
-from jobs.benches.batch import BatchBench
-from jobs.benches.engines import EngineBench
-from jobs.benches.forms import FormsBench
-from jobs.benches.forms_accuracy import FormsAccuracy
-from jobs.benches.gpu import GpuBench
-from jobs.benches.reading import ReadBench
-from jobs.benches.serve import ServeBench
-from jobs.benches.serve_hostile import HostileBench
-from jobs.benches.serve_overload import OverloadBench
+from jobs.benches.batch.bench import BatchBench
+from jobs.benches.corpora import ReadBench
+from jobs.benches.engines.bench import EngineBench
+from jobs.benches.forms.accuracy import FormsAccuracy
+from jobs.benches.forms.bench import FormsBench
+from jobs.benches.gpu.bench import GpuBench
+from jobs.benches.serve.bench import ServeBench
+from jobs.benches.serve.hostile import HostileBench
+from jobs.benches.serve.overload import OverloadBench
 from jobs.benches.strings import StringBench
-from jobs.benches.training import TrainBench
-from jobs.benches.variants import VariantsBench
-from pipelines.writing import check_file
+from jobs.benches.training.bench import TrainBench
+from jobs.benches.training.variants import VariantsBench
+from pipelines.files.atomic import check_file
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)

@@ -14,22 +14,22 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs._cli import run
-from pipelines import places
-from pipelines.conversion.convert import Conversion, Outcome, Wishes, calibration, judges
+from pipelines.conversion.convert import Conversion, ConversionOptions, Outcome, calibration, parity_images
 from pipelines.conversion.engines import check_capabilities, chosen_engines
-from pipelines.conversion.planning import Tell
+from pipelines.conversion.plans import Reporter
 from pipelines.corpora import load_corpus
 from pipelines.errors import ConversionError, DataError, UsageError
-from pipelines.model_folder import GRAPHS, ModelFolder
-from pipelines.model_store import ModelStore, whereabouts
-from pipelines.model_version import Version
-from pipelines.writing import check_file, write_json
+from pipelines.files import paths
+from pipelines.files.atomic import check_file, write_json
+from pipelines.models.folder import GRAPHS, ModelFolder
+from pipelines.models.store import ModelStore, store_location
+from pipelines.models.version import Version
 
 Precision = Literal["fp32", "fp16", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Convert:
+class ConvertModel:
     """Turn a trained model into ONNX, in several precisions, and into TensorRT plans; publish what reads the same.
 
     python jobs/convert.py --model ink --precision fp16 int8
@@ -58,32 +58,32 @@ class Convert:
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
 
 
-def main(options: Convert) -> None:
+def main(options: ConvertModel) -> None:
     if options.json:
         check_file(options.json)
     console = Console()
-    store = ModelStore(whereabouts(options.store))
+    store = ModelStore(store_location(options.store))
     version = store.resolve(_reference(options))
     store.check_writable()
     if ModelFolder(Path(), version.manifest).reads_lines:
         raise UsageError(
             f"{version.reference} reads lines: it was published with its graph, in fp32 for the CPU, and has no other."
         )
-    wishes = Wishes(options.precision, chosen_engines(options.engines), options.capabilities)
-    check_capabilities(wishes.engines, wishes.capabilities)
+    conversion_options = ConversionOptions(options.precision, chosen_engines(options.engines), options.capabilities)
+    check_capabilities(conversion_options.engines, conversion_options.capabilities)
 
     def say(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
     with console.status("reading the corpus") as status:
-        split = judges(load_corpus(options.on or _learnt_from(version, "--on")))
+        split = parity_images(load_corpus(options.on or _learnt_from(version, "--on")))
         conversion = Conversion(
             store,
             version,
-            wishes,
+            conversion_options,
             split,
             lambda: calibration(load_corpus(options.calibrate_on or _learnt_from(version, "--calibrate-on"))),
-            Tell(say, status.update),
+            Reporter(say, status.update),
         )
         outcome = conversion.run()
     _show(outcome, console)
@@ -94,13 +94,13 @@ def main(options: Convert) -> None:
     say(has)
 
 
-def _reference(options: Convert) -> str:
+def _reference(options: ConvertModel) -> str:
     if (options.model is None) == (options.run is None):
         raise UsageError("Name either --model NAME[:VERSION] or --run NAME.")
     if options.model is not None:
         return options.model
     elsewhere = f" --runs {options.runs}" if options.runs else ""
-    folder = places.folder(options.runs or places.home() / "runs", "runs") / str(options.run)
+    folder = paths.folder(options.runs or paths.home() / "runs", "runs") / str(options.run)
     result = folder / "result.json"
     try:
         return str(json.loads(result.read_text())["model"])
@@ -164,13 +164,13 @@ def _report(outcome: Outcome) -> dict[str, object]:
 
 def _lacking(outcome: Outcome) -> list[str]:
     """What was asked for and is not there, or is there and should not be."""
-    told = []
+    reasons = []
     for precision, why in outcome.refused.items():
         before = GRAPHS[precision] in outcome.version.files
         state = "was published before and stays, though it would be refused now" if before else "is not published"
-        told.append(f"The {precision} graph {state}: {why}")
-    return told + [f"There is no plan for {engine}: {why}" for engine, why in outcome.unbuilt.items()]
+        reasons.append(f"The {precision} graph {state}: {why}")
+    return reasons + [f"There is no plan for {engine}: {why}" for engine, why in outcome.unbuilt.items()]
 
 
 if __name__ == "__main__":
-    run(Convert, main)
+    run(ConvertModel, main)

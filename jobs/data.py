@@ -12,16 +12,16 @@ from rich.table import Table
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
-from pipelines import places
 from pipelines.corpora import Corpus, load_corpus
-from pipelines.corpora.convert import Part, convert
+from pipelines.corpora.convert import SplitName, convert
 from pipelines.corpora.mnist import fetch_mnist
 from pipelines.corpora.preview import write_preview
 from pipelines.corpora.statistics import Statistics, measure
 from pipelines.errors import UnknownName, UsageError
+from pipelines.files import paths
+from pipelines.files.atomic import check_file, refuse_existing, write_json
+from pipelines.forms.synthesis.dataset import FileKind, write_forms
 from pipelines.forms.synthesis.scanning import Level
-from pipelines.forms.synthesis.writing import FileKind, write_forms
-from pipelines.writing import check_file, refuse_existing, write_json
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Convert:
     """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     target: Annotated[Positional[str], arg(metavar="OUT_SPEC")]
     """idx:IMAGES,LABELS (gzip where a name ends in .gz), folder:PATH (PNGs listed in labels.csv) or parquet:PATH."""
-    split: Part | None = None
+    split: SplitName | None = None
     """Write only this split. IDX files hold one, so a corpus with two needs it there."""
     overwrite: bool = False
     """Replace what is at the target."""
@@ -133,7 +133,7 @@ def main(options: Data) -> None:
 def fetch(command: Fetch) -> None:
     if command.name != "mnist":
         raise UnknownName("corpus to fetch", command.name, ["mnist"])
-    folder = places.data() / "mnist"
+    folder = paths.data() / "mnist"
     fetched = fetch_mnist(folder)
     corpus = load_corpus("mnist")
     print(f"{folder}: {describe(corpus)}, {len(fetched)} of 4 files downloaded, all as published")
@@ -143,7 +143,7 @@ def preview(command: Preview) -> None:
     if command.out.suffix != ".png":
         raise UsageError(f"The preview is a PNG; give --out a name that ends in .png, not {command.out}.")
     check_seed(command.seed)
-    out = places.expanded(command.out)
+    out = paths.expanded(command.out)
     refuse_existing(out, command.overwrite)
     write_preview(load_corpus(command.source), out, command.count, command.seed)
     print(out)
@@ -175,7 +175,7 @@ def forms(command: Forms) -> None:
     if command.count < 1:
         raise UsageError(f"A set has one form at least; --count {command.count} is none.")
     check_seed(command.seed)
-    out = places.expanded(command.out)
+    out = paths.expanded(command.out)
     if out.is_symlink() or out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UsageError(f"{out} exists already; choose another name.")
     write_forms(out, command.count, command.level, command.seed, command.format)

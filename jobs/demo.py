@@ -16,16 +16,16 @@ from rich.table import Table
 from jobs._cli import run
 from jobs._label_options import LabelForms
 from jobs.label import read_in_bulk
-from pipelines import places
 from pipelines.errors import UsageError
+from pipelines.files import paths
 from pipelines.forms.drafting.draft import draft
 from pipelines.forms.scoring import Score, score
 from pipelines.forms.synthesis.designs import Design, invoice
 from pipelines.forms.synthesis.forms import synthesise
 from pipelines.forms.template import Box, Template
-from pipelines.forms.templates.reading import write_template
+from pipelines.forms.templates.loading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
-from pipelines.labeling.rows import ERROR, OK, REVIEW, read_parts
+from pipelines.labeling.rows import ERROR, OK, REVIEW, read_shards
 
 COLOURS = {OK: "green", REVIEW: "yellow", ERROR: "red"}
 MARK = "EMPTIED-BY-EACH-DEMO.txt"
@@ -53,7 +53,7 @@ class Demo:
 def main(options: Demo) -> None:
     if options.scans < 1:
         raise UsageError(f"--scans is {options.scans}; it must be at least 1.")
-    console, folder, design = Console(), places.home() / "demo", invoice()
+    console, folder, design = Console(), paths.home() / "demo", invoice()
     begin(folder)
     console.rule(f"{options.scans} forms are filled in and scanned, and the blank one is drafted", align="left")
     answers = write_scans(folder / "scans", design, options.scans, options.seed)
@@ -65,9 +65,9 @@ def main(options: Demo) -> None:
     labels = folder / "labels"
     what = LabelForms(input=str(folder / "scans"), output=labels, template=(template,), overlays="all")
     read_in_bulk(what, Console(markup=False))
-    rows = [row for part in read_parts(labels / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
+    rows = [row for shard in read_shards(labels / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
     console.print(_table(rows, answers))
-    for line in (*_wrong(rows, answers), _told(score(rows, answers))):
+    for line in (*_wrong(rows, answers), _in_words(score(rows, answers))):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"to look at: {labels / 'report.html'} and {labels / 'overlay'}", highlight=False, soft_wrap=True)
 
@@ -155,7 +155,7 @@ def _number(source: str) -> str:
     return Path(source).stem.rpartition("-")[2]
 
 
-def _told(found: Score) -> str:
+def _in_words(found: Score) -> str:
     return (
         f"{found.right:,} of {found.fields:,} fields are as they were written; "
         f"{found.ok:,} were said to be ok, and {found.ok_right:,} of those are right"

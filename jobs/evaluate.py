@@ -14,15 +14,15 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs._cli import run
-from pipelines import places
 from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.errors import StoreError, UsageError
-from pipelines.evaluation import evaluate, on_corrupted, refusals
-from pipelines.metrics import Scores, told_accepted
-from pipelines.model_folder import open_model
-from pipelines.model_store import ModelStore
-from pipelines.recognizer import Recognizer
-from pipelines.writing import write_json
+from pipelines.evaluation.digits import evaluate, on_corrupted, refusals
+from pipelines.evaluation.metrics import Scores, format_accepted
+from pipelines.files import paths
+from pipelines.files.atomic import write_json
+from pipelines.inference.recognizer import Recognizer
+from pipelines.models.folder import open_model
+from pipelines.models.store import ModelStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def main(options: Evaluate) -> None:
             "restore it, or publish it again."
         )
     corpus = load_corpus(options.on)
-    out = places.folder(options.out, "evaluation")
+    out = paths.folder(options.out, "evaluation")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,7 +109,7 @@ def _table(scores: Scores, classes: list[str]) -> Table:
     table.add_row("images", f"{scores.count:,}")
     table.add_row("accuracy (95 % interval)", scores.sentence())
     table.add_row("calibration error", f"{scores.calibration_error * 100:.2f} %")
-    table.add_row("accepted unseen at 99.9 % precision", told_accepted(scores.accepted_share, scores.accepted_above))
+    table.add_row("accepted unseen at 99.9 % precision", format_accepted(scores.accepted_share, scores.accepted_above))
     for name, share in zip(classes, scores.per_class, strict=False):
         table.add_row(f"accuracy on {name}", f"{share * 100:.2f} %" if share == share else "none there")
     return table

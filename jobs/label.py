@@ -12,19 +12,19 @@ from rich.console import Console
 
 from jobs._cli import run
 from jobs._label_options import Label, LabelDigits, LabelForms
-from pipelines import places
-from pipelines.labeling.inputs.base import Found
-from pipelines.labeling.inputs.places import shown
-from pipelines.labeling.kind import Kind, Reading
-from pipelines.labeling.pipeline import Orders
-from pipelines.labeling.progress import Display
-from pipelines.labeling.room import make_room
-from pipelines.labeling.run import Work, label, sum_up
-from pipelines.labeling.run_folder import RunFolder, open_run
-from pipelines.model_folder import ModelFolder
-from pipelines.model_store import whereabouts
-from pipelines.nodes import free_nodes
-from pipelines.ray_session import ray_session
+from pipelines.files import paths
+from pipelines.files.remote import display_name
+from pipelines.labeling.capacity import plan_capacity
+from pipelines.labeling.inputs.base import FoundInput
+from pipelines.labeling.pipeline import RunSpec
+from pipelines.labeling.progress import LabelingDisplay
+from pipelines.labeling.run import LabelingRun, label, sum_up
+from pipelines.labeling.run_folder import LabelingRunFolder, open_run
+from pipelines.labeling.workload import ReaderConfig, Workload
+from pipelines.models.folder import ModelFolder
+from pipelines.models.store import store_location
+from pipelines.ray_runtime.nodes import free_nodes
+from pipelines.ray_runtime.session import ray_session
 
 FINISHED_WITH_ERRORS = 3
 
@@ -40,48 +40,53 @@ def read_in_bulk(what: LabelDigits | LabelForms, console: Console) -> dict[str, 
     started = time.time()
     what.check()
     models = what.models()
-    kind = what.kind(models)
-    output = places.folder(what.output, "rows")
+    workload = what.workload(models)
+    output = paths.folder(what.output, "rows")
     found = what.found(output)
-    identity = _identity(what, kind, models[0], found)
-    with open_run(output, what.format, identity, what.fresh, kind.schema) as folder:
+    identity = _identity(what, workload, models[0], found)
+    with open_run(output, what.format, identity, what.fresh, workload.schema) as folder:
         summary = folder.summary()
         if summary:
             console.print(f"{output} is finished already; --fresh would start over.", highlight=False, soft_wrap=True)
         else:
-            summary = _label(what, kind, models, found, folder, console, started)
-    console.print(f"{kind.told(summary)}; {kind.results} in {output}", highlight=False, soft_wrap=True)
+            summary = _label(what, workload, models, found, folder, console, started)
+    console.print(f"{workload.summary_line(summary)}; {workload.results} in {output}", highlight=False, soft_wrap=True)
     return summary
 
 
 def _label(
     what: LabelDigits | LabelForms,
-    kind: Kind[Any],
+    workload: Workload[Any],
     models: Sequence[ModelFolder],
-    found: Found,
-    folder: RunFolder,
+    found: FoundInput,
+    folder: LabelingRunFolder,
     console: Console,
     started: float,
 ) -> dict[str, Any]:
     model = models[0]
     already, accept = _already(found, folder), what.accepted_above(model)
-    with ray_session(), Display(console, found.count, already, kind.items) as display:
-        room = make_room(free_nodes(), what.threads, what.gpus_per_actor, what.min_actors, what.max_actors, kind.needs)
-        display.line(
-            f"{found.count:,} {kind.items} in {shown(what.input)}, {room.min_actors} to {room.max_actors} readers of "
-            f"{room.threads} threads, model {model.reference}"
+    with ray_session(), LabelingDisplay(console, found.count, already, workload.items) as display:
+        capacity = plan_capacity(
+            free_nodes(), what.threads, what.gpus_per_actor, what.min_actors, what.max_actors, workload.needs
         )
-        for remark in (*found.remarks, room.remark, *(untested(what, one) for one in models)):
+        display.line(
+            f"{found.count:,} {workload.items} in {display_name(what.input)}, "
+            f"{capacity.min_actors} to {capacity.max_actors} readers of {capacity.threads} threads, "
+            f"model {model.reference}"
+        )
+        for remark in (*found.remarks, capacity.remark, *(untested(what, one) for one in models)):
             if remark:
                 display.line(remark)
         if already:
-            display.line(f"going on after {already:,} {kind.items}")
-        store = whereabouts(what.store)
-        reading = Reading(model.reference, model.digest, store, what.engine, what.precision, room.threads, accept)
-        work = Work(Orders(kind, found.input, folder, reading, room, what.deadline), found)
+            display.line(f"going on after {already:,} {workload.items}")
+        store = store_location(what.store)
+        reader = ReaderConfig(
+            model.reference, model.digest, store, what.engine, what.precision, capacity.threads, accept
+        )
+        work = LabelingRun(RunSpec(workload, found.input, folder, reader, capacity, what.deadline), found)
         labelled = label(work, display)
-    told = {"input": shown(what.input), "model": model.reference, "accept_above": accept, "format": what.format}
-    return sum_up(work, told, labelled, started)
+    about = {"input": display_name(what.input), "model": model.reference, "accept_above": accept, "format": what.format}
+    return sum_up(work, about, labelled, started)
 
 
 def untested(what: LabelDigits | LabelForms, model: ModelFolder) -> str | None:
@@ -94,18 +99,20 @@ def untested(what: LabelDigits | LabelForms, model: ModelFolder) -> str | None:
     )
 
 
-def _already(found: Found, folder: RunFolder) -> int:
+def _already(found: FoundInput, folder: LabelingRunFolder) -> int:
     done = folder.done()
-    return sum(stretch.size(part) for stretch in found.stretches for part in stretch.parts if part in done)
+    return sum(task.size(shard) for task in found.tasks for shard in task.shards if shard in done)
 
 
-def _identity(what: LabelDigits | LabelForms, kind: Kind[Any], model: ModelFolder, found: Found) -> dict[str, Any]:
+def _identity(
+    what: LabelDigits | LabelForms, workload: Workload[Any], model: ModelFolder, found: FoundInput
+) -> dict[str, Any]:
     """All that the rows depend on."""
     return {
-        "work": kind.name,
-        "input": shown(what.input),
+        "work": workload.name,
+        "input": display_name(what.input),
         "files of the input": found.fingerprint,
-        **kind.identity(),
+        **workload.identity(),
         "model": model.reference,
         "files of the model": model.digest,
         "engine": what.engine,

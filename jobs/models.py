@@ -15,9 +15,9 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, 
 
 from jobs._cli import run
 from pipelines.errors import StoreError
-from pipelines.model_folder import export
-from pipelines.model_store import ModelStore, whereabouts
-from pipelines.model_version import Version
+from pipelines.models.folder import export
+from pipelines.models.store import ModelStore, store_location
+from pipelines.models.version import Version
 
 
 @dataclass(kw_only=True)
@@ -26,7 +26,7 @@ class Command:
     """Folder or URI (s3://, gs://, file://) of the store; else INKRAY_STORE, else ~/inkray/store."""
 
     def open_store(self) -> ModelStore:
-        return ModelStore(whereabouts(self.store))
+        return ModelStore(store_location(self.store))
 
 
 @dataclass

@@ -18,12 +18,12 @@ from pipelines.documents.document import Limits
 from pipelines.documents.pdf import is_pdf
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, UsageError
+from pipelines.files.atomic import refuse_existing, write_named
 from pipelines.forms.drafting.draft import draft, draw_template
-from pipelines.forms.paper.page_size import page_size
-from pipelines.forms.paper.registration import register
+from pipelines.forms.registration.page_size import page_size
+from pipelines.forms.registration.register import register
 from pipelines.forms.template import Template
-from pipelines.forms.templates.reading import load_template, write_template
-from pipelines.writing import refuse_existing, write_named
+from pipelines.forms.templates.loading import load_template, write_template
 
 PDF_DPI = 200
 DPI = (50, 1200)
@@ -131,8 +131,8 @@ def _write(drafted: Template, page: NDArray[np.uint8], options: Draft) -> str:
         "square to tick": kinds.count("mark"),
         "corner mark": len(drafted.register.corners),
     }
-    told = ", ".join(_count(word, count) for word, count in counts.items() if count)
-    return f"{out}: {told}, on {drafted.width:g} x {drafted.height:g} mm; look at {found}, then name the fields"
+    found_fields = ", ".join(_count(word, count) for word, count in counts.items() if count)
+    return f"{out}: {found_fields}, on {drafted.width:g} x {drafted.height:g} mm; look at {found}, then name the fields"
 
 
 def _count(word: str, count: int) -> str:

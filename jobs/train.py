@@ -3,39 +3,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from jobs._cli import run
-from pipelines import pictures
-from pipelines.corpora import Corpus, Split, load_corpus
-from pipelines.engines.pytorch import PyTorchEngine
-from pipelines.engines.threads import available_threads
+from pipelines.corpora import load_corpus
 from pipelines.errors import UsageError
-from pipelines.evaluation import evaluate, write_history
-from pipelines.line_scores import LineScores, finish_lines
-from pipelines.metrics import Scores
-from pipelines.model_store import ModelStore, whereabouts
-from pipelines.model_version import Version, check_name, check_new_name
-from pipelines.nodes import free_nodes
-from pipelines.publishing import publish
-from pipelines.ray_session import ray_session
-from pipelines.training.calibration import calibrate
-from pipelines.training.checkpoint import WEIGHTS, load_reader, save_weights
+from pipelines.files.atomic import check_file, write_json
+from pipelines.models.store import ModelStore, store_location
+from pipelines.models.version import check_name, check_new_name
+from pipelines.ray_runtime.nodes import free_nodes
+from pipelines.ray_runtime.session import ray_session
+from pipelines.training.capacity import plan_workers
 from pipelines.training.line_task import LineTask
 from pipelines.training.options import TrainingOptions
+from pipelines.training.publishing import (
+    calibrate_trained,
+    numbers_of,
+    outcome_in_words,
+    publish,
+    publish_once,
+    score_test,
+)
 from pipelines.training.recipes import recipe_named
-from pipelines.training.room import make_crew
 from pipelines.training.run import Trained, prepare, train
-from pipelines.training.run_folder import RunFolder, new_name, open_run, runs_folder
+from pipelines.training.run_folder import TrainingRunFolder, new_name, open_run, runs_folder
 from pipelines.training.task import Task
-from pipelines.writing import check_file, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,7 @@ class Train(TrainingOptions):
     runs: Path | None = None
     """Where runs are kept, a folder that every node sees; by default ~/inkray/runs."""
     store: str | None = None
-    """The model store, a folder or an URI such as s3://bucket/models; by default INKRAY_STORE, else ~/inkray/store."""
+    """The model store, a folder or a URI such as s3://bucket/models; by default INKRAY_STORE, else ~/inkray/store."""
     json: Path | None = None
     """Write every number of the result to this file."""
 
@@ -96,36 +92,36 @@ def main(options: Train) -> None:
     if options.json:
         check_file(options.json)
     console = Console()
-    store = ModelStore(whereabouts(options.store))
+    store = ModelStore(store_location(options.store))
     store.check_writable()
     recipe = options.learning()
     corpus = load_corpus(recipe.corpus)
     task = prepare(recipe, corpus, options.workers)
     name = options.name or new_name(recipe.network, recipe.corpus)
-    with open_run(runs_folder(options.runs) / name, task.asked(options.workers), options.resume) as run:
+    with open_run(runs_folder(options.runs) / name, task.identity(options.workers), options.resume) as run:
         trained = _train(task, options, run, console)
-        temperature = _calibrate(trained, task, run) if recipe.calibrate else None
-        scores = _scored(trained, task, corpus, run)
+        temperature = calibrate_trained(trained, task, run) if recipe.calibrate else None
+        scores = score_test(trained, task, corpus, run)
         model = options.model or recipe.network
-        version = _published_once(
+        version = publish_once(
             run, store, model, lambda: publish(store, model, trained, recipe, corpus, scores, temperature)
         )
-        numbers = _numbers(version.reference, recipe, trained, scores)
+        numbers = numbers_of(version.reference, recipe, trained, scores)
         run.finish(numbers)
     write_json(options.json, numbers)
     _say(console, f"published to {store}")
-    _say(console, _last_line(version.reference, trained, scores))
+    _say(console, outcome_in_words(version.reference, trained, scores))
 
 
-def _train(task: Task, options: Train, run: RunFolder, console: Console) -> Trained:
+def _train(task: Task, options: Train, run: TrainingRunFolder, console: Console) -> Trained:
     """With a Ray only as long as this needs one."""
     with ray_session():
-        crew = make_crew(
+        resources = plan_workers(
             free_nodes(), options.workers, options.cpus_per_worker, options.gpus_per_worker, options.cuda_graph
         )
         run.begin()
         _say(console, f"run {run.path.name} in {run.path.parent}")
-        trained = train(task, crew, run, console)
+        trained = train(task, resources, run, console)
         if isinstance(task, LineTask):
             task.draw_test(run.path)
         return trained
@@ -140,57 +136,6 @@ def defaults_of(options: Train) -> Train | None:
     if options.recipe is None:
         return None
     return Train(recipe=options.recipe, **asdict(recipe_named(options.recipe)))
-
-
-def _calibrate(trained: Trained, task: Task, run: RunFolder) -> float:
-    reader = load_reader(trained.folder)
-    temperature = calibrate(reader, task.held_back(run.path), task.options)
-    save_weights(trained.folder, task.description, reader)
-    return temperature
-
-
-def _published_once(run: RunFolder, store: ModelStore, name: str, publish: Callable[[], Version]) -> Version:
-    """A run that was killed after it had published, and before it could say so, finds what it published."""
-    noted = run.record().get("weights")
-    for version in store.versions(name) if noted else []:
-        if version.files.get(WEIGHTS, {}).get("sha256") == noted:
-            return version
-    run.note(weights=hashlib.sha256((run.path / WEIGHTS).read_bytes()).hexdigest())
-    return publish()
-
-
-def _scored(trained: Trained, task: Task, corpus: Corpus, run: RunFolder) -> Scores | LineScores | None:
-    """The test split is read here, once, after the best epoch has been chosen."""
-    write_history(trained.history, trained.folder / "history.csv")
-    pictures.curves(trained.history, trained.folder / "curves.png")
-    if isinstance(task, LineTask):
-        return finish_lines(trained.folder, task.tested(run.path))
-    return None if corpus.test is None else _score_digits(trained, corpus.test, task.options.classes())
-
-
-def _score_digits(trained: Trained, test: Split, classes: list[str]) -> Scores:
-    with PyTorchEngine(load_reader(trained.folder), available_threads()) as engine:
-        probabilities = engine.run(test.prepared().images)
-    return evaluate(probabilities, test, classes, trained.folder)
-
-
-def _numbers(
-    reference: str, recipe: TrainingOptions, trained: Trained, scores: Scores | LineScores | None
-) -> dict[str, Any]:
-    return {
-        "model": reference,
-        "recipe": asdict(recipe),
-        "best_epoch": trained.best_epoch,
-        "history": trained.history,
-        "test": scores and scores.as_dict(),
-    }
-
-
-def _last_line(reference: str, trained: Trained, scores: Scores | LineScores | None) -> str:
-    if scores:
-        return f"{reference} test accuracy {scores.sentence()}"
-    best = next(row for row in trained.history if row["epoch"] == trained.best_epoch)
-    return f"{reference} validation accuracy {best['val_accuracy'] * 100:.2f} % (the corpus has no test split)"
 
 
 if __name__ == "__main__":

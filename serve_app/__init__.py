@@ -1,1 +1,1 @@
-"""The online door."""
+"""The online server."""

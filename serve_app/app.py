@@ -1,4 +1,4 @@
-"""The online door on Ray Serve: `serve run serve_app.app:app`, or `serve deploy cluster/serve.yaml`."""
+"""The online server on Ray Serve: `serve run serve_app.app:app`, or `serve deploy cluster/serve.yaml`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 
 from pipelines.errors import UsageError
-from serve_app import haproxy
+from serve_app.proxy import haproxy
 from serve_app.settings import Settings
 
 # Not in the replicas, which import this too.
@@ -15,7 +15,7 @@ IS_STARTED_HERE = "RAY_JOB_ID" not in os.environ and "RAY_RAYLET_PID" not in os.
 
 
 def read_environment() -> tuple[Settings, str]:
-    """The settings, and what stands in front of the door."""
+    """The settings, and what stands in front of the server."""
     try:
         return Settings.from_environment(), haproxy.prepare(os.environ)
     except UsageError as error:
@@ -32,27 +32,27 @@ from ray import serve  # noqa: E402
 from ray.serve import Application  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
-from serve_app.asgi import build  # noqa: E402
-from serve_app.dataplane import DataPlane  # noqa: E402
-from serve_app.meters import Meters  # noqa: E402
-from serve_app.ray_meters import RaySink  # noqa: E402
-from serve_app.ray_ports import stay_on_this_node  # noqa: E402
+from pipelines.ray_runtime.replica_port import stay_on_this_node  # noqa: E402
+from serve_app.http.asgi import build  # noqa: E402
+from serve_app.serving.dataplane import DataPlane  # noqa: E402
+from serve_app.serving.meters import Meters  # noqa: E402
+from serve_app.serving.ray_meters import RaySink  # noqa: E402
 
 log = logging.getLogger("ray.serve")
 
-NAME = "Door"
+NAME = "InkServer"
 SPARE = 64
-"""Requests that Serve lets through above the door's own limit, so that the door itself says no, in its own words."""
+"""Requests that Serve lets through above the gateway's own limit, so that the gateway rejects them in its own words."""
 SWITCH_INTERVAL_S = 0.0005
 """The engine's thread must not wait the usual 5 ms for the event loop to let it go on."""
 
 
 @serve.ingress()
-class Door:
+class InkServer:
     def __init__(self, settings: Settings) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         stay_on_this_node()
-        log.info("the door is %s", haproxy.mode(os.environ))
+        log.info("the server is %s", haproxy.mode(os.environ))
         self._plane = DataPlane(settings, Meters(RaySink()))
 
     def check_health(self) -> None:
@@ -78,9 +78,9 @@ def application(settings: Settings) -> Application:
         health_check_period_s=5,
         graceful_shutdown_timeout_s=settings.seconds + 10,
     )
-    return deployment(Door).bind(settings)
+    return deployment(InkServer).bind(settings)
 
 
 if IS_STARTED_HERE:
-    print(f"inkray's door: {PROXY}", file=sys.stderr)
+    print(f"inkray's server: {PROXY}", file=sys.stderr)
 app = application(SETTINGS)

@@ -1,4 +1,4 @@
-"""A client for the online door in one file that needs httpx alone, and Pillow for pictures given as arrays."""
+"""A client for the online server in one file that needs httpx alone, and Pillow for pictures given as arrays."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class InkClient(httpx.Client):
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         super().__init__(base_url=url, headers=headers, timeout=timeout, **more)
 
-    def digits(self, *images: Any, seen: bool = False) -> list[dict[str, Any]]:
+    def digits(self, *images: Any, include_input: bool = False) -> list[dict[str, Any]]:
         """One answer for each path, bytes or array; for one that cannot be read it is {"error": ...}."""
         files = [("files", (_name(image), _content(image))) for image in images]
-        return self._ask("v1/digits", {"seen": int(seen)}, files=files)["items"]
+        return self._ask("v1/digits", {"include_input": str(include_input).lower()}, files=files)["items"]
 
     def strings(self, image: Any) -> list[dict[str, Any]]:
         """The numbers anywhere in a picture, in reading order."""
@@ -50,8 +50,8 @@ class InkClient(httpx.Client):
 
 def _error(response: httpx.Response) -> InkError:
     try:
-        said = response.json()["error"]
-        return InkError(said["message"], response.status_code, said["kind"], said.get("request", ""))
+        error = response.json()["error"]
+        return InkError(error["message"], response.status_code, error["kind"], error.get("request", ""))
     except (ValueError, KeyError, TypeError):
         return InkError(f"{response.url} answered {response.status_code}", response.status_code, "unknown")
 

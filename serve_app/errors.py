@@ -1,18 +1,18 @@
 """What can go wrong with a request, and the one table that says with which status it is answered.
 
 InkrayError
-└── RequestError        what only a request can be refused with
-    ├── NoKey           no API key, or one that is not known
-    ├── TooOften        more requests than the key may send
-    ├── TooLarge        more bytes, pixels, images or pages than are taken
-    ├── WrongBody       a body or parameter that makes no sense
-    ├── NotThere        no such path, template or version
-    ├── WrongMethod     the path is there, but not for this method
-    ├── WrongType       a kind of body that is not taken here
-    ├── SlowRequest     the request itself did not come in time
-    ├── Overloaded      no room now; the same request may succeed a second later
-    ├── TooSlow         the answer took longer than it may
-    └── NotReady        the door is not open yet, or closing
+└── RequestError                what only a request can be refused with
+    ├── Unauthorized            no API key, or one that is not known
+    ├── RateLimited             more requests than the key may send
+    ├── TooLarge                more bytes, pixels, images or pages than are taken
+    ├── InvalidRequest          a body or parameter that makes no sense
+    ├── NotFound                no such path, template or version
+    ├── MethodNotAllowed        the path is there, but not for this method
+    ├── UnsupportedMediaType    a kind of body that is not taken here
+    ├── RequestTimeout          the request itself did not come in time
+    ├── Overloaded              no room now; the same request may succeed a second later
+    ├── DeadlineExceeded        the answer took longer than it may
+    └── NotReady                the server is not open yet, or closing
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class RequestError(InkrayError):
     pass
 
 
-class NoKey(RequestError):
+class Unauthorized(RequestError):
     pass
 
 
-class TooOften(RequestError):
+class RateLimited(RequestError):
     pass
 
 
@@ -44,23 +44,23 @@ class TooLarge(RequestError):
     pass
 
 
-class WrongBody(RequestError):
+class InvalidRequest(RequestError):
     pass
 
 
-class NotThere(RequestError):
+class NotFound(RequestError):
     pass
 
 
-class WrongMethod(RequestError):
+class MethodNotAllowed(RequestError):
     pass
 
 
-class WrongType(RequestError):
+class UnsupportedMediaType(RequestError):
     pass
 
 
-class SlowRequest(RequestError):
+class RequestTimeout(RequestError):
     pass
 
 
@@ -68,7 +68,7 @@ class Overloaded(RequestError):
     pass
 
 
-class TooSlow(RequestError):
+class DeadlineExceeded(RequestError):
     pass
 
 
@@ -77,16 +77,16 @@ class NotReady(RequestError):
 
 
 STATUS: dict[type[InkrayError], tuple[int, str]] = {
-    NoKey: (401, "no_key"),
-    TooOften: (429, "too_often"),
+    Unauthorized: (401, "unauthorized"),
+    RateLimited: (429, "rate_limited"),
     TooLarge: (413, "too_large"),
-    WrongBody: (400, "wrong_body"),
-    NotThere: (404, "not_there"),
-    WrongMethod: (405, "wrong_method"),
-    WrongType: (415, "wrong_type"),
-    SlowRequest: (408, "slow_request"),
+    InvalidRequest: (400, "invalid_request"),
+    NotFound: (404, "not_found"),
+    MethodNotAllowed: (405, "method_not_allowed"),
+    UnsupportedMediaType: (415, "unsupported_media_type"),
+    RequestTimeout: (408, "request_timeout"),
     Overloaded: (503, "overloaded"),
-    TooSlow: (503, "too_slow"),
+    DeadlineExceeded: (503, "deadline_exceeded"),
     NotReady: (503, "not_ready"),
     UnknownName: (404, "unknown_name"),
     UsageError: (400, "usage"),
@@ -100,7 +100,7 @@ INTERNAL = "Something went wrong in here, and it is not your doing; tell the ope
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ErrorResponse:
     status: int
     kind: str
     message: str
@@ -124,10 +124,10 @@ class Refusal:
         return json.dumps({"error": {**self.entry(), "request": request}}).encode()
 
 
-def refusal(error: BaseException) -> Refusal:
+def error_response(error: BaseException) -> ErrorResponse:
     """What a caller is told; of what nobody foresaw, nothing but that it happened."""
     for kind in type(error).__mro__:
         if kind in STATUS:
-            return Refusal(*STATUS[kind], str(error))
+            return ErrorResponse(*STATUS[kind], str(error))
     log.error("an unforeseen %s", type(error).__name__, exc_info=error)
-    return Refusal(500, "internal", INTERNAL)
+    return ErrorResponse(500, "internal", INTERNAL)

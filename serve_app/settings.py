@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pipelines import places
 from pipelines.errors import UsageError
-from pipelines.model_version import BUILTIN_LINES
+from pipelines.files import paths
+from pipelines.models.version import BUILTIN_LINES
 
 PREFIX = "INKRAY_SERVE_"
 KEYS, KEYS_FILE = "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE"
@@ -86,9 +86,9 @@ class Settings:
                 raise UsageError(f"{PREFIX}{name.upper()} is {getattr(self, name):g}; it must be above 0.")
         if not self.models:
             raise UsageError(f"{PREFIX}MODELS names no model.")
-        self._check_room()
+        self._check_queues()
 
-    def _check_room(self) -> None:
+    def _check_queues(self) -> None:
         """What can never be full, or never be taken, is a mistake of who set it."""
         if self.batch_rows > self.requests:
             raise UsageError(
@@ -103,7 +103,7 @@ class Settings:
 
     @property
     def template_folder(self) -> Path:
-        return places.expanded(self.templates) if self.templates else places.home() / "templates"
+        return paths.expanded(self.templates) if self.templates else paths.home() / "templates"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -140,9 +140,9 @@ def _key_digests(environment: Mapping[str, str]) -> tuple[str, ...]:
     keys = environment.get(KEYS, "").split(",")
     if file := environment.get(KEYS_FILE):
         try:
-            keys += places.expanded(file).read_text().splitlines()
+            keys += paths.expanded(file).read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            # A door that was to be locked must not stand open because its keys are lost.
+            # A server that was to be locked must not stand open because its keys are lost.
             raise UsageError(f"{KEYS_FILE}={file} cannot be read: {error}.") from error
     keys = [key.strip() for key in keys if key.strip() and not key.strip().startswith("#")]
     if (environment.get(KEYS) is not None or file) and not keys:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Corpus, Split
-from pipelines.networks import Reader
-from pipelines.pen import draw_digits
+from pipelines.drawing.pen import draw_digits
+from pipelines.networks.architectures import Reader
 from pipelines.training.options import TrainingOptions
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from pipelines.labeling.inputs import Items
-from pipelines.labeling.inputs.base import ALL, Found
+from pipelines.labeling.inputs.base import ALL, FoundInput
 
 
 def png(image: np.ndarray) -> bytes:
@@ -89,27 +89,27 @@ def touch_later(path: Path) -> None:
     os.utime(path, ns=(changed, changed))
 
 
-def shape_of(found: Found) -> list[tuple[int, tuple[int, ...]]]:
-    """The number of the first part of each stretch, and the sizes of its parts."""
-    return [(stretch.first, stretch.sizes) for stretch in found.stretches]
+def shape_of(found: FoundInput) -> list[tuple[int, tuple[int, ...]]]:
+    """The number of the first shard of each task, and the sizes of its shards."""
+    return [(task.first, task.sizes) for task in found.tasks]
 
 
-def read(found: Found, wanted: Collection[int] | None = None, only: slice = ALL) -> list[Items]:
-    """The wanted parts, or all."""
-    parts = [part for stretch in found.stretches for part in stretch.parts]
-    chosen = parts if wanted is None else wanted
-    return [items for stretch in found.stretches for items in found.input.read(stretch, chosen, only)]
+def read(found: FoundInput, wanted: Collection[int] | None = None, only: slice = ALL) -> list[Items]:
+    """The wanted shards, or all."""
+    shards = [shard for task in found.tasks for shard in task.shards]
+    chosen = shards if wanted is None else wanted
+    return [items for task in found.tasks for items in found.input.read(task, chosen, only)]
 
 
-def pixels(found: Found) -> np.ndarray:
+def pixels(found: FoundInput) -> np.ndarray:
     return np.concatenate([items.images for items in read(found)])
 
 
-def reasons(found: Found) -> list[str | None]:
+def reasons(found: FoundInput) -> list[str | None]:
     return [reason for items in read(found) for reason in items.reasons or [None] * len(items)]
 
 
-def sources(found: Found) -> list[tuple[str, int]]:
+def sources(found: FoundInput) -> list[tuple[str, int]]:
     """Source and number of every item, as they are read."""
     told = []
     for items in read(found):
@@ -118,11 +118,11 @@ def sources(found: Found) -> list[tuple[str, int]]:
     return told
 
 
-def names(found: Found) -> list[tuple[str, int]]:
+def names(found: FoundInput) -> list[tuple[str, int]]:
     """The same without reading them."""
     return [
-        found.input.name(stretch, part, index)
-        for stretch in found.stretches
-        for part in stretch.parts
-        for index in range(stretch.size(part))
+        found.input.name(task, shard, index)
+        for task in found.tasks
+        for shard in task.shards
+        for index in range(task.size(shard))
     ]

@@ -18,8 +18,8 @@ from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.parquet import write_parquet
-from pipelines.labeling.rows import read_parts
-from pipelines.model_store import ModelStore
+from pipelines.labeling.rows import read_shards
+from pipelines.models.store import ModelStore
 from tests.digits import builtin
 from tests.models import convert, publish, taught
 from tests.processes import title
@@ -55,7 +55,7 @@ def tables(folder: Path, sizes: list[int]) -> Path:
 
 
 def rows(output: Path, kind: str = "parquet") -> pa.Table:
-    return pa.concat_tables(read_parts(output / "rows", kind))
+    return pa.concat_tables(read_shards(output / "rows", kind))
 
 
 def once(table: pa.Table, count: int) -> None:
@@ -65,7 +65,7 @@ def once(table: pa.Table, count: int) -> None:
     assert len(pc.unique(keys)) == count
 
 
-def parts(output: Path) -> int:
+def shards(output: Path) -> int:
     """How many are done."""
     return len(list((output / "rows").glob("part-*.parquet")))
 

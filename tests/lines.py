@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.conversion.export import export
-from pipelines.line_reader import LineReader
-from pipelines.model_store import ModelStore
-from pipelines.model_version import Version
-from pipelines.networks import Reader
+from pipelines.inference.line_recognizer import LineRecognizer
+from pipelines.models.store import ModelStore
+from pipelines.models.version import Version
+from pipelines.networks.architectures import Reader
+from pipelines.networks.weights import save_weights
 from pipelines.strings.line import HEIGHT, find_line
-from pipelines.training import checkpoint
 from pipelines.training.learner import Learner
 from pipelines.training.line_task import labels_of
 from pipelines.training.options import TrainingOptions
@@ -45,14 +45,14 @@ def taught() -> Reader:
 
 
 @cache
-def shipped() -> LineReader:
+def shipped() -> LineRecognizer:
     """The one that comes with the code."""
-    return LineReader(threads=1)
+    return LineRecognizer(threads=1)
 
 
 def publish(store: ModelStore, folder: Path) -> Version:
     folder.mkdir()
-    checkpoint.save_weights(folder, DESCRIPTION, taught())
+    save_weights(folder, DESCRIPTION, taught())
     (folder / "model.onnx").write_bytes(export(taught()))
     told = {"classes": CLASSES, "input": {"shape": ["N", HEIGHT, "W"]}, "data": {"corpus": "mnist"}}
     return store.publish("lines", folder, told)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from pipelines.conversion.convert import Calibration, Conversion, Outcome, Wishes
-from pipelines.conversion.planning import Tell
+from pipelines.conversion.convert import CalibrationImages, Conversion, ConversionOptions, Outcome
+from pipelines.conversion.plans import Reporter
 from pipelines.corpora.corpus import Split
-from pipelines.model_store import ModelStore
-from pipelines.model_version import Version
-from pipelines.networks import Reader
+from pipelines.models.store import ModelStore
+from pipelines.models.version import Version
+from pipelines.networks.architectures import Reader
 from pipelines.training import checkpoint
 from pipelines.training.learner import Learner
 from tests.digits import plain, tensors
@@ -41,6 +41,6 @@ def publish(store: ModelStore, reader: Reader, folder: Path, name: str = "small"
 def convert(
     store: ModelStore, version: Version, split: Split, *precisions: str, engines: tuple[str, ...] = EVERY_CPU_ENGINE
 ) -> Outcome:
-    ranges = Calibration("drawn", split.images[:300], "of drawn digits")
-    wishes, tell = Wishes(precisions, engines, (89,)), Tell(lambda line: None, lambda line: None)
-    return Conversion(store, version, wishes, split, lambda: ranges, tell).run()
+    ranges = CalibrationImages("drawn", split.images[:300], "of drawn digits")
+    options, tell = ConversionOptions(precisions, engines, (89,)), Reporter(lambda line: None, lambda line: None)
+    return Conversion(store, version, options, split, lambda: ranges, tell).run()

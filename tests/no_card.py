@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines.engines import torch_cuda
+from pipelines.inference.engines import torch_cuda
 from pipelines.training import captured
 
 SIZES = (1, 2, 4, 8, 16)

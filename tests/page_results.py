@@ -8,13 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipelines.forms.page_result import PageResult
-from pipelines.forms.paper.straight import DOTS_PER_MM
-from pipelines.forms.readings import Candidate, CellReading, FieldReading
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
+from pipelines.forms.results import Candidate, CellReading, FieldReading, PageResult
 from pipelines.forms.template import Box, Field, Register, Template
 from pipelines.labeling.forms.evidence import evidence, evidence_name
-from pipelines.labeling.forms.rows import FORM_SCHEMA, By, to_rows
-from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.forms.rows import FORM_SCHEMA, ReadBy, to_rows
+from pipelines.labeling.run_folder import LabelingRunFolder
 
 CARD = Template(
     "card",
@@ -69,13 +68,15 @@ def unread(source: str, reason: str, page: int = 1) -> PageResult:
     return PageResult(source, page, None, {}, reason, b"")
 
 
-def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet") -> RunFolder:
+def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet") -> LabelingRunFolder:
     """A run whose parts hold these pages."""
-    folder = RunFolder(path, format, FORM_SCHEMA)
+    folder = LabelingRunFolder(path, format, FORM_SCHEMA)
     folder.rows.mkdir(parents=True)
     for part, pages in enumerate(parts):
         results = list(pages)
         names = [f"page-{part}-{index}" for index in range(len(results))]
         files = {evidence_name(part, 0): evidence(results, names)}
-        folder.write(part, to_rows(results, By("onnxruntime fp32", "ink:1"), By("onnxruntime fp32", "lines:1")), files)
+        folder.write(
+            part, to_rows(results, ReadBy("onnxruntime fp32", "ink:1"), ReadBy("onnxruntime fp32", "lines:1")), files
+        )
     return folder

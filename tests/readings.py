@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.readings import CellReading, FieldReading
+from pipelines.forms.decoding.field_values import read_cells
+from pipelines.forms.results import CellReading, FieldReading
 from pipelines.forms.template import Box, Field
-from pipelines.forms.values.choosing import read_cells
 
 CLASSES = (*"0123456789", "none")
 BOX = Box(10, 10, 40, 8)

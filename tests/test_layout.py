@@ -28,17 +28,16 @@ TOP = (
 )
 ABOVE_PIPELINES = {"jobs", "serve_app", "cluster", "tests"}
 WITHOUT_RAY = """
-    networks metrics pen junk corruptions augment corpora corpora.convert corpora.preview corpora.statistics evaluation
-    pictures model_store training.options training.recipes training.mixture training.calibration training.data
-    training.learner training.checkpoint images engines engines.onnx_runtime engines.openvino engines.pytorch
-    engines.fake engines.tensorrt engines.tensorrt_build engines.lanes engines.torch_cuda
-    readout cuda_graphs recognizer line_reader conversion.convert forms.templates.reading strings.reading
-    strings.drawing training.objectives training.ragged training.examples
-    documents.document documents.pool
-    forms.values.choosing forms.paper.matching forms.synthesis.forms forms.cells.cutting
-    forms.cells.marks forms.drafting.draft strings.reading strings.finding strings.synthesis
-    forms.reading
-    forms.overlay forms.scoring
+    networks.architectures evaluation.metrics drawing.pen drawing.non_digits evaluation.corruptions augment corpora
+    corpora.convert corpora.preview corpora.statistics evaluation.digits evaluation.plots models.store
+    training.options training.recipes training.mixture training.calibration training.data training.learner
+    training.checkpoint images inference.engines inference.engines.onnx_runtime inference.engines.openvino
+    inference.engines.pytorch inference.engines.tensorrt inference.engines.tensorrt_build inference.engines.lanes
+    inference.engines.torch_cuda networks.folding networks.cuda_graphs inference.recognizer inference.line_recognizer
+    conversion.convert forms.templates.loading strings.reading strings.samples training.losses training.ragged
+    training.examples documents.document documents.pool forms.decoding.field_values forms.registration.matching
+    forms.synthesis.forms forms.cells.cutting forms.cells.marks forms.drafting.draft strings.finding strings.synthesis
+    forms.pipeline forms.overlay forms.scoring
 """
 
 

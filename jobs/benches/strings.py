@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from tyro.conf import arg
 
-from pipelines import places
 from pipelines.corpora import load_corpus
 from pipelines.errors import DataError, UsageError
+from pipelines.files import paths
+from pipelines.files.atomic import write_json
 from pipelines.images import decode
-from pipelines.line_reader import LineReader
-from pipelines.model_version import BUILTIN_LINES
-from pipelines.strings.reading import LinesReader, StringReading, read_strings_of
+from pipelines.inference.line_recognizer import LineRecognizer
+from pipelines.models.version import BUILTIN_LINES
+from pipelines.strings.reading import ReadFrames, StringReading, read_strings_of
 from pipelines.strings.synthesis import WrittenString, draw_strings
-from pipelines.writing import write_json
 
 PART = 100
 """Strings read in one call."""
@@ -29,14 +29,14 @@ WANTED = 0.95
 
 
 @dataclass(frozen=True)
-class Score:
+class StringScore:
     strings: int
     exact: float
     accepted: float
     """The largest share that can be taken unseen, surest first, with `WANTED` of them right."""
     at: float
     """The confidence from which on."""
-    said: float
+    mean_confidence: float
     """The mean confidence, which should be near the exact share."""
 
 
@@ -58,11 +58,12 @@ class StringBench:
 
     def run(self) -> None:
         strings = list(self._strings())
-        readings = read_all(strings, LineReader(self.model, self.threads))
+        readings = read_all(strings, LineRecognizer(self.model, self.threads))
         score = score_of(readings, [string.digits for string in strings])
         Console().print(
             f"{self.on}: {score.strings} strings, {score.exact:.1%} exact; from confidence {score.at:.3f} on "
-            f"{score.accepted:.1%} can be accepted with {WANTED:.0%} of them right; mean confidence {score.said:.1%}"
+            f"{score.accepted:.1%} can be accepted with {WANTED:.0%} of them right; "
+            f"mean confidence {score.mean_confidence:.1%}"
         )
         write_json(self.json, asdict(score))
 
@@ -73,7 +74,7 @@ class StringBench:
         return draw_strings(self.count, self.seed, [corpus.test or corpus.train for corpus in corpora])
 
 
-def read_all(strings: Sequence[WrittenString], reader: LinesReader) -> list[StringReading]:
+def read_all(strings: Sequence[WrittenString], reader: ReadFrames) -> list[StringReading]:
     readings: list[StringReading] = []
     for start in range(0, len(strings), PART):
         readings += read_strings_of([string.image for string in strings[start : start + PART]], reader)
@@ -91,7 +92,7 @@ def labelled_strings(folder: Path) -> Iterator[WrittenString]:
             yield WrittenString(decode(path.read_bytes(), path), row["digits"])
 
 
-def score_of(readings: Sequence[StringReading], answers: Sequence[str]) -> Score:
+def score_of(readings: Sequence[StringReading], answers: Sequence[str]) -> StringScore:
     right = np.array([reading.value == answer for reading, answer in zip(readings, answers, strict=True)])
     confidences = _confidences(readings)
     order = np.argsort(-confidences, kind="stable")
@@ -99,7 +100,7 @@ def score_of(readings: Sequence[StringReading], answers: Sequence[str]) -> Score
     enough = np.flatnonzero(precision >= WANTED)
     accepted = int(enough[-1]) + 1 if enough.size else 0
     at = float(confidences[order][accepted - 1]) if accepted else 1.0
-    return Score(len(right), float(right.mean()), accepted / len(right), at, float(confidences.mean()))
+    return StringScore(len(right), float(right.mean()), accepted / len(right), at, float(confidences.mean()))
 
 
 def _confidences(readings: Sequence[StringReading]) -> NDArray[np.float64]:
@@ -107,7 +108,7 @@ def _confidences(readings: Sequence[StringReading]) -> NDArray[np.float64]:
 
 
 def _folder(name: str) -> Path:
-    for folder in (places.expanded(name), places.data() / name):
+    for folder in (paths.expanded(name), paths.data() / name):
         if (folder / "labels.csv").is_file():
             return folder
-    raise UsageError(f"There is no labels.csv in {name}, nor in {places.data() / name}; name a folder with one.")
+    raise UsageError(f"There is no labels.csv in {name}, nor in {paths.data() / name}; name a folder with one.")

@@ -14,7 +14,7 @@ KNOTS = 5
 
 
 @dataclass(frozen=True)
-class Hand:
+class HandVariation:
     """How far it may go, as deviations; `wobble` and `shift` in halves of the image's side."""
 
     turn: float
@@ -26,12 +26,12 @@ class Hand:
     shift: float
 
 
-STILL = Hand(0, 0, 0, 1, 1, 0, 0)
-GENTLE = Hand(math.radians(6), 0.09, 0.06, 0.92, 1.08, 0.022, 0.03)
-FREE = Hand(math.radians(7), 0.14, 0.12, 0.72, 1.08, 0.03, 0)
+STILL = HandVariation(0, 0, 0, 1, 1, 0, 0)
+GENTLE = HandVariation(math.radians(6), 0.09, 0.06, 0.92, 1.08, 0.022, 0.03)
+FREE = HandVariation(math.radians(7), 0.14, 0.12, 0.72, 1.08, 0.03, 0)
 
 
-def warp(images: Tensor, side: int, hand: Hand) -> Tensor:
+def warp(images: Tensor, side: int, hand: HandVariation) -> Tensor:
     """Uint8 images as floats [N, side, side] from 0 to 1, each bent by its own random amount."""
     count, device = len(images), images.device
     turn = hand.turn * torch.randn(count, 1, 1, device=device)

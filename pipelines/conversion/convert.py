@@ -13,26 +13,26 @@ from typing import Any
 import numpy as np
 
 from pipelines.conversion.export import export
+from pipelines.conversion.layer_types import types_found
 from pipelines.conversion.parity import FEWEST_IMAGES, Parity, measure
-from pipelines.conversion.planning import Tell, make_plan
+from pipelines.conversion.plans import Reporter, make_plan
 from pipelines.conversion.precision import to_fp16, to_int8
-from pipelines.conversion.types_found import types_found
 from pipelines.corpora.corpus import Corpus, Split
-from pipelines.engines.base import Engine
-from pipelines.engines.gpu import cuda_gpus, tensorrt_flavour
-from pipelines.engines.onnx_runtime import OnnxRuntimeEngine
-from pipelines.engines.openvino import OpenVinoEngine
-from pipelines.engines.plans import PlanKey, PlanRecord, write_plan
-from pipelines.engines.pytorch import PyTorchEngine
-from pipelines.engines.tensorrt import TensorRtEngine, compute_capability
-from pipelines.engines.tensorrt_build import FLAVOURS, plan_key
-from pipelines.engines.threads import available_threads
 from pipelines.errors import EngineError, UsageError
 from pipelines.images import to_model_input
-from pipelines.model_folder import GRAPHS, ModelFolder
-from pipelines.model_store import ModelStore
-from pipelines.model_version import Version
-from pipelines.training.checkpoint import WEIGHTS, load_reader
+from pipelines.inference.engines.base import Engine
+from pipelines.inference.engines.cuda import compute_capability, cuda_gpus, tensorrt_flavour
+from pipelines.inference.engines.onnx_runtime import OnnxRuntimeEngine
+from pipelines.inference.engines.openvino import OpenVinoEngine
+from pipelines.inference.engines.plans import PlanKey, PlanRecord, write_plan
+from pipelines.inference.engines.pytorch import PyTorchEngine
+from pipelines.inference.engines.tensorrt import TensorRtEngine
+from pipelines.inference.engines.tensorrt_build import FLAVOURS, plan_key
+from pipelines.inference.engines.threads import available_threads
+from pipelines.models.folder import GRAPHS, ModelFolder
+from pipelines.models.store import ModelStore
+from pipelines.models.version import Version
+from pipelines.networks.weights import WEIGHTS, load_reader
 
 CALIBRATION_IMAGES = 1000
 MOST_IMAGES = 10_000
@@ -40,7 +40,7 @@ PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino")
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationImages:
     """The images that int8 takes its ranges from."""
 
     corpus: str
@@ -49,7 +49,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ConversionOptions:
     precisions: Sequence[str]
     engines: Sequence[str]
     capabilities: Sequence[int]
@@ -67,13 +67,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Made:
+class JudgedPlan:
     plan: bytes
     record: PlanRecord
     rows: list[Parity]
 
 
-def judges(corpus: Corpus) -> Split:
+def parity_images(corpus: Corpus) -> Split:
     """The images that parity is measured on, as the model sees them."""
     split = corpus.test or corpus.train
     if len(split) < FEWEST_IMAGES:
@@ -84,10 +84,10 @@ def judges(corpus: Corpus) -> Split:
     return Split(split.images[:MOST_IMAGES], split.labels[:MOST_IMAGES]).prepared()
 
 
-def calibration(corpus: Corpus) -> Calibration:
+def calibration(corpus: Corpus) -> CalibrationImages:
     chosen = np.random.default_rng(0).permutation(len(corpus.train))[:CALIBRATION_IMAGES]
     images = to_model_input(corpus.train.images[np.sort(chosen)])
-    return Calibration(corpus.name, images, hashlib.sha256(images.tobytes()).hexdigest())
+    return CalibrationImages(corpus.name, images, hashlib.sha256(images.tobytes()).hexdigest())
 
 
 class Conversion:
@@ -95,25 +95,31 @@ class Conversion:
         self,
         store: ModelStore,
         version: Version,
-        wishes: Wishes,
+        options: ConversionOptions,
         split: Split,
-        calibrate: Callable[[], Calibration],
-        tell: Tell,
+        calibrate: Callable[[], CalibrationImages],
+        report: Reporter,
     ) -> None:
-        self._store, self._wishes, self._split, self._calibrate, self._tell = store, wishes, split, calibrate, tell
+        self._store, self._options, self._split, self._calibrate, self._report = (
+            store,
+            options,
+            split,
+            calibrate,
+            report,
+        )
         self._model = ModelFolder(store.fetch(version), version.manifest)
         self._threads = available_threads()
-        self._calibration: Calibration | None = None
+        self._calibration: CalibrationImages | None = None
         self._outcome = Outcome(version)
 
     def run(self) -> Outcome:
         self._model.read(WEIGHTS)  # says so if they are not as published
-        if "int8" in self._wishes.precisions and "int8" not in self._model.precisions:
+        if "int8" in self._options.precisions and "int8" not in self._model.precisions:
             self._calibration = self._calibrate()
         with PyTorchEngine(load_reader(self._model.path), self._threads) as network:
             self._truth = network.run(self._split.images)
         with tempfile.TemporaryDirectory(prefix="inkray-") as work:
-            for precision in dict.fromkeys(("fp32", *self._wishes.precisions)):
+            for precision in dict.fromkeys(("fp32", *self._options.precisions)):
                 if "fp32" in self._outcome.refused:
                     self._outcome.refused[precision] = "the fp32 graph, of which it is made, is refused"
                 else:
@@ -146,7 +152,7 @@ class Conversion:
         """The graph that the version has, since files of a version never change; else a new one."""
         if precision in self._model.precisions:
             return self._model.graph(precision)
-        self._tell.line(f"making the {precision} graph")
+        self._report.line(f"making the {precision} graph")
         if precision == "fp32":
             return export(load_reader(self._model.path))
         base = self._graph("fp32")
@@ -159,7 +165,7 @@ class Conversion:
         """ONNX Runtime whatever was wished for, so that each graph is judged."""
         classes = len(self._model.classes)
         yield OnnxRuntimeEngine(graph, classes, self._threads, precision)
-        if "openvino" in self._wishes.engines:
+        if "openvino" in self._options.engines:
             best = OpenVinoEngine(graph, classes, self._threads, "auto", precision)
             yield best
             if best.precision == "bf16":
@@ -167,18 +173,18 @@ class Conversion:
 
     def _judge(self, engine: Engine, graph: bytes, precision: str) -> Parity:
         with engine:
-            self._tell.line(f"{engine.name} in {engine.precision} reads {len(self._split):,} images")
+            self._report.line(f"{engine.name} in {engine.precision} reads {len(self._split):,} images")
             return measure(engine, precision, types_found(engine, graph), self._truth, self._split)
 
-    def _plans(self, graph: bytes, precision: str) -> Iterator[Made]:
-        for flavour in (engine for engine in self._wishes.engines if engine in FLAVOURS):
+    def _plans(self, graph: bytes, precision: str) -> Iterator[JudgedPlan]:
+        for flavour in (engine for engine in self._options.engines if engine in FLAVOURS):
             try:
-                key = plan_key(graph, precision, flavour, self._wishes.capabilities)
+                key = plan_key(graph, precision, flavour, self._options.capabilities)
                 if f"plans/{key.name}.plan" in self._model.manifest["files"]:
-                    self._tell.line(f"there is already a plan {key.name}")
+                    self._report.line(f"there is already a plan {key.name}")
                 else:
-                    plan, record = make_plan(graph, key, self._tell)
-                    yield Made(plan, record, self._judged_here(plan, key, graph))
+                    plan, record = make_plan(graph, key, self._report)
+                    yield JudgedPlan(plan, record, self._judged_here(plan, key, graph))
             except EngineError as error:
                 self._outcome.unbuilt[f"{flavour} in {precision}"] = str(error).rstrip(".")
 
@@ -207,8 +213,8 @@ class Conversion:
         outcome = self._outcome
         rows = {(row["engine"], row["graph"], row["computes"]): row for row in manifest.get("parity", [])}
         # Those of refused graphs too: they say what an engine that needs no graph should not compute in.
-        told = ({**asdict(row), "refused": row.refused} for row in outcome.parity)
-        rows |= {(row["engine"], row["graph"], row["computes"]): row for row in told}
+        judged = ({**asdict(row), "refused": row.refused} for row in outcome.parity)
+        rows |= {(row["engine"], row["graph"], row["computes"]): row for row in judged}
         update: dict[str, Any] = {
             "parity": list(rows.values()),
             "plans": [*manifest.get("plans", []), *map(asdict, outcome.plans)],

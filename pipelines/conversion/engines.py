@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 
-from pipelines.engines.gpu import cuda_gpus
-from pipelines.engines.tensorrt_build import FLAVOURS, check_builds_for, load_flavour
 from pipelines.errors import EngineError, UnknownName, UsageError
+from pipelines.inference.engines.cuda import cuda_gpus
+from pipelines.inference.engines.tensorrt_build import FLAVOURS, check_builds_for, load_flavour
 
 ALL = "all"
 CONVERTIBLE = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")

@@ -11,8 +11,8 @@ from typing import cast
 import onnx
 import torch
 
-from pipelines.networks import LINE_NETWORKS, Reader
-from pipelines.readout import Readout, folded
+from pipelines.networks.architectures import LINE_NETWORKS, Reader
+from pipelines.networks.folding import Readout, folded
 from pipelines.strings.line import HEIGHT
 
 OPSET = 20

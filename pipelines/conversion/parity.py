@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.corpora.corpus import Split
-from pipelines.engines.base import Engine, Probabilities
+from pipelines.inference.engines.base import Engine, Probabilities
 
 FEWEST_IMAGES = 2000
 LEAST_AGREEMENT = 0.9995

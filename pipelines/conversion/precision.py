@@ -67,7 +67,7 @@ def to_int8(graph: bytes, images: NDArray[np.uint8]) -> bytes:
             quantize_static(
                 source,
                 target,
-                Calibration(images),
+                CalibrationReader(images),
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(LAYERS),
                 per_channel=True,
@@ -84,7 +84,7 @@ def to_int8(graph: bytes, images: NDArray[np.uint8]) -> bytes:
     return serialize(model)
 
 
-class Calibration(CalibrationDataReader):
+class CalibrationReader(CalibrationDataReader):
     def __init__(self, images: NDArray[np.uint8], batch: int = 100) -> None:
         self._batches: Iterator[NDArray[np.uint8]] = (
             images[start : start + batch] for start in range(0, len(images), batch)

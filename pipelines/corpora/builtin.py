@@ -1,9 +1,9 @@
-"""The corpus that comes with the installation: digits drawn by `pipelines.pen`, the same on every machine."""
+"""The corpus that comes with the installation: digits drawn by `pipelines.drawing.pen`, the same on every machine."""
 
 from __future__ import annotations
 
 from pipelines.corpora.corpus import Corpus, Split
-from pipelines.pen import draw_digits
+from pipelines.drawing.pen import draw_digits
 
 TRAIN, TEST = 12_000, 2_000
 

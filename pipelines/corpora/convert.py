@@ -11,12 +11,12 @@ from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
 from pipelines.corpora.specs import FORMATS, NAMED, load_corpus, parse_paths
 from pipelines.errors import UsageError
-from pipelines.writing import refuse_existing
+from pipelines.files.atomic import refuse_existing
 
-Part = Literal["train", "test"]
+SplitName = Literal["train", "test"]
 
 
-def convert(source: str, target: str, part: Part | None = None, overwrite: bool = False) -> Corpus:
+def convert(source: str, target: str, part: SplitName | None = None, overwrite: bool = False) -> Corpus:
     """Read the corpus `source` and write it, or one part of it, to `target`; give what was written."""
     kind, paths = _parse_target(target)
     for path in paths:
@@ -35,7 +35,7 @@ def _parse_target(target: str) -> tuple[str, list[Path]]:
     return kind, paths
 
 
-def _only(corpus: Corpus, part: Part) -> Corpus:
+def _only(corpus: Corpus, part: SplitName) -> Corpus:
     split = corpus.train if part == "train" else corpus.test
     if split is None:
         raise UsageError(f"The corpus {corpus.name!r} has no test split; leave out --split test.")

@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.corpora.corpus import Corpus, Split
 from pipelines.corpora.png import decode_png, encode_png
 from pipelines.errors import DataError, UsageError
-from pipelines.writing import whole_folder
+from pipelines.files.atomic import atomic_folder
 
 LABELS = "labels.csv"
 CLASSES = tuple("0123456789")
@@ -34,7 +34,7 @@ def read_folder(folder: Path, name: str) -> Corpus:
 
 def write_folder(corpus: Corpus, folder: Path) -> None:
     _refuse_foreign(folder)
-    with whole_folder(folder) as fresh:
+    with atomic_folder(folder) as fresh:
         _write_split(corpus.train, fresh / "train")
         if corpus.test is not None:
             _write_split(corpus.test, fresh / "test")

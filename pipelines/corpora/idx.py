@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from pipelines.corpora.corpus import SIDE, Split
 from pipelines.corpora.labels import as_digits
 from pipelines.errors import DataError
-from pipelines.writing import write_named
+from pipelines.files.atomic import write_named
 
 UNSIGNED_BYTE = 0x0800
 GZIP_START = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
-class Content:
+class IdxContent:
     """What a file holds once decompressed. `cut`: its gzip stream breaks off before its end."""
 
     file: Path
@@ -34,7 +34,7 @@ def read_idx(images: Path, labels: Path) -> Split:
     return parse_idx(read_content(images), read_content(labels))
 
 
-def parse_idx(images: Content, labels: Content) -> Split:
+def parse_idx(images: IdxContent, labels: IdxContent) -> Split:
     pixels = _parse_array(images, dimensions=3)
     digits = _parse_array(labels, dimensions=1)
     if pixels.shape[1:] != (SIDE, SIDE):
@@ -47,10 +47,10 @@ def parse_idx(images: Content, labels: Content) -> Split:
     return Split(pixels, as_digits(digits, labels.file))
 
 
-def read_content(file: Path) -> Content:
+def read_content(file: Path) -> IdxContent:
     """Gzip is known by its first bytes, whatever the file is called."""
     data = file.read_bytes()
-    return _decompress(data, file) if data.startswith(GZIP_START) else Content(file, data)
+    return _decompress(data, file) if data.startswith(GZIP_START) else IdxContent(file, data)
 
 
 def write_idx(split: Split, images: Path, labels: Path) -> None:
@@ -58,7 +58,7 @@ def write_idx(split: Split, images: Path, labels: Path) -> None:
     _write(split.labels, labels)
 
 
-def _decompress(data: bytes, file: Path) -> Content:
+def _decompress(data: bytes, file: Path) -> IdxContent:
     parts = []
     while data:
         stream = zlib.decompressobj(wbits=31)
@@ -67,10 +67,10 @@ def _decompress(data: bytes, file: Path) -> Content:
         except zlib.error as error:
             raise DataError(f"{file}: the gzip data is damaged ({error}); fetch or copy the file again.") from error
         data = stream.unused_data
-    return Content(file, b"".join(parts), cut=not stream.eof)
+    return IdxContent(file, b"".join(parts), cut=not stream.eof)
 
 
-def _parse_array(content: Content, dimensions: int) -> NDArray[np.uint8]:
+def _parse_array(content: IdxContent, dimensions: int) -> NDArray[np.uint8]:
     file, data = content.file, content.data
     header = 4 * (1 + dimensions)
     if len(data) < header:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.corpora.corpus import Corpus, Split
 from pipelines.corpora.download import Source, fetch_files
-from pipelines.corpora.idx import Content, parse_idx, read_content
+from pipelines.corpora.idx import IdxContent, parse_idx, read_content
 from pipelines.errors import DataError
 
 # Of the uncompressed files: gzip may pack the same content in many ways.
@@ -57,7 +57,7 @@ def _read_split(folder: Path, part: str) -> Split:
     return parse_idx(_published(_file(folder, images), images), _published(_file(folder, labels), labels))
 
 
-def _published(file: Path, name: str) -> Content:
+def _published(file: Path, name: str) -> IdxContent:
     """Looked at before it is parsed, since what a damaged file seems to hold tells nobody how to mend it."""
     with suppress(DataError):
         content = read_content(file)

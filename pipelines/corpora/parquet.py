@@ -20,7 +20,7 @@ from pipelines.corpora.corpus import SIDE, Corpus, Split
 from pipelines.corpora.labels import as_digits
 from pipelines.corpora.png import PNG_START, decode_png
 from pipelines.errors import DataError
-from pipelines.writing import write_named
+from pipelines.files.atomic import write_named
 
 PIXELS = SIDE * SIDE
 IMAGE_TYPE = pa.fixed_shape_tensor(pa.uint8(), (SIDE, SIDE))

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.corpora.corpus import SIDE, Corpus, Split
 from pipelines.errors import UsageError
-from pipelines.writing import write_named
+from pipelines.files.atomic import write_named
 
 DIGIT = 2 * SIDE
 STEP_X, STEP_Y = DIGIT + 8, DIGIT + 26

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines import places
 from pipelines.corpora.builtin import load_builtin
 from pipelines.corpora.corpus import Corpus
 from pipelines.corpora.folders import read_folder
@@ -12,6 +11,7 @@ from pipelines.corpora.idx import read_idx
 from pipelines.corpora.mnist import load_mnist
 from pipelines.corpora.parquet import read_parquet
 from pipelines.errors import DataError, UnknownName, UsageError
+from pipelines.files import paths as places
 
 FORMATS = {"idx": "idx:IMAGES,LABELS", "folder": "folder:PATH", "parquet": "parquet:PATH"}
 NAMED = ("mnist", "builtin")

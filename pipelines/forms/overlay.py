@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.forms.page_result import TICKED, PageResult
-from pipelines.forms.paper.straight import DOTS_PER_MM, Grey
-from pipelines.forms.readings import ERROR, OK, REVIEW, FieldReading
+from pipelines.forms.registration.registered_page import DOTS_PER_MM, Grey
+from pipelines.forms.results import ERROR, OK, REVIEW, TICKED, FieldReading, PageResult
 from pipelines.forms.template import Box
 
 COLOURS = {OK: (24, 128, 62), REVIEW: (214, 118, 0), ERROR: (200, 30, 30)}
@@ -51,7 +50,7 @@ def crop(result: PageResult, reading: FieldReading) -> bytes:
     return _encoded(_cut(result.pixels, reading.field.box))
 
 
-def said(reading: FieldReading) -> str:
+def reading_in_words(reading: FieldReading) -> str:
     """What was read, for people."""
     if reading.value is None:
         return "-"
@@ -88,7 +87,7 @@ def _draw(draw: ImageDraw.ImageDraw, reading: FieldReading) -> None:
 
 def _words(reading: FieldReading) -> str:
     sure = f"  {reading.confidence:.0%}" if reading.status == REVIEW and reading.value is not None else ""
-    return said(reading) + sure
+    return reading_in_words(reading) + sure
 
 
 def _write(

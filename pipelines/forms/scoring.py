@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.forms.readings import OK
+from pipelines.forms.results import OK
 from pipelines.forms.template import Template
 
 

@@ -62,8 +62,8 @@ def the_run(summary: Mapping[str, Any], items: str) -> str:
         f"{items}_per_second",
         "format",
     )
-    told = [(name.replace("_", " "), _shown(name, summary[name])) for name in names if name in summary]
-    return f"<h2>The run</h2>{table(told)}"
+    shown = [(name.replace("_", " "), _shown(name, summary[name])) for name in names if name in summary]
+    return f"<h2>The run</h2>{table(shown)}"
 
 
 def _shown(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Parts in which a process died, looked at alone: the item that ends its process is found, and becomes an error row."""
+"""Shards in which a process died, retried in isolation: the item that ends its process becomes an error row."""
 
 from __future__ import annotations
 
@@ -9,80 +9,80 @@ import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
-from pipelines.labeling.deaths import DIED, RESTARTS, a_process_died
-from pipelines.labeling.inputs import Stretch
-from pipelines.labeling.kind import Labelled
-from pipelines.labeling.pipeline import Orders, PartDone, count
-from pipelines.labeling.room import what_is_left
+from pipelines.labeling.capacity import remaining_capacity
+from pipelines.labeling.inputs import ReadTask
+from pipelines.labeling.pipeline import RunSpec, ShardDone, count
 from pipelines.labeling.rows import ERROR
-from pipelines.nodes import all_nodes
+from pipelines.labeling.workload import LabelledShard
+from pipelines.ray_runtime.failures import PROCESS_DIED, RESTARTS, a_process_died
+from pipelines.ray_runtime.nodes import all_nodes
 
 LOOK_S = 10.0
 """Between two looks at whether there still is room."""
 
 
-class Alone:
-    """Reads and labels some items of a part, in a process of its own that may die of it."""
+class IsolatedWorker:
+    """Reads and labels some items of a shard, in a process of its own that may die of it."""
 
-    def __init__(self, orders: Orders) -> None:
-        self._orders, self._labeler = orders, orders.kind.labeler(orders.reading)
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
 
-    def label(self, stretch: Stretch, part: int, start: int, end: int) -> Labelled:
-        with self._orders.folder.under_way(part):
-            [read] = self._orders.source.read(stretch, {part}, slice(start, end))
+    def label(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard:
+        with self._spec.folder.under_way(shard):
+            [read] = self._spec.source.read(task, {shard}, slice(start, end))
             return self._labeler.label(read, start)
 
 
 class Isolation:
-    def __init__(self, orders: Orders) -> None:
-        self._orders = orders
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
         self._actor: Any = None
 
-    def label(self, stretch: Stretch, part: int) -> PartDone:
-        pieces = list(self._pieces(stretch, part, 0, stretch.size(part)))
+    def label(self, task: ReadTask, shard: int) -> ShardDone:
+        pieces = list(self._pieces(task, shard, 0, task.size(shard)))
         rows = _with_engine(pa.concat_tables(piece.rows for piece in pieces))
         files = {name: content for piece in pieces for name, content in piece.files.items()}
-        self._orders.folder.write(part, rows, files)
-        return count(part, stretch.size(part), rows)
+        self._spec.folder.write(shard, rows, files)
+        return count(shard, task.size(shard), rows)
 
     def close(self) -> None:
         if self._actor is not None:
             ray.kill(self._actor)
             self._actor = None
 
-    def _pieces(self, stretch: Stretch, part: int, start: int, end: int) -> Iterator[Labelled]:
+    def _pieces(self, task: ReadTask, shard: int, start: int, end: int) -> Iterator[LabelledShard]:
         """All at once if they let the process live, else the two halves, down to the single item that does not."""
-        labelled = self._try(stretch, part, start, end)
-        if isinstance(labelled, Labelled):
+        labelled = self._try(task, shard, start, end)
+        if isinstance(labelled, LabelledShard):
             yield labelled
         elif end - start == 1:
-            yield self._lost(stretch, part, start, labelled)
+            yield self._lost(task, shard, start, labelled)
         else:
             middle = (start + end) // 2
-            yield from self._pieces(stretch, part, start, middle)
-            yield from self._pieces(stretch, part, middle, end)
+            yield from self._pieces(task, shard, start, middle)
+            yield from self._pieces(task, shard, middle, end)
 
-    def _try(self, stretch: Stretch, part: int, start: int, end: int) -> Labelled | str:
+    def _try(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard | str:
         """The rows, or how the process ended."""
         if self._actor is None:
             self._actor = self._started()
         try:
-            return ray.get(self._actor.label.remote(stretch, part, start, end), timeout=self._orders.seconds)
+            return ray.get(self._actor.label.remote(task, shard, start, end), timeout=self._spec.seconds)
         except GetTimeoutError:
             self.close()
-            return f"reading it took longer than {self._orders.seconds:g} s"
-        except DIED:
+            return f"reading it took longer than {self._spec.seconds:g} s"
+        except PROCESS_DIED:
             self._actor = None
             return "the process that read it died (crashed, killed, or out of memory)"
 
     def _started(self) -> Any:
         """An actor that is there; one whose node dies before that says nothing about the items."""
-        room, deaths = self._orders.room, 0
-        options: dict[str, Any] = {"num_cpus": room.cpus, "num_gpus": room.gpus, "max_restarts": 0}
-        actor: Any = ray.remote(Alone).options(**options).remote(self._orders)
+        capacity, deaths = self._spec.capacity, 0
+        options: dict[str, Any] = {"num_cpus": capacity.cpus, "num_gpus": capacity.gpus, "max_restarts": 0}
+        actor: Any = ray.remote(IsolatedWorker).options(**options).remote(self._spec)
         while True:
             # Ray would wait in silence for a node that may never come.
-            what_is_left(room, all_nodes())
+            remaining_capacity(capacity, all_nodes())
             try:
                 ray.get(actor.__ray_ready__.remote(), timeout=LOOK_S)
                 return actor
@@ -92,14 +92,14 @@ class Isolation:
                 deaths += 1
                 if not a_process_died(error) or deaths > RESTARTS:
                     raise
-                actor = ray.remote(Alone).options(**options).remote(self._orders)
+                actor = ray.remote(IsolatedWorker).options(**options).remote(self._spec)
 
-    def _lost(self, stretch: Stretch, part: int, index: int, reason: str) -> Labelled:
-        kind = self._orders.kind
-        source, number = self._orders.source.name(stretch, part, index)
-        told = {"source": source, kind.number: number, "status": ERROR, "reason": reason}
-        row = dict.fromkeys(kind.schema.names) | told | {"model": self._orders.reading.model}
-        return Labelled(pa.Table.from_pylist([row], kind.schema))
+    def _lost(self, task: ReadTask, shard: int, index: int, reason: str) -> LabelledShard:
+        workload = self._spec.workload
+        source, number = self._spec.source.name(task, shard, index)
+        known = {"source": source, workload.number: number, "status": ERROR, "reason": reason}
+        row = dict.fromkeys(workload.schema.names) | known | {"model": self._spec.reader.model}
+        return LabelledShard(pa.Table.from_pylist([row], workload.schema))
 
 
 def _with_engine(rows: pa.Table) -> pa.Table:

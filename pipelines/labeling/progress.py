@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.labeling.pace import pace
-from pipelines.labeling.pipeline import PartDone
+from pipelines.labeling.pipeline import ShardDone
 
 EVERY_S = 10.0
 
 
-class Display:
-    def __init__(self, console: Console, items: int, done: int, called: str) -> None:
-        self._console, self._items, self._done, self._already, self._called = console, items, done, done, called
+class LabelingDisplay:
+    def __init__(self, console: Console, items: int, done: int, items_name: str) -> None:
+        self._console, self._items, self._done, self._already, self._items_name = console, items, done, done, items_name
         self._errors = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._printed_at = time.monotonic()
         self._bar = Progress(
             TextColumn("labelling"),
             BarColumn(),
@@ -44,16 +44,16 @@ class Display:
     def line(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def part(self, done: PartDone) -> None:
+    def shard_done(self, done: ShardDone) -> None:
         self._done += done.items
         self._errors += done.errors
         now = time.monotonic()
         speed = (self._done - self._already) / max(now - self._started, 1e-6)
         self._bar.update(self._task, completed=self._done, speed=pace(speed), errors=self._errors)
-        if not self._console.is_terminal and now - self._said >= EVERY_S:
-            self._said = now
+        if not self._console.is_terminal and now - self._printed_at >= EVERY_S:
+            self._printed_at = now
             left = (self._items - self._done) / max(speed, 1e-6)
             self.line(
-                f"{self._done:,} of {self._items:,} {self._called}, {pace(speed)} a second, {self._errors:,} errors, "
-                f"{left:,.0f} s left"
+                f"{self._done:,} of {self._items:,} {self._items_name}, {pace(speed)} a second, "
+                f"{self._errors:,} errors, {left:,.0f} s left"
             )

@@ -1,4 +1,4 @@
-"""The rows of a result: what stands in them, and parts of them on disk as parquet, CSV or JSON lines."""
+"""The rows of a result: what stands in them, and shards of them on disk as parquet, CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.csv as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from pipelines.writing import write_whole
+from pipelines.files.atomic import write_atomic
 
 OK, REVIEW, ERROR = "ok", "review", "error"
 
@@ -39,11 +39,11 @@ def _to_parquet(rows: pa.Table) -> bytes:
 
 def _to_csv(rows: pa.Table) -> bytes:
     content = io.BytesIO()
-    pc.write_csv(_told_as_text(rows), content)
+    pc.write_csv(_nested_as_json(rows), content)
     return content.getvalue()
 
 
-def _told_as_text(rows: pa.Table) -> pa.Table:
+def _nested_as_json(rows: pa.Table) -> pa.Table:
     """What is a list or a structure as JSON, since CSV knows none."""
     for index, column in enumerate(rows.schema):
         if pa.types.is_nested(column.type):
@@ -82,23 +82,23 @@ FORMATS: dict[str, tuple[Callable[[pa.Table], bytes], Callable[[Path, pa.Schema]
 }
 
 
-def part_name(part: int, format: str) -> str:
-    return f"part-{part:06d}.{format}"
+def shard_name(shard: int, format: str) -> str:
+    return f"part-{shard:06d}.{format}"
 
 
-def write_part(folder: Path, part: int, rows: pa.Table, format: str) -> None:
-    write_whole(folder / part_name(part, format), FORMATS[format][0](rows))
+def write_shard(folder: Path, shard: int, rows: pa.Table, format: str) -> None:
+    write_atomic(folder / shard_name(shard, format), FORMATS[format][0](rows))
 
 
-def parts_there(folder: Path, format: str) -> set[int]:
+def existing_shards(folder: Path, format: str) -> set[int]:
     return {int(path.stem.removeprefix("part-")) for path in folder.glob(f"part-*.{format}")}
 
 
-def read_part(path: Path, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
+def read_shard(path: Path, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
     return FORMATS[format][1](path, schema).cast(schema)
 
 
-def read_parts(folder: Path, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:
-    """The rows, a part at a time, in order."""
+def read_shards(folder: Path, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:
+    """The rows, a shard at a time, in order."""
     for path in sorted(folder.glob(f"part-*.{format}")):
-        yield read_part(path, format, schema)
+        yield read_shard(path, format, schema)

@@ -1,11 +1,11 @@
 """The output folder of a run: whose it is, who works on it, what is done, what was under way when a process died.
 
 run.json        what this run labels, with what and how: another run is refused
-rows/           the result, a file for each part of the input
+rows/           the result, a file for each shard of the input
 summary.json    the mark of a finished run, written last
 report.html     the same for people
 wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read on them, fields as pictures
-.work/          the lock, marks of parts under way, what the report needs of each part
+.work/          the lock, marks of shards under way, what the report needs of each shard
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pipelines.errors import InkrayError, UsageError
-from pipelines.labeling.rows import SCHEMA, part_name, parts_there, read_part, read_parts, write_part
-from pipelines.locks import held_by_another
-from pipelines.writing import write_whole
+from pipelines.files.atomic import write_atomic
+from pipelines.files.locks import held_by_another
+from pipelines.labeling.rows import SCHEMA, existing_shards, read_shard, read_shards, shard_name, write_shard
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
 WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"
 OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK, WIDE, OVERLAY, CROPS})
 KEPT = f"{WORK}/kept"
-"""What the report needs of each part."""
+"""What the report needs of each shard."""
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class LabelingRunFolder:
     path: Path
     format: str
     """Of the files with rows: parquet, csv or jsonl."""
@@ -49,21 +49,21 @@ class RunFolder:
         return self.path / KEPT
 
     def done(self) -> set[int]:
-        return parts_there(self.rows, self.format)
+        return existing_shards(self.rows, self.format)
 
-    def parts(self) -> Iterator[pa.Table]:
-        """The rows, a part at a time, in order."""
-        return read_parts(self.rows, self.format, self.schema)
+    def shards(self) -> Iterator[pa.Table]:
+        """The rows, a shard at a time, in order."""
+        return read_shards(self.rows, self.format, self.schema)
 
-    def read(self, part: int) -> pa.Table:
-        return read_part(self.rows / part_name(part, self.format), self.format, self.schema)
+    def read(self, shard: int) -> pa.Table:
+        return read_shard(self.rows / shard_name(shard, self.format), self.format, self.schema)
 
-    def write(self, part: int, rows: pa.Table, files: Mapping[str, bytes]) -> None:
-        """The rows last, for they are what says that the part is done."""
+    def write(self, shard: int, rows: pa.Table, files: Mapping[str, bytes]) -> None:
+        """The rows last, for they are what says that the shard is done."""
         for name, content in files.items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / name, content)
-        write_part(self.rows, part, rows, self.format)
+            write_atomic(self.path / name, content)
+        write_shard(self.rows, shard, rows, self.format)
 
     def summary(self) -> dict[str, Any] | None:
         try:
@@ -72,13 +72,13 @@ class RunFolder:
             return None
 
     def finish(self, summary: dict[str, Any], report: str) -> None:
-        write_whole(self.path / REPORT, report.encode())
-        write_whole(self.path / SUMMARY, json.dumps(summary, indent=2).encode())
+        write_atomic(self.path / REPORT, report.encode())
+        write_atomic(self.path / SUMMARY, json.dumps(summary, indent=2).encode())
 
     @contextmanager
-    def under_way(self, part: int) -> Iterator[None]:
+    def under_way(self, shard: int) -> Iterator[None]:
         """A mark that stays if this process dies in here; it tells which process it was."""
-        mark = self.path / WORK / "under-way" / f"{part}-{os.getpid()}"
+        mark = self.path / WORK / "under-way" / f"{shard}-{os.getpid()}"
         mark.touch()
         try:
             yield
@@ -86,7 +86,7 @@ class RunFolder:
             mark.unlink(missing_ok=True)
 
     def left_under_way(self) -> set[int]:
-        """The parts in which a process died, or was ended; the marks are taken away."""
+        """The shards in which a process died, or was ended; the marks are taken away."""
         marks = list((self.path / WORK / "under-way").iterdir())
         for mark in marks:
             mark.unlink(missing_ok=True)
@@ -96,11 +96,11 @@ class RunFolder:
 @contextmanager
 def open_run(
     path: Path, format: str, identity: dict[str, Any], fresh: bool, schema: pa.Schema = SCHEMA
-) -> Iterator[RunFolder]:
+) -> Iterator[LabelingRunFolder]:
     """Hold the folder of this very run, new or begun before; any other is refused."""
     with ExitStack() as held:
         try:
-            folder = _open(RunFolder(path, format, schema), identity, fresh, held)
+            folder = _open(LabelingRunFolder(path, format, schema), identity, fresh, held)
         except OSError as error:
             raise UsageError(
                 f"The output folder {path} cannot be written: {error.strerror or error}. Mend that, or name another."
@@ -108,7 +108,7 @@ def open_run(
         yield folder
 
 
-def _open(folder: RunFolder, identity: dict[str, Any], fresh: bool, held: ExitStack) -> RunFolder:
+def _open(folder: LabelingRunFolder, identity: dict[str, Any], fresh: bool, held: ExitStack) -> LabelingRunFolder:
     path = folder.path
     _check_ours(path)
     (path / WORK).mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def _check_identity(path: Path, identity: dict[str, Any]) -> None:
     try:
         before = json.loads((path / RUN).read_text())
     except FileNotFoundError:
-        write_whole(path / RUN, json.dumps(identity, indent=2).encode())
+        write_atomic(path / RUN, json.dumps(identity, indent=2).encode())
         return
     for name, value in identity.items():
         if before.get(name) != value:

@@ -30,10 +30,10 @@ class Tally:
         self.items += self.items_of(rows)
         for column, counter in (("status", self.status), ("engine", self.engines)):
             counter.update(counts(rows[column]))
-        told = rows.filter(rows["reason"].is_valid())
-        reasons = self.grouped(told["reason"])
+        explained = rows.filter(rows["reason"].is_valid())
+        reasons = self.grouped(explained["reason"])
         self.reasons.update(counts(reasons))
-        for reason, source in zip(reasons[:1000].to_pylist(), told["source"][:1000].to_pylist(), strict=True):
+        for reason, source in zip(reasons[:1000].to_pylist(), explained["source"][:1000].to_pylist(), strict=True):
             self.examples.setdefault(reason, source)
         # A sum of rounded parts may lie above 1 by a hair.
         sure = rows["confidence"].drop_null().to_numpy().clip(0, 1)
@@ -63,8 +63,8 @@ class Tally:
 T = TypeVar("T", bound=Tally)
 
 
-def tally(parts: Iterable[pa.Table], whole: T) -> T:
-    for rows in parts:
+def tally(shards: Iterable[pa.Table], whole: T) -> T:
+    for rows in shards:
         whole.add(rows)
     return whole
 

@@ -26,7 +26,7 @@ STEEPEST = 0.4
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     picture: Picture
     """[HEIGHT, W], ink bright on black."""
     to_image: NDArray[np.float64]
@@ -40,13 +40,13 @@ class Line:
         return max(int(x), 0), max(int(y), 0), int(far - x), int(low - y)
 
 
-def find_line(grey: Picture) -> Line | None:
+def find_line(grey: Picture) -> TextLine | None:
     """None where there is only paper."""
     strip = find_strip(grey)
     return None if strip is None else level(strip)
 
 
-def level(strip: Strip) -> Line:
+def level(strip: Strip) -> TextLine:
     forward = _levelling(strip.ink)
     width = round(strip.ink.shape[1] * SCALE) + 2 * MARGIN
     if width > WIDEST:
@@ -54,7 +54,7 @@ def level(strip: Strip) -> Line:
         width = WIDEST
     picture = as_bytes(cv2.warpAffine(strip.ink, forward, (width, HEIGHT)))
     whole = _squared(strip.to_image) @ np.linalg.inv(_squared(forward))
-    return Line(picture, whole[:2])
+    return TextLine(picture, whole[:2])
 
 
 def _levelling(ink: Picture) -> NDArray[np.float64]:

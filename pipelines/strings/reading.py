@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.images.levels import as_bytes
-from pipelines.strings.decoding import Frames, Value, likeliest, places
+from pipelines.strings.ctc import Frames, Value, align, beam_search
 from pipelines.strings.finding import PixelBox, find_strings
-from pipelines.strings.line import HEIGHT, Line, find_line
+from pipelines.strings.line import HEIGHT, TextLine, find_line
 from pipelines.strings.strip import INK
 
 Picture = NDArray[np.uint8]
-LinesReader = Callable[[Sequence[Picture]], list[Frames]]
+ReadFrames = Callable[[Sequence[Picture]], list[Frames]]
 """Pictures of lines, [HEIGHT, W] each, to what their frames say."""
 
 ALTERNATIVES = 5
@@ -54,14 +54,14 @@ class FoundString:
     reading: StringReading
 
 
-def read_strings_of(images: Sequence[Picture], reader: LinesReader) -> list[StringReading]:
+def read_strings_of(images: Sequence[Picture], reader: ReadFrames) -> list[StringReading]:
     """Many pictures (grey or RGB) of one run each, in one call of the reader."""
     lines = [find_line(as_grey(image)) for image in images]
     read = iter(reader([line.picture for line in lines if line]))
     return [read_line(line, next(read)) if line else NOTHING for line in lines]
 
 
-def read_strings(image: Picture, reader: LinesReader) -> list[FoundString]:
+def read_strings(image: Picture, reader: ReadFrames) -> list[FoundString]:
     """Every run of digits anywhere in a photo, in reading order; runs in which nothing is read are left out."""
     grey = as_grey(image)
     boxes = find_strings(grey)
@@ -79,13 +79,13 @@ def as_grey(image: Picture) -> Picture:
     return image if image.ndim == 2 else as_bytes(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
-def read_line(line: Line, frames: Frames, expected: tuple[int, int] | None = None) -> StringReading:
+def read_line(line: TextLine, frames: Frames, expected: tuple[int, int] | None = None) -> StringReading:
     """A line by what its frames say, perhaps in another process than found it.
 
     Values of the expected length, fewest and most, are among the alternatives for what they are worth beside those of
     any other: had they to themselves all there is, a number with a digit too many would look like one that has it.
     """
-    found = likeliest(frames)
+    found = beam_search(frames)
     if not found[0].digits:
         return NOTHING
     values = [value for value in found if value.digits]
@@ -96,8 +96,8 @@ def read_line(line: Line, frames: Frames, expected: tuple[int, int] | None = Non
     return StringReading(values[0].digits, values[0].probability, digits, alternatives)
 
 
-def _digits(line: Line, frames: Frames, value: str) -> tuple[FoundDigit, ...]:
-    spans = places(frames, value)
+def _digits(line: TextLine, frames: Frames, value: str) -> tuple[FoundDigit, ...]:
+    spans = align(frames, value)
     middles = [STEP * (first + last) / 2 for first, last in spans]
     between = [(left + right) / 2 for left, right in pairwise(middles)]
     starts, ends = [0.0, *between], [*between, float(line.picture.shape[1])]

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.corpora.corpus import Split
-from pipelines.hands import LETTERS, SIGNS, Skeleton
+from pipelines.drawing.non_digits import scribble, specks, struck_out
+from pipelines.drawing.pen import ink_skeleton
+from pipelines.drawing.skeletons import LETTERS, SIGNS, Skeleton
 from pipelines.images.levels import as_bytes
-from pipelines.junk import scribble, specks, struck_out
-from pipelines.pen import ink_skeleton
-from pipelines.strings.paper import on_paper
+from pipelines.strings.backgrounds import on_paper
 
 Picture = NDArray[np.uint8]
 Random = np.random.Generator
@@ -39,7 +39,7 @@ class WrittenString:
 
 
 @dataclass(frozen=True)
-class Hand:
+class Handwriting:
     """What the digits of one string have in common."""
 
     gap: float
@@ -54,7 +54,7 @@ class Hand:
     ties: float
 
     @classmethod
-    def draw(cls, random: Random) -> Hand:
+    def draw(cls, random: Random) -> Handwriting:
         close = random.random() < 0.3
         return cls(
             gap=random.normal(-1.0, 2.0) if close else random.uniform(1, 26),
@@ -81,9 +81,9 @@ def draw_strings(
 
 
 def draw_string(random: Random, source: Split, length: int) -> WrittenString:
-    hand = Hand.draw(random)
+    hand = Handwriting.draw(random)
     chosen = _digits(random, source, length)
-    line = Line()
+    line = LineDrawing()
     _start(line, hand, random)
     for position, index in enumerate(chosen):
         small = hand.small_zeros if source.labels[index] == 0 and position else 1.0
@@ -100,7 +100,7 @@ def draw_string(random: Random, source: Split, length: int) -> WrittenString:
 
 def draw_word(random: Random) -> WrittenString:
     """Letters and signs side by side, and no digit among them."""
-    hand, line = Hand.draw(random), Line()
+    hand, line = Handwriting.draw(random), LineDrawing()
     for _ in range(int(random.integers(1, 8))):
         name = WORDS[int(random.integers(len(WORDS)))]
         line.put(_sign(LETTERS | SIGNS, name, TALL * random.uniform(0.6, 1.1), random), _gap(hand, random), 0)
@@ -114,7 +114,7 @@ def draw_scrawl(random: Random) -> WrittenString:
     return WrittenString(on_paper(ink[y : y + height, x : x + width], random), "")
 
 
-class Line:
+class LineDrawing:
     """Ink that grows to the right, each thing as near to the last as is asked for, row by row."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ def _digits(random: Random, source: Split, length: int) -> NDArray[np.intp]:
     return chosen
 
 
-def _glyph(image: Picture, hand: Hand, size: float, random: Random) -> Picture:
+def _glyph(image: Picture, hand: Handwriting, size: float, random: Random) -> Picture:
     x, y, width, height = cv2.boundingRect(as_bytes(image > 40))
     tall = size * TALL * (1 + random.normal(0, hand.uneven))
     tall *= 1.0 if height > 12 else 0.4
@@ -190,11 +190,11 @@ def _broken(glyph: Picture, random: Random) -> Picture:
     return torn if np.count_nonzero(torn) > 0.7 * np.count_nonzero(glyph) else glyph
 
 
-def _gap(hand: Hand, random: Random) -> int:
+def _gap(hand: Handwriting, random: Random) -> int:
     return round(max(-9.0, random.normal(hand.gap, hand.spread)))
 
 
-def _foot(hand: Hand, random: Random) -> int:
+def _foot(hand: Handwriting, random: Random) -> int:
     return round(random.normal(0, hand.dance))
 
 
@@ -217,14 +217,14 @@ def _sign(named: Mapping[str, Skeleton], name: str, height: float, random: Rando
     return as_bytes(cv2.resize(canvas[y : y + tall, x : x + width], size, interpolation=cv2.INTER_AREA))
 
 
-def _start(line: Line, hand: Hand, random: Random) -> None:
+def _start(line: LineDrawing, hand: Handwriting, random: Random) -> None:
     if random.random() < 0.08:
         name = (*ENDS, *DASHES)[random.integers(len(ENDS) + len(DASHES))]
         line.put(_sign(SIGNS, name, random.uniform(40, 100), random), 0, int(random.integers(-15, 5)))
         line.put(np.zeros((TALL, 6), np.uint8), 4, 0)
 
 
-def _finish(line: Line, hand: Hand, random: Random) -> None:
+def _finish(line: LineDrawing, hand: Handwriting, random: Random) -> None:
     if random.random() < 0.2:
         line.put_mark(_separator(random), int(random.integers(2, 12)), random)
     if random.random() < 0.2:
@@ -238,7 +238,7 @@ def _finish(line: Line, hand: Hand, random: Random) -> None:
         )
 
 
-def _leaning(ink: Picture, hand: Hand) -> Picture:
+def _leaning(ink: Picture, hand: Handwriting) -> Picture:
     height, width = ink.shape
     margin = round(abs(hand.slant) * height + abs(hand.climb) * width) + 2
     framed = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT)

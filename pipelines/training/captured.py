@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pipelines.cuda_graphs import WARM_UP, capture
+from pipelines.networks.cuda_graphs import WARM_UP, capture
 
 Update = Callable[[Tensor, Tensor, "float | Tensor"], Tensor]
 """Images as they are shown, labels and learning rate -> the loss, and a model that has learnt from them."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from pipelines.errors import DataError
-from pipelines.networks import Reader
+from pipelines.networks.architectures import Reader
+from pipelines.networks.weights import load_reader, save_weights
 
-WEIGHTS, RESUME, HISTORY = "weights.pt", "resume.pt", "history.json"
+RESUME, HISTORY = "resume.pt", "history.json"
 
 
 @dataclass(frozen=True)
-class Kept:
+class SavedCheckpoint:
     """A whole checkpoint: where it lies, and the epochs up to it."""
 
     folder: Path
@@ -36,10 +36,6 @@ def save(folder: Path, description: dict[str, Any], reader: Reader, resume: dict
     (folder / HISTORY).write_text(json.dumps(history))
 
 
-def save_weights(folder: Path, description: dict[str, Any], reader: Reader) -> None:
-    torch.save({**description, "weights": reader.state_dict()}, folder / WEIGHTS)
-
-
 def load_resume(folder: Path) -> dict[str, Any]:
     return torch.load(folder / RESUME, map_location="cpu", weights_only=True)
 
@@ -48,27 +44,12 @@ def load_history(folder: Path) -> list[dict[str, Any]]:
     return json.loads((folder / HISTORY).read_text())
 
 
-def kept(folder: Path) -> list[Kept]:
+def whole_checkpoints(folder: Path) -> list[SavedCheckpoint]:
     """The whole ones in here, the newest last; what was cut off when a process was killed is passed over."""
     found = []
     for one in folder.glob("checkpoint_*"):
         # Foreign bytes make torch fail in a dozen ways.
         with suppress(Exception):
             load_reader(one), load_resume(one)
-            found.append(Kept(one, load_history(one)))
+            found.append(SavedCheckpoint(one, load_history(one)))
     return sorted(found, key=lambda one: len(one.history))
-
-
-def load_reader(folder: Path) -> Reader:
-    """The reader of a checkpoint or a model version; nothing in the file is ever executed."""
-    path = folder / WEIGHTS
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        reader = Reader(saved["network"], saved["classes"], saved["mean"], saved["deviation"])
-        reader.load_state_dict(saved["weights"])
-    except FileNotFoundError as error:
-        raise DataError(f"{folder} holds no {WEIGHTS}, so there are no weights to load.") from error
-    except Exception as error:
-        # Foreign bytes make torch fail in a dozen ways, with advice that would have the file executed.
-        raise DataError(f"{path} is damaged or is not a checkpoint of inkray; take another copy of it.") from error
-    return reader.eval()

@@ -15,16 +15,16 @@ from pipelines.errors import UsageError
 from pipelines.training.options import TrainingOptions
 
 
-def hold_back(train: Split, share: float, seed: int) -> tuple[Split, Split]:
+def split_validation(train: Split, share: float, seed: int) -> tuple[Split, Split]:
     """Cut a validation split from the training images, the same share of every class, and never the whole of one."""
     random = np.random.default_rng(seed)
-    held = np.zeros(len(train), bool)
+    validation = np.zeros(len(train), bool)
     for label in np.unique(train.labels):
         members = random.permutation(np.flatnonzero(train.labels == label))
-        held[members[: min(max(1, round(len(members) * share)), len(members) - 1)]] = True
-    if not held.any():
+        validation[members[: min(max(1, round(len(members) * share)), len(members) - 1)]] = True
+    if not validation.any():
         raise UsageError(f"{len(train)} training images are too few to hold a validation split back from.")
-    return _take(train, ~held), _take(train, held)
+    return _take(train, ~validation), _take(train, validation)
 
 
 def _take(split: Split, mask: NDArray[np.bool_]) -> Split:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipelines.augment import augment
-from pipelines.networks import Reader
+from pipelines.networks.architectures import Reader
 from pipelines.training.captured import CapturedUpdate, Update
+from pipelines.training.losses import count_right, mean_loss, summed_loss
 from pipelines.training.muon import Muon, weights_between
-from pipelines.training.objectives import count_right, mean_loss, summed_loss
 from pipelines.training.options import TrainingOptions
 from pipelines.training.ragged import Ragged, at_once
 
@@ -72,7 +72,7 @@ class Learner:
         self._learn: Update = CapturedUpdate(self._update, device) if captured else self._update
 
     @property
-    def judged(self) -> Reader:
+    def evaluated(self) -> Reader:
         """The model whose reading counts: the average where there is one."""
         return cast(Reader, self.average.module) if self.average else self.reader
 
@@ -104,10 +104,10 @@ class Learner:
         return loss.detach()
 
     @torch.inference_mode()
-    def judge(self, images: Tensor | Ragged, labels: Tensor, batch: int | None = None) -> Tensor:
+    def evaluate(self, images: Tensor | Ragged, labels: Tensor, batch: int | None = None) -> Tensor:
         """How many are read right, and the summed loss."""
         batch = batch or at_once(images)
-        model = self.judged.eval()
+        model = self.evaluated.eval()
         totals = torch.zeros(2, dtype=torch.float64, device=self.device)
         for some, truth in zip(images.split(batch), labels.split(batch), strict=True):
             with self._precision():

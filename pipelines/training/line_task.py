@@ -16,29 +16,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.corpora.corpus import Corpus, Split
-from pipelines.strings.drawing import LONGEST, DrawnLine, draw_lines
+from pipelines.files.atomic import write_atomic
 from pipelines.strings.line import HEIGHT
-from pipelines.training.data import hold_back
+from pipelines.strings.samples import LONGEST, DrawnLine, draw_lines
+from pipelines.training.data import split_validation
 from pipelines.training.examples import Examples
-from pipelines.training.objectives import PADDING
+from pipelines.training.losses import PADDING
 from pipelines.training.options import TrainingOptions
 from pipelines.training.ragged import Ragged
 from pipelines.training.task import Material, Task
-from pipelines.writing import write_whole
 
 BLOCK = 500
 """Lines of one file, drawn by one process."""
-HELD, TESTED = 2000, 2000
+MAX_VALIDATION, MAX_TEST = 2000, 2000
 """At most so many are held back, and so many drawn of the corpus's test images."""
-HELD_SHARE = 0.05
-FIRST_HELD, FIRST_TESTED = 1_000_000, 2_000_000
+VALIDATION_SHARE = 0.05
+FIRST_VALIDATION, FIRST_TEST = 1_000_000, 2_000_000
 """Blocks of these numbers and above; no two blocks are the same."""
 USUAL = {"mean": 0.12, "deviation": 0.28}
 """The brightness of lines, from 0 to 1."""
 
 
 @dataclass(frozen=True)
-class Block:
+class LineBlock:
     """What makes its lines the lines they are."""
 
     number: int
@@ -53,48 +53,48 @@ class LineTask(Task):
     description: dict[str, Any]
     training: Split
     """The digits of which the lines to learn from are made; the pen's are added."""
-    held: Split
+    validation: Split
     test: Split | None
 
     @classmethod
     def prepare(cls, options: TrainingOptions, corpus: Corpus) -> LineTask:
-        training, held = hold_back(corpus.train.prepared(), options.validation, options.seed)
+        training, validation = split_validation(corpus.train.prepared(), options.validation, options.seed)
         description = {"network": options.network, "classes": len(options.classes()), **USUAL}
-        return cls(options, description, training, held, corpus.test and corpus.test.prepared())
+        return cls(options, description, training, validation, corpus.test and corpus.test.prepared())
 
     def __len__(self) -> int:
         return self.options.lines
 
     def images(self) -> dict[str, Any]:
-        return {"training": self.training.fingerprint(), "held": self.held.fingerprint()}
+        return {"training": self.training.fingerprint(), "held": self.validation.fingerprint()}
 
     def material(self, folder: Path) -> Material:
         learning = self._drawn(folder, self.training, 0, self.options.lines)
-        return _Files(learning, self._drawn(folder, self.held, FIRST_HELD, self._held_count()))
+        return _Files(learning, self._drawn(folder, self.validation, FIRST_VALIDATION, self._validation_count()))
 
-    def held_back(self, folder: Path) -> Examples:
-        return _examples(_paths(folder, self._blocks(FIRST_HELD, self._held_count())))
+    def validation_examples(self, folder: Path) -> Examples:
+        return _examples(_paths(folder, self._blocks(FIRST_VALIDATION, self._validation_count())))
 
     def draw_test(self, folder: Path) -> None:
         """Of the corpus's test digits, if it has such; within Ray."""
         if self.test is not None:
-            self._drawn(folder, self.test, FIRST_TESTED, self._tested_count())
+            self._drawn(folder, self.test, FIRST_TEST, self._test_count())
 
-    def tested(self, folder: Path) -> list[DrawnLine]:
+    def test_lines(self, folder: Path) -> list[DrawnLine]:
         """What was drawn to be read once, when all is decided."""
-        blocks = [] if self.test is None else self._blocks(FIRST_TESTED, self._tested_count())
+        blocks = [] if self.test is None else self._blocks(FIRST_TEST, self._test_count())
         return _read(_paths(folder, blocks))
 
-    def _tested_count(self) -> int:
-        return min(TESTED, self.options.lines)
+    def _test_count(self) -> int:
+        return min(MAX_TEST, self.options.lines)
 
-    def _held_count(self) -> int:
-        return min(HELD, max(1, round(HELD_SHARE * self.options.lines)))
+    def _validation_count(self) -> int:
+        return min(MAX_VALIDATION, max(1, round(VALIDATION_SHARE * self.options.lines)))
 
-    def _blocks(self, first: int, lines: int) -> list[Block]:
+    def _blocks(self, first: int, lines: int) -> list[LineBlock]:
         starts = range(0, lines, BLOCK)
         return [
-            Block(first + number, min(BLOCK, lines - start), self.options.seed, self.options.junk)
+            LineBlock(first + number, min(BLOCK, lines - start), self.options.seed, self.options.junk)
             for number, start in enumerate(starts)
         ]
 
@@ -114,22 +114,22 @@ class _Files(Material):
     """In a folder that every node sees."""
 
     learning: Sequence[Path]
-    held: Sequence[Path]
+    validation: Sequence[Path]
 
     def load(self, device: torch.device) -> tuple[Examples, Examples]:
-        return _examples(self.learning, device), _examples(self.held, device)
+        return _examples(self.learning, device), _examples(self.validation, device)
 
 
 @ray.remote
-def _draw(block: Block, path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+def _draw(block: LineBlock, path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
     lines = draw_lines(block.lines, (block.seed, block.number), Split(images, labels), block.junk)
     table = pa.table({"line": [line.picture.tobytes() for line in lines], "digits": [line.digits for line in lines]})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    write_whole(path, sink.getvalue().to_pybytes())
+    write_atomic(path, sink.getvalue().to_pybytes())
 
 
-def _paths(folder: Path, blocks: Iterable[Block]) -> list[Path]:
+def _paths(folder: Path, blocks: Iterable[LineBlock]) -> list[Path]:
     return [folder / "lines" / f"{block.number:07d}.parquet" for block in blocks]
 
 

@@ -18,7 +18,7 @@ from ray.exceptions import RayError
 from ray.train import CheckpointConsistencyMode
 from torch import Tensor, distributed
 
-from pipelines.networks import Reader
+from pipelines.networks.architectures import Reader
 from pipelines.training import checkpoint
 from pipelines.training.data import epoch_order, worker_batches
 from pipelines.training.examples import Examples
@@ -39,7 +39,7 @@ class Plan:
     material: Material
     description: dict[str, Any]
     threads: int
-    board: Any
+    progress: Any
     cuda_graph: bool = True
     start: Path | None = None
     """The checkpoint of a run that is resumed, in a folder that every node sees."""
@@ -49,7 +49,7 @@ class Stop(Exception):
     """The run cannot go on and a restart would not help, so Ray must not take it for a failure."""
 
 
-class Worker:
+class TrainingWorker:
     def __init__(self, plan: Plan) -> None:
         context = ray.train.get_context()
         self.plan, self.options = plan, plan.options
@@ -57,7 +57,7 @@ class Worker:
         self.device = ray.train.torch.get_device()
         torch.set_num_threads(plan.threads)
         torch.manual_seed(self.options.seed)
-        self.learning, self.held = plan.material.load(self.device)
+        self.learning, self.validation = plan.material.load(self.device)
         # Batch statistics are shared once an epoch, not before each step.
         wrap = {"broadcast_buffers": False, "gradient_as_bucket_view": True}
         self.learner = Learner(
@@ -85,7 +85,7 @@ class Worker:
 
     def _post(self, event: dict[str, Any]) -> None:
         if self.rank == 0:
-            self.plan.board.post.remote(event)
+            self.plan.progress.post.remote(event)
 
     def run(self) -> None:
         for epoch in range(len(self.history) + 1, self.options.epochs + 1):
@@ -142,7 +142,7 @@ class Worker:
 
     def _share_buffers(self) -> None:
         if self.workers > 1:
-            for buffer in self.learner.judged.buffers():
+            for buffer in self.learner.evaluated.buffers():
                 distributed.broadcast(buffer, 0)
             for buffer in self.learner.reader.buffers():
                 distributed.broadcast(buffer, 0)
@@ -152,23 +152,23 @@ class Worker:
             check_same_weights(self.learner.reader, epoch)
 
     def _row(self, epoch: int, loss: float, seconds: float) -> dict[str, Any]:
-        right, held_loss = self._sum(self.learner.judge(*self._mine())).tolist()
-        held = len(self.held.labels)
+        right, validation_loss = self._sum(self.learner.evaluate(*self._mine())).tolist()
+        validation = len(self.validation.labels)
         # The last step of an epoch may be the one that does it, and no loss of a step tells of that.
-        if not math.isfinite(held_loss):
+        if not math.isfinite(validation_loss):
             raise self._blown_up(f"validation loss is not a number after epoch {epoch}", epoch)
         return {
             "epoch": epoch,
             "train_loss": loss,
-            "val_loss": held_loss / held,
-            "val_accuracy": right / held,
+            "val_loss": validation_loss / validation,
+            "val_accuracy": right / validation,
             "seconds": seconds,
             "images_per_second": self.steps * self.options.batch / seconds,
         }
 
     def _mine(self) -> Examples:
         """Of what was held back, this worker's part."""
-        images, labels = self.held
+        images, labels = self.validation
         mine = slice(self.rank, None, self.workers)
         part = images.every(self.workers, self.rank) if isinstance(images, Ragged) else images[mine]
         return Examples(part, labels[mine])
@@ -176,14 +176,14 @@ class Worker:
     def _report(self) -> None:
         row = self.history[-1]
         # More right is better, and among equals the smaller loss: one number, since Ray compares one.
-        rank = row["val_accuracy"] * len(self.held.labels) - row["val_loss"] / (1 + row["val_loss"])
+        rank = row["val_accuracy"] * len(self.validation.labels) - row["val_loss"] / (1 + row["val_loss"])
         metrics = {**row, "rank": rank}
         if self.rank != 0:
             ray.train.report(metrics)
             return
         with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
             checkpoint.save(
-                Path(folder), self.plan.description, self.learner.judged, self.learner.state(), self.history
+                Path(folder), self.plan.description, self.learner.evaluated, self.learner.state(), self.history
             )
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
         # The report waits in this process to be fetched and would be lost with it: only then is the epoch done.
@@ -203,9 +203,9 @@ def check_same_weights(reader: Reader, epoch: int) -> None:
 
 def work(plan: dict[str, Plan]) -> None:
     try:
-        Worker(plan["plan"]).run()
+        TrainingWorker(plan["plan"]).run()
     except Stop as stop:
         if ray.train.get_context().get_world_rank() == 0:
-            # Where the board is lost, the driver sees that epochs are missing.
+            # Where the actor is lost, the driver sees that epochs are missing.
             with suppress(RayError):
-                ray.get(plan["plan"].board.stop.remote(str(stop)))
+                ray.get(plan["plan"].progress.stop.remote(str(stop)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.corpora.corpus import Split
+from pipelines.drawing.non_digits import draw_junk
+from pipelines.drawing.pen import draw_digits
 from pipelines.errors import UsageError
-from pipelines.junk import draw_junk
-from pipelines.pen import draw_digits
 from pipelines.training.options import DIGITS, TrainingOptions
 
 # Nothing here may draw what the built-in corpus and the tests draw.

@@ -8,11 +8,11 @@ from typing import Literal
 
 from pipelines.augment import EFFECTS
 from pipelines.errors import UnknownName, UsageError
-from pipelines.networks import LINE_NETWORKS, NETWORKS
+from pipelines.networks.architectures import LINE_NETWORKS, NETWORKS
 
 DIGITS = [str(digit) for digit in range(10)]
 NONE = "none"
-NOTHING_NEW = ""
+BLANK = ""
 """What a place in a line says where no digit begins."""
 
 
@@ -65,7 +65,7 @@ class TrainingOptions:
         return [effect.strip() for effect in self.without.split(",") if effect.strip()]
 
     def classes(self) -> list[str]:
-        return DIGITS + ([NOTHING_NEW] if self.lines else [NONE] if self.junk else [])
+        return DIGITS + ([BLANK] if self.lines else [NONE] if self.junk else [])
 
     def check(self) -> None:
         if self.network not in NETWORKS | LINE_NETWORKS:

@@ -20,19 +20,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pipelines import places
 from pipelines.errors import DataError, TrainingError, UsageError
-from pipelines.locks import held_by_another
+from pipelines.files import paths
+from pipelines.files.atomic import write_named
+from pipelines.files.locks import held_by_another
 from pipelines.training.options import TrainingOptions
-from pipelines.writing import write_named
 
 RECORD, RESULT, CHECKPOINTS, CURVES, LOCK = "options.json", "result.json", "ray", "tensorboard", ".lock"
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class TrainingRunFolder:
     path: Path
-    asked: dict[str, Any]
+    identity: dict[str, Any]
     """All that the weights depend on."""
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class RunFolder:
         return self.path / CURVES
 
     @property
-    def again(self) -> str:
+    def resume_options(self) -> str:
         """The options that go on with it."""
         elsewhere = self.path.parent != runs_folder(None)
         named = f" --runs {shlex.quote(str(self.path.parent))}" if elsewhere else ""
@@ -73,11 +73,11 @@ class RunFolder:
 
     def begin(self) -> None:
         """From now on the name is taken; what is refused before leaves it free."""
-        self.note(**self.asked)
+        self.note(**self.identity)
 
-    def note(self, **told: Any) -> None:
+    def note(self, **entries: Any) -> None:
         before = self.record() if self.begun() else {}
-        self._write(RECORD, before | told)
+        self._write(RECORD, before | entries)
 
     def finish(self, numbers: dict[str, Any]) -> None:
         self._write(RESULT, numbers)
@@ -87,7 +87,7 @@ class RunFolder:
 
 
 def runs_folder(named: Path | None) -> Path:
-    return places.folder(named or places.home() / "runs", "runs")
+    return paths.folder(named or paths.home() / "runs", "runs")
 
 
 def new_name(network: str, corpus: str) -> str:
@@ -96,9 +96,9 @@ def new_name(network: str, corpus: str) -> str:
 
 
 @contextmanager
-def open_run(path: Path, asked: dict[str, Any], resume: bool) -> Iterator[RunFolder]:
+def open_run(path: Path, identity: dict[str, Any], resume: bool) -> Iterator[TrainingRunFolder]:
     """Hold the run's folder, or say why not: a name is one run, which is never continued unasked."""
-    run = RunFolder(path, asked)
+    run = TrainingRunFolder(path, identity)
     with ExitStack() as held:
         try:
             _open(run, resume, held)
@@ -109,7 +109,7 @@ def open_run(path: Path, asked: dict[str, Any], resume: bool) -> Iterator[RunFol
         yield run
 
 
-def _open(run: RunFolder, resume: bool, held: ExitStack) -> None:
+def _open(run: TrainingRunFolder, resume: bool, held: ExitStack) -> None:
     if resume and not run.begun():
         raise UsageError(f"There is no {run} in {run.path.parent} to resume; leave --resume out to start it.")
     run.path.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def _open(run: RunFolder, resume: bool, held: ExitStack) -> None:
         raise UsageError(f"The {run} in {run.path.parent} {state}; give another --name to start anew.")
 
 
-def _take(lock: IO[str], run: RunFolder) -> None:
+def _take(lock: IO[str], run: TrainingRunFolder) -> None:
     if other := held_by_another(lock):
         raise TrainingError(
             f"Another process ({other}) is at work on the {run} in {run.path.parent}; "
@@ -129,17 +129,17 @@ def _take(lock: IO[str], run: RunFolder) -> None:
         )
 
 
-def _check_resumable(run: RunFolder) -> None:
+def _check_resumable(run: TrainingRunFolder) -> None:
     if run.finished():
         raise UsageError(f"The {run} in {run.path.parent} is finished: there is nothing to resume.")
     # A run that was begun before there was an option had what is its default now.
-    before = run.asked | asdict(TrainingOptions()) | run.record()
-    for name, value in run.asked.items():
+    before = run.identity | asdict(TrainingOptions()) | run.record()
+    for name, value in run.identity.items():
         if value != before[name] and name != "images":
             flag = name.replace("_", "-")
             raise UsageError(f"--{flag} is {value}, but the {run} began with {before[name]}; resume it so.")
-    if before["images"] != run.asked["images"]:
+    if before["images"] != run.identity["images"]:
         raise UsageError(
-            f"The images of --corpus {run.asked['corpus']} are no longer those that the {run} began with; "
+            f"The images of --corpus {run.identity['corpus']} are no longer those that the {run} began with; "
             "bring those back, or give another --name to start anew."
         )

@@ -42,10 +42,10 @@ class Task(ABC):
         """Made ready for the workers, within Ray; a run's folder keeps what took time to make."""
 
     @abstractmethod
-    def held_back(self, folder: Path) -> Examples:
+    def validation_examples(self, folder: Path) -> Examples:
         """What no weight was learnt from, once the run in that folder is trained."""
 
-    def asked(self, workers: int) -> dict[str, Any]:
+    def identity(self, workers: int) -> dict[str, Any]:
         """What makes a run this very one."""
         return {**asdict(self.options), "workers": workers, "images": self.images()}
 
@@ -55,20 +55,20 @@ class DigitTask(Task):
     options: TrainingOptions
     description: dict[str, Any]
     training: Split
-    held: Split
+    validation: Split
 
     def __len__(self) -> int:
         return len(self.training)
 
     def images(self) -> dict[str, Any]:
-        return {"training": self.training.fingerprint(), "held": self.held.fingerprint()}
+        return {"training": self.training.fingerprint(), "held": self.validation.fingerprint()}
 
     def material(self, folder: Path) -> Material:
-        arrays = (self.training.images, self.training.labels, self.held.images, self.held.labels)
+        arrays = (self.training.images, self.training.labels, self.validation.images, self.validation.labels)
         return _Stored([ray.put(array) for array in arrays])
 
-    def held_back(self, folder: Path) -> Examples:
-        return Examples.of(self.held)
+    def validation_examples(self, folder: Path) -> Examples:
+        return Examples.of(self.validation)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ export class ApiError extends Error {
 
   get isBusy() {
     // What was too slow once would be so again, and hold up the others each time.
-    return (this.status === 503 && this.kind !== "too_slow") || this.status === 429;
+    return (this.status === 503 && this.kind !== "deadline_exceeded") || this.status === 429;
   }
 }
 
@@ -25,14 +25,14 @@ export const models = () => call("v1/models");
 export const templates = async () => (await call("v1/templates")).templates.map((one) => one.name ?? one);
 
 export async function digit(image, signal) {
-  return (await call("v1/digits?seen=1", { method: "POST", body: image, signal })).items[0];
+  return (await call("v1/digits?include_input=true", { method: "POST", body: image, signal })).items[0];
 }
 
 /** Many images in one request; an item that cannot be read is `{error}` in its place. */
 export async function digits(files, signal) {
   const body = new FormData();
   for (const file of files) body.append("files", file, file.name);
-  return (await call("v1/digits?seen=1", { method: "POST", body, signal })).items;
+  return (await call("v1/digits?include_input=true", { method: "POST", body, signal })).items;
 }
 
 export async function strings(image, signal) {

@@ -20,7 +20,7 @@ export function startDrawing() {
     const { generation } = paper;
     try {
       const answer = await digit(await paper.picture());
-      const seen = await createImageBitmap(fromBase64(answer.seen));
+      const seen = await createImageBitmap(fromBase64(answer.input));
       // The paper may have been cleared during any of these waits.
       if (generation === paper.generation) show(answer, seen, showBars);
     } catch (error) {

@@ -60,7 +60,7 @@ async function ask(sent, as, signal) {
 
 const failed = (reason) => ({ rows: [{ status: "error", reason }] });
 
-function ofDigit({ label, confidence, seen, error }) {
+function ofDigit({ label, confidence, input: seen, error }) {
   return error ? failed(error.message) : { rows: [{ value: label, confidence, status: "ok" }], seen };
 }
 

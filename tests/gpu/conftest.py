@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from pipelines.corpora.builtin import load_builtin
-from pipelines.engines import Engine, open_engine
-from pipelines.engines.base import Probabilities
-from pipelines.engines.gpu import tensorrt_flavour
-from pipelines.model_folder import ModelFolder, open_model
+from pipelines.inference.engines import Engine, open_engine
+from pipelines.inference.engines.base import Probabilities
+from pipelines.inference.engines.cuda import tensorrt_flavour
+from pipelines.models.folder import ModelFolder, open_model
 
 FOLDER = Path(__file__).parent
 FLAVOUR = tensorrt_flavour()

@@ -9,10 +9,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipelines.engines import Engine, open_engine
-from pipelines.engines.base import Probabilities
 from pipelines.errors import EngineError
-from pipelines.model_folder import ModelFolder
+from pipelines.inference.engines import Engine, open_engine
+from pipelines.inference.engines.base import Probabilities
+from pipelines.models.folder import ModelFolder
 from tests.gpu.conftest import Open
 from tests.stores import refusal
 
@@ -69,7 +69,7 @@ def read_by_threads(engine: Engine, images: Images, whole: Probabilities) -> lis
 def test_one_is_opened_and_closed_while_another_reads(
     opened: Open, model: ModelFolder, images: Images, truth: Probabilities
 ) -> None:
-    """As the online door does when a model is switched."""
+    """As the online server does when a model is switched."""
     with opened() as engine:
         whole, done = engine.run(images), threading.Event()
         wrong: list[list[int]] = []

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.engines import open_engine, plan_cache
-from pipelines.engines.plans import cache_folder
 from pipelines.errors import EngineError
-from pipelines.model_folder import ModelFolder
+from pipelines.inference.engines import open_engine, plan_cache
+from pipelines.inference.engines.plans import cache_folder
+from pipelines.models.folder import ModelFolder
 from tests.gpu.conftest import FLAVOUR, NO_TENSORRT
 
 pytestmark = NO_TENSORRT

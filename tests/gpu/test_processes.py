@@ -13,10 +13,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipelines.engines import open_engine
-from pipelines.engines.base import Probabilities
-from pipelines.engines.gpu import cuda_gpus
-from pipelines.model_folder import ModelFolder, open_model
+from pipelines.inference.engines import open_engine
+from pipelines.inference.engines.base import Probabilities
+from pipelines.inference.engines.cuda import cuda_gpus
+from pipelines.models.folder import ModelFolder, open_model
 from tests.gpu.conftest import FLAVOUR, NO_TENSORRT
 from tests.processes import until
 
@@ -25,8 +25,8 @@ NAMES = ["torch_cuda", pytest.param(FLAVOUR, marks=NO_TENSORRT)]
 READ_ON = """
 import sys
 import numpy as np
-from pipelines.engines import open_engine
-from pipelines.model_folder import open_model
+from pipelines.inference.engines import open_engine
+from pipelines.models.folder import open_model
 with open_engine(sys.argv[1], open_model("builtin")) as engine:
     images = np.zeros((100_000, 28, 28), np.uint8)
     engine.run(images)

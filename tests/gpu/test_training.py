@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from jobs.benches.gpu_training import train_often
+from jobs.benches.gpu.training import train_often
 from pipelines.corpora import Corpus
-from pipelines.cuda_graphs import WARM_UP
+from pipelines.networks.cuda_graphs import WARM_UP
 from pipelines.training.captured import CapturedUpdate
 from pipelines.training.learner import Learner
 from tests.digits import drawn, new_reader, plain, tensors
@@ -59,7 +59,7 @@ def test_it_learns_with_everything_on(augment: Any) -> None:
     learner = new_learner(plain(network="ink", augment=augment, ema=0.9, precision="bf16"), True)
     losses = course(learner, 60)
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
-    assert learner.judge(*(tensor.to(CUDA) for tensor in tensors(drawn(64))))[0] > 32
+    assert learner.evaluate(*(tensor.to(CUDA) for tensor in tensors(drawn(64))))[0] > 32
 
 
 @pytest.mark.parametrize("second", [CUDA, CPU])

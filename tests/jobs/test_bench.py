@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jobs.benches import engines, serve
+from jobs.benches.engines import bench as engines
+from jobs.benches.serve import bench as serve
 from jobs.benches.strings import labelled_strings, score_of
-from jobs.benches.variants import VariantsBench
+from jobs.benches.training.variants import VariantsBench
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError, UnknownName
-from pipelines.model_store import ModelStore
+from pipelines.models.store import ModelStore
 from pipelines.strings.reading import StringReading
 from tests import lines
 from tests.clusters import RayCluster
@@ -78,11 +79,11 @@ def test_all_engines_of_one_bench_compute_on_the_cpu(tmp_path: Path, monkeypatch
     assert all(row["ours"] > 0 and row["bare"] > 0 for row in rows)
 
 
-def test_a_bench_of_the_door_without_a_single_connection_has_a_table_too() -> None:
+def test_a_bench_of_the_server_without_a_single_connection_has_a_table_too() -> None:
     """Camera frames come over one connection, and have no rival; where there is one, each round is held against it."""
     latency = (1.0, 2.0, 0)
     rows = [
-        serve.Row(number, server, what, connections, speed, *latency)
+        serve.ServeRow(number, server, what, connections, speed, *latency)
         for number, speeds in enumerate([(100.0, 110.0, 30.0), (200.0, 100.0, 31.0), (300.0, 600.0, 32.0)])
         for server, what, connections, speed in (
             ("fastapi", serve.PICTURE, 32, speeds[0]),

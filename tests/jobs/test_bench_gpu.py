@@ -15,20 +15,21 @@ from torch import Tensor
 
 from jobs import bench
 from jobs._cli import run
-from jobs.benches import gpu, gpu_contenders
-from jobs.benches.gpu_actors import Order, speed_of
-from jobs.benches.gpu_limits import Limits, operations_per_image
-from jobs.benches.gpu_tables import Row, speed_goals, training_goals
-from jobs.benches.gpu_training import Run, Runs, train_often
+from jobs.benches.gpu import bench as gpu
+from jobs.benches.gpu import contenders
+from jobs.benches.gpu.actors import ActorSpec, speed_of
+from jobs.benches.gpu.limits import GpuLimits, operations_per_image
+from jobs.benches.gpu.tables import GpuRow, speed_goals, training_goals
+from jobs.benches.gpu.training import TrainingRun, TrainingRuns, train_often
 from pipelines.corpora import Corpus
-from pipelines.engines import open_engine, torch_cuda
 from pipelines.errors import EngineError, UsageError
-from pipelines.model_folder import PRETRAINED, open_model
+from pipelines.inference.engines import open_engine, torch_cuda
+from pipelines.models.folder import PRETRAINED, open_model
 from tests.digits import drawn, new_reader, plain
 from tests.in_process import RunJob
 from tests.no_card import Graph, no_card
 
-LIMITS = Limits(bytes_per_second=784e6, operations_per_second=3e12, operations_per_image=1_000_000)
+LIMITS = GpuLimits(bytes_per_second=784e6, operations_per_second=3e12, operations_per_image=1_000_000)
 CPU = torch.device("cpu")
 
 
@@ -62,11 +63,11 @@ def test_the_lower_limit_counts() -> None:
 @pytest.mark.parametrize(("share", "seconds", "reached"), [(0.71, 149e-6, True), (0.69, 151e-6, False)])
 def test_the_goals_are_those_of_our_best_engine(share: float, seconds: float, reached: bool) -> None:
     rows = [
-        Row("ours", True, 16384, share * 1e6, 1e6, 1.0),
-        Row("ours, slower", True, 16384, 1.0, 1.0, 1.0),
-        Row("ours", True, 1, 1.0, 1.0, seconds),
-        Row("a rival", False, 16384, 1e6, 1e6, 1.0),
-        Row("a rival", False, 1, 1.0, 1.0, 1e-6),
+        GpuRow("ours", True, 16384, share * 1e6, 1e6, 1.0),
+        GpuRow("ours, slower", True, 16384, 1.0, 1.0, 1.0),
+        GpuRow("ours", True, 1, 1.0, 1.0, seconds),
+        GpuRow("a rival", False, 16384, 1e6, 1e6, 1.0),
+        GpuRow("a rival", False, 1, 1.0, 1.0, 1e-6),
     ]
     assert [goal.reached for goal in speed_goals(rows, LIMITS)] == [reached, reached]
 
@@ -76,7 +77,7 @@ def test_a_goal_without_a_figure_is_missed() -> None:
 
 
 def test_a_training_is_judged_by_its_means() -> None:
-    runs = Runs([Run(4.0, 0.9950), Run(5.0, 0.9932)])
+    runs = TrainingRuns([TrainingRun(4.0, 0.9950), TrainingRun(5.0, 0.9932)])
     assert [goal.reached for goal in training_goals(runs, 0.994)] == [True, True]
     assert [goal.reached for goal in training_goals(runs, 0.997)] == [False, True]
 
@@ -94,7 +95,7 @@ def test_trainings_differ_by_their_seed_alone() -> None:
 
 
 def test_actors_read_side_by_side() -> None:
-    found = speed_of([Order(PRETRAINED, "onnxruntime", 8, 0.05)] * 2)
+    found = speed_of([ActorSpec(PRETRAINED, "onnxruntime", 8, 0.05)] * 2)
     assert found.precision == "fp32"
     assert found.images_per_second > 0
 
@@ -102,19 +103,19 @@ def test_actors_read_side_by_side() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_an_actor_that_cannot_read_is_not_waited_for_and_tells_why() -> None:
     """The other one knows but that it waited in vain."""
-    orders = [Order(PRETRAINED, name, 8, 0.05) for name in ("onnxruntime", "torch_cuda")]
+    specs = [ActorSpec(PRETRAINED, name, 8, 0.05) for name in ("onnxruntime", "torch_cuda")]
     with pytest.raises(EngineError, match="torch_cuda needs a CUDA GPU"):
-        speed_of(orders)
+        speed_of(specs)
 
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(gpu_contenders, "CARD", "cpu")
+    monkeypatch.setattr(contenders, "CARD", "cpu")
     # A CPU takes ten times as long in fp16.
-    monkeypatch.setattr(gpu_contenders, "HALF", torch.bfloat16)
+    monkeypatch.setattr(contenders, "HALF", torch.bfloat16)
     monkeypatch.setitem(torch_cuda.TYPES, "fp16", torch.bfloat16)
-    monkeypatch.setattr(gpu_contenders, "capture", Graph)
-    monkeypatch.setattr(gpu_contenders, "compiled", gpu_contenders.eagerly)
+    monkeypatch.setattr(contenders, "capture", Graph)
+    monkeypatch.setattr(contenders, "compiled", contenders.eagerly)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     with no_card():
         yield
@@ -124,7 +125,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_contender_reads_the_same(stand_in: None, count: int) -> None:
     images, model = drawn(count).images, open_model("builtin")
     answers = {}
-    for name, opened in gpu_contenders.contenders().items():
+    for name, opened in contenders.contenders().items():
         with opened(model) as contender:
             for _ in range(2):
                 answers[name] = contender.read(images)
@@ -136,19 +137,19 @@ def test_every_contender_reads_the_same(stand_in: None, count: int) -> None:
         assert np.allclose(answer, truth, atol=0.05), name
 
 
-@pytest.mark.skipif(gpu_contenders.ON_CUDA in onnxruntime.get_available_providers(), reason="there is the provider")
+@pytest.mark.skipif(contenders.ON_CUDA in onnxruntime.get_available_providers(), reason="there is the provider")
 @pytest.mark.filterwarnings("ignore:Specified provider")
 def test_a_rival_that_fell_back_to_the_cpu_is_not_measured() -> None:
     with pytest.raises(EngineError, match="would read on the CPU instead"):
-        gpu_contenders.onnx_runtime(open_model("builtin")).__enter__()
+        contenders.onnx_runtime(open_model("builtin")).__enter__()
 
 
 def test_the_model_is_read_in_fp16_as_the_rivals_read_it() -> None:
     builtin = open_model("builtin")
     assert "fp16" not in builtin.precisions
-    with gpu_contenders.with_half(builtin) as model:
+    with contenders.with_half(builtin) as model:
         assert model.changed_files() == []
-        with gpu_contenders.with_half(model) as same, open_engine("onnxruntime", same, "fp16") as engine:
+        with contenders.with_half(model) as same, open_engine("onnxruntime", same, "fp16") as engine:
             assert same is model
             assert engine.run(drawn(5).images).shape == (5, 11)
     assert not model.path.exists()
@@ -185,14 +186,14 @@ def test_everything_is_measured_and_kept(
         raise RuntimeError("no compiler\nadvice")
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(gpu_contenders, "compiled", lambda forward: broken)
+    monkeypatch.setattr(contenders, "compiled", lambda forward: broken)
     monkeypatch.setattr(gpu, "card", lambda: {"card": "none"})
     monkeypatch.setattr(gpu, "measure_limits", lambda reader: LIMITS)
     file = tmp_path / "numbers.json"
     gpu.GpuBench(batches=(1, 20), rounds=1, seconds=0.001, actors=(), json=file).run()
     told = json.loads(file.read_text())
     assert told["missing"] == {"torch.compile, fp16 autocast": "no compiler"}
-    ours = {f"{name}, fp16" for name in gpu_contenders.our_names() if name not in told["missing"]}
+    ours = {f"{name}, fp16" for name in contenders.our_names() if name not in told["missing"]}
     assert {row["name"] for row in told["rows"] if row["ours"]} == ours
     rivals = {"PyTorch eager, fp32", "PyTorch eager, fp16 autocast", "CUDA graph by hand, fp16 autocast"}
     assert {(row["name"], row["batch"]) for row in told["rows"]} == {

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.conversion import parity
-from pipelines.model_store import ModelStore
-from pipelines.training import checkpoint
+from pipelines.models.store import ModelStore
+from pipelines.networks.weights import WEIGHTS
 from tests import lines
 from tests.digits import builtin
 from tests.in_process import Ended, RunJob
@@ -129,7 +129,7 @@ def test_a_model_that_does_not_tell_what_it_learnt_from_is_judged_on_what_is_nam
     convert: Convert, store: ModelStore, tmp_path: Path
 ) -> None:
     (tmp_path / "files").mkdir()
-    shutil.copy(store.fetch(store.resolve("small")) / checkpoint.WEIGHTS, tmp_path / "files")
+    shutil.copy(store.fetch(store.resolve("small")) / WEIGHTS, tmp_path / "files")
     store.publish("untold", tmp_path / "files", {"classes": CLASSES})
     done = convert("--model", "untold", "--engines", "onnxruntime")
     assert (done.returncode, done.stderr) == (

@@ -15,7 +15,7 @@ import pytest
 
 from pipelines.corpora import Corpus, Split
 from pipelines.corpora.folders import write_folder
-from pipelines.forms.templates.reading import load_templates
+from pipelines.forms.templates.loading import load_templates
 from tests.in_process import RunJob
 
 # A proxy that nobody answers: every download fails at once, whatever network the machine has.

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines import evaluation
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
-from pipelines.corruptions import CORRUPTIONS
-from pipelines.junk import JUNK
-from pipelines.model_store import ModelStore
-from pipelines.networks import Reader
+from pipelines.drawing.non_digits import JUNK
+from pipelines.evaluation import digits
+from pipelines.evaluation.corruptions import CORRUPTIONS
+from pipelines.models.store import ModelStore
+from pipelines.networks.architectures import Reader
 from pipelines.training import checkpoint
 from tests.digits import drawn
 from tests.in_process import Ended, RunJob
@@ -70,7 +70,7 @@ def test_other_images_and_what_is_no_digit_are_read_too_and_names_are_shown_as_t
     evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The thousand of each kind take many seconds to draw.
-    monkeypatch.setattr(evaluation, "refusals", partial(evaluation.refusals, count=10))
+    monkeypatch.setattr(digits, "refusals", partial(digits.refusals, count=10))
     write_parquet(Corpus("digits", drawn(40), drawn(20, seed=4)), tmp_path / "two[red].parquet")
     on, out = f"parquet:{tmp_path / 'two[red].parquet'}", tmp_path / "out[red]"
     done = evaluate("--model", "small", "--on", on, "--split", "train", "--corrupted", "--junk", "--out", out)

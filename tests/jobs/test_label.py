@@ -25,8 +25,8 @@ from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
-from pipelines.model_folder import open_model
-from pipelines.model_store import ModelStore
+from pipelines.models.folder import open_model
+from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
 from tests.in_process import RunJob
 from tests.labels import digits, once, rows, tables

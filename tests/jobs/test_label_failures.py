@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pytest
 
 from cluster.processes import Process
-from pipelines.model_store import ModelStore
+from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
-from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part
+from tests.labels import LONG, actors, at_part, at_work, lasting, once, rows, shards, tables, with_a_long_part
 from tests.processes import Home, Job, cluster_processes, new_home, until
 
 PARTS, SIZE = 30, 1500
@@ -93,7 +93,7 @@ def test_an_actor_that_is_killed_is_replaced(
     start: Start, ray_cluster: RayCluster, source: Path, undisturbed: pa.Table, tmp_path: Path
 ) -> None:
     with start(source, tmp_path / "out", "--max-actors", 1) as job:
-        until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
+        until(lambda: shards(tmp_path / "out") >= 2, "two parts are done")
         only = actors(cluster_processes(ray_cluster))
         assert len(only) == 1
         until(lambda: killed_at_work(only, tmp_path / "out"), "the actor is at work")
@@ -110,7 +110,7 @@ def test_an_actor_that_dies_while_it_waits_for_work_is_replaced(
         (reader,) = at_part(LONG, output)
         # While it is held still, the actor soon has nothing to do.
         kill(reader, signal.SIGSTOP)
-        until(lambda: parts(output) >= 2, "two parts are done")
+        until(lambda: shards(output) >= 2, "two parts are done")
         (only,) = actors(cluster_processes(ray_cluster))
         until(lasting(lambda: not at_work(only, output)), "the actor rests")
         kill(only.pid)
@@ -124,7 +124,7 @@ def test_every_actor_may_be_killed_once(
     start: Start, ray_cluster: RayCluster, source: Path, undisturbed: pa.Table, tmp_path: Path
 ) -> None:
     with start(source, tmp_path / "out", "--min-actors", 2, "--max-actors", 2) as job:
-        until(lambda: parts(tmp_path / "out") >= 2, "two parts are done")
+        until(lambda: shards(tmp_path / "out") >= 2, "two parts are done")
         both = actors(cluster_processes(ray_cluster))
         assert len(both) == 2
         until(lambda: killed_at_work(both, tmp_path / "out"), "the actors are at work")
@@ -136,11 +136,11 @@ def test_a_run_whose_driver_was_killed_goes_on(
     start: Start, source: Path, undisturbed: pa.Table, tmp_path: Path
 ) -> None:
     with start(source, tmp_path / "out", "--max-actors", 1) as job:
-        until(lambda: parts(tmp_path / "out") >= 3, "three parts are done")
+        until(lambda: shards(tmp_path / "out") >= 3, "three parts are done")
         kill(job.process.pid)
         job.process.wait()
     assert not (tmp_path / "out" / "summary.json").exists()
-    there = parts(tmp_path / "out")
+    there = shards(tmp_path / "out")
     assert there < PARTS
     with start(source, tmp_path / "out", "--max-actors", 1) as again:
         assert again.ended() == 0, again.err
@@ -199,7 +199,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
             f"error: There is no space left for {output}/out. What was written is kept: make room, and start the "
             "same run again.\n"
         )
-        kept = parts(output / "out")
+        kept = shards(output / "out")
         assert 0 < kept < PARTS
         subprocess.run(["mount", "-o", "remount,size=50m", output], check=True)
         with start(source, output / "out", "--max-actors", 1) as again:

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.benches.hostile_files import endless_tree, image_bomb
+from jobs.benches.serve.hostile_files import endless_tree, image_bomb
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
-from pipelines.forms.templates.reading import write_template
+from pipelines.forms.templates.loading import write_template
 from pipelines.labeling.forms.rows import FORM_SCHEMA
-from pipelines.labeling.rows import read_parts
-from pipelines.model_store import ModelStore
+from pipelines.labeling.rows import read_shards
+from pipelines.models.store import ModelStore
 from tests import lines
 from tests.clusters import RayCluster
 from tests.pipelines.documents.workers import workers
@@ -72,7 +72,7 @@ def start(home: Home, repo: Path, template: Path) -> Start:
     return begin
 
 
-def parts(output: Path) -> int:
+def shards(output: Path) -> int:
     return len(list((output / "rows").glob("part-*.parquet")))
 
 
@@ -81,7 +81,7 @@ def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
 ) -> None:
     output = tmp_path / "out"
     with start(scans, output, "--crops", "--overlays", "all") as job:
-        until(lambda: parts(output) >= 2, "two parts are done")
+        until(lambda: shards(output) >= 2, "two parts are done")
         job.process.kill()
         job.process.wait()
     assert not (output / "summary.json").exists()
@@ -89,7 +89,7 @@ def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
         assert again.ended() == 3, again.out + again.err
     assert "going on after " in again.out
     assert "1 files are no scans by their names and are left out" in again.out
-    rows = [row for part in read_parts(output / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
+    rows = [row for shard in read_shards(output / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
     assert set(Counter((row["source"], row["page"], row["field"]) for row in rows).values()) == {1}
     names = {Path(row["source"]).name for row in rows}
     assert names == {path.name for path in scans.iterdir()} - {"notes.txt"}
@@ -104,8 +104,8 @@ def test_a_page_that_takes_too_long_is_given_up(start: Start, filled: list[Scan]
     cv2.imwrite(str(source / "large.png"), cv2.resize(filled[0].image, None, fx=3, fy=3))
     with start(source, tmp_path / "out", "--deadline", 0.01) as job:
         assert job.ended() == 3, job.out + job.err
-    [part] = read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
-    [row] = part.to_pylist()
+    [shard] = read_shards(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
+    [row] = shard.to_pylist()
     assert (row["status"], row["reason"]) == ("error", "reading it took longer than 0.01 s")
 
 
@@ -119,8 +119,8 @@ def test_a_reader_of_lines_of_ones_own_reads_the_numbers_without_cells(
     with start(source, tmp_path / "out", "--lines", "lines", "--store", store) as job:
         assert job.ended() == 0, job.out + job.err
     assert "all that lines:1 reads counts as ok, however unsure" in job.out
-    [part] = read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
-    of_numbers = {row["model"] for row in part.to_pylist() if row["field"] in ("persons", "area")}
+    [shard] = read_shards(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA)
+    of_numbers = {row["model"] for row in shard.to_pylist() if row["field"] in ("persons", "area")}
     assert of_numbers == {"lines:1"}
 
 
@@ -203,7 +203,9 @@ def test_a_document_that_would_never_be_opened_is_an_error_row_and_the_others_ar
     (source / "heavy.pdf").write_bytes(image_bomb())
     with start(source, tmp_path / "out", "--page-seconds", 2) as job:
         assert job.ended() == 3, job.out + job.err
-    rows = [row for part in read_parts(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA) for row in part.to_pylist()]
+    rows = [
+        row for shard in read_shards(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()
+    ]
     errors = {Path(row["source"]).name: row["reason"] for row in rows if row["status"] == "error"}
     assert errors == dict.fromkeys(("endless.pdf", "heavy.pdf"), "it takes longer than 2 s to open")
     assert sum(Path(row["source"]).name == "a.png" for row in rows) == len(meter().template.fields)

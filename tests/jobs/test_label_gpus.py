@@ -24,33 +24,33 @@ from pathlib import Path
 import pyarrow as pa
 import ray
 
-from pipelines.labeling.digits.kind import Digits
+from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.inputs import find_input
-from pipelines.labeling.kind import Labelled, Reading
-from pipelines.labeling.pipeline import Orders, run_pipeline
-from pipelines.labeling.room import make_room
+from pipelines.labeling.workload import LabelledShard, ReaderConfig
+from pipelines.labeling.pipeline import RunSpec, run_pipeline
+from pipelines.labeling.capacity import plan_capacity
 from pipelines.labeling.run_folder import open_run
-from pipelines.nodes import Node, all_nodes, free_nodes
-from pipelines.ray_session import ray_session
+from pipelines.ray_runtime.nodes import Node, all_nodes, free_nodes
+from pipelines.ray_runtime.session import ray_session
 
 source, output = sys.argv[1:]
 
 
-class Telling(Digits):
+class Telling(DigitWorkload):
     "Labels nothing: each reader notes which GPUs it has, and waits until all the others have."
 
     def __init__(self, seen, count):
         self.seen, self.count = seen, count
 
-    def labeler(self, reading):
+    def labeler(self, reader):
         told = {"ids": [str(one) for one in ray.get_gpu_ids()], "seen": os.environ.get("CUDA_VISIBLE_DEVICES")}
         (self.seen / str(os.getpid())).write_text(json.dumps(told))
         return self
 
-    def label(self, part, start=0):
+    def label(self, shard, start=0):
         while len(list(self.seen.iterdir())) < self.count:
             time.sleep(0.05)
-        return Labelled(pa.Table.from_pylist([{"source": "x", "status": "ok"}] * len(part), self.schema))
+        return LabelledShard(pa.Table.from_pylist([{"source": "x", "status": "ok"}] * len(shard), self.schema))
 
 
 with ray_session():
@@ -58,15 +58,15 @@ with ray_session():
     for gpus, most in ((0, 1), (0.25, 5), (0.4, 7), (1, 7), (2, 7)):
         while sorted(map(repr, free_nodes())) != sorted(map(repr, all_nodes())):
             time.sleep(0.05)
-        room = make_room(free_nodes(), 1, gpus, None, most)
+        capacity = plan_capacity(free_nodes(), 1, gpus, None, most)
         folder = Path(output, str(gpus))
         (folder / "seen").mkdir(parents=True)
         with open_run(folder / "out", "parquet", {}, fresh=False) as run:
-            reading = Reading("none", "", "", "none", "fp32", 1, 0.9)
-            kind = Telling(folder / "seen", room.max_actors)
-            orders = Orders(kind, found.input, run, reading, replace(room, min_actors=room.max_actors), 60)
-            items = sum(done.items for done in run_pipeline(orders, found.stretches))
-        told[gpus] = {"items": items, "readers": [json.loads(one.read_text()) for one in kind.seen.iterdir()]}
+            reader = ReaderConfig("none", "", "", "none", "fp32", 1, 0.9)
+            workload = Telling(folder / "seen", capacity.max_actors)
+            spec = RunSpec(workload, found.input, run, reader, replace(capacity, min_actors=capacity.max_actors), 60)
+            items = sum(done.items for done in run_pipeline(spec, found.tasks))
+        told[gpus] = {"items": items, "readers": [json.loads(one.read_text()) for one in workload.seen.iterdir()]}
 print(json.dumps(told))
 """
 

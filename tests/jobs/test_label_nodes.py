@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from cluster.processes import Process
-from pipelines.model_store import ModelStore
+from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster, new_cluster
-from tests.labels import LONG, actors, at_part, at_work, lasting, once, parts, rows, tables, with_a_long_part
+from tests.labels import LONG, actors, at_part, at_work, lasting, once, rows, shards, tables, with_a_long_part
 from tests.nodes import Node, joined
 from tests.processes import Home, Job, cluster_processes, new_home, until
 
@@ -89,7 +89,7 @@ def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) 
     output = tmp_path_factory.mktemp("quiet") / "out"
     with start(output, "--min-actors", 1, "--max-actors", 3) as job:
         job.says("1 to 3 readers of 2 threads")
-        until(lambda: parts(output) > 0, "the first actor is at work")
+        until(lambda: shards(output) > 0, "the first actor is at work")
         # While it, and whatever came with it, is held still, the work is never done before the others have come.
         first = [one for processes in nodes.processes() for one in actors(processes)]
         for one in first:
@@ -130,7 +130,7 @@ def test_a_node_that_dies_while_its_actor_rests_and_that_no_other_replaces_ends_
         (reader,) = at_part(LONG, output)
         # While it is held still, the actor soon has nothing to do.
         os.kill(reader, signal.SIGSTOP)
-        until(lambda: parts(output) >= 2, "two parts are done")
+        until(lambda: shards(output) >= 2, "two parts are done")
         (only,) = actors(large.processes())
         until(lasting(lambda: not at_work(only, output)), "the actor rests")
         large.kill()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.model_store import ModelStore
+from pipelines.models.store import ModelStore
 from tests.in_process import Ended, RunJob
 from tests.stores import network
 

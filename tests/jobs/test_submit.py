@@ -14,7 +14,7 @@ import pytest
 from pipelines.corpora import Corpus
 from pipelines.corpora.mnist import SHA256
 from pipelines.corpora.parquet import write_parquet
-from pipelines.model_store import ModelStore
+from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
 from tests.digits import drawn
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.forms.synthesis.designs import invoice
-from pipelines.forms.templates.reading import load_template
+from pipelines.forms.templates.loading import load_template
 from tests.in_process import RunJob
 
 Template = Callable[..., tuple[int, str, str]]

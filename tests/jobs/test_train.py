@@ -16,9 +16,9 @@ import pytest
 from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
-from pipelines.line_reader import LineReader
-from pipelines.model_store import ModelStore
-from pipelines.model_version import Version
+from pipelines.inference.line_recognizer import LineRecognizer
+from pipelines.models.store import ModelStore
+from pipelines.models.version import Version
 from tests.clusters import RayCluster
 from tests.digits import drawn
 from tests.processes import Home, Job, cluster_processes, gone, listening_elsewhere, new_home, train_workers
@@ -308,4 +308,4 @@ def test_a_reader_of_lines_is_taught_and_published_with_its_graph(clustered: Hom
     card = (store.fetch(version) / "card.md").read_text()
     assert "trained for 1 epochs on 90 drawn lines" in card and "| lines | 90 |" in card
     assert len(list((clustered.runs / "whole" / "lines").glob("*.parquet"))) == 3
-    assert LineReader("lines", store=str(store))([np.zeros((48, 64), np.uint8)])[0].shape == (32, 11)
+    assert LineRecognizer("lines", store=str(store))([np.zeros((48, 64), np.uint8)])[0].shape == (32, 11)

@@ -4,8 +4,8 @@ import pytest
 
 from pipelines.conversion import parity
 from pipelines.corpora.corpus import Split
-from pipelines.model_folder import ModelFolder, open_model
-from pipelines.model_store import ModelStore
+from pipelines.models.folder import ModelFolder, open_model
+from pipelines.models.store import ModelStore
 from tests.digits import builtin
 from tests.models import convert, publish, taught
 

@@ -1,4 +1,4 @@
-"""The door on a real Serve, in a process of its own that tests talk to over HTTP."""
+"""The server on a real Serve, in a process of its own that tests talk to over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from serve_app.settings import Settings
 
 
 def main() -> None:
-    """Open a door with the settings given as JSON at this port, then obey: a line of settings opens it again."""
+    """Open a server with the settings given as JSON at this port, then obey: a line of settings opens it again."""
     port = int(sys.argv[1])
     ray.init(namespace="serve", log_to_driver=False, logging_level="ERROR")
     serve.start(http_options={"host": "127.0.0.1", "port": port})

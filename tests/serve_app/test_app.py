@@ -1,4 +1,4 @@
-"""How the door is put on Serve: what it asks of Ray, and that nothing else in it knows Ray."""
+"""How the server is put on Serve: what it asks of Ray, and that nothing else in it knows Ray."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pytest
 import yaml
 
 from pipelines.errors import UsageError
-from serve_app import haproxy
+from serve_app.proxy import haproxy
 from serve_app.settings import Settings
 
-KNOW_RAY = {"app.py", "ray_meters.py", "ray_ports.py"}
+KNOW_RAY = {"app.py", "ray_meters.py"}
 
 
 def test_only_the_application_knows_ray(repo: Path) -> None:
     know = set()
-    for file in (repo / "serve_app").glob("*.py"):
+    for file in (repo / "serve_app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
@@ -52,9 +52,9 @@ def test_what_the_operator_decided_stays() -> None:
 def test_haproxy_lets_in_as_many_as_the_settings_say() -> None:
     environment = {"INKRAY_SERVE_REQUESTS": "300", "INKRAY_SERVE_LIVE": "5"}
     haproxy.prepare(environment)
-    assert environment[haproxy.ROOM] == "300"
+    assert environment[haproxy.CAPACITY] == "300"
     assert environment[haproxy.LONG] == "75"
-    assert int(environment[haproxy.LANES]) == haproxy.LANES_FOR_REQUESTS + 5 + 75
+    assert int(environment[haproxy.CONNECTIONS]) == haproxy.CONNECTIONS_FOR_REQUESTS + 5 + 75
 
 
 def test_haproxy_waits_for_a_request_as_long_as_the_door_and_then_a_little_for_its_answer() -> None:
@@ -84,7 +84,7 @@ def test_without_haproxy_it_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch)
     assert "RAY_SERVE_ENABLE_HA_PROXY=1 was not set" in haproxy.mode(environment)
 
 
-def test_serve_lets_in_what_the_door_itself_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_lets_in_what_the_gateway_itself_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process that Ray's Serve was imported into already; what it decides by the environment is not at stake."""
     for name in [name for name in os.environ if name.startswith("RAY_SERVE_")]:
         monkeypatch.delenv(name)
@@ -98,7 +98,7 @@ def test_serve_lets_in_what_the_door_itself_refuses(monkeypatch: pytest.MonkeyPa
     assert settings.requests >= settings.batch_rows
 
 
-def test_the_deploy_file_binds_loopback_and_names_the_door(repo: Path) -> None:
+def test_the_deploy_file_binds_loopback_and_names_the_server(repo: Path) -> None:
     told = yaml.safe_load((repo / "cluster" / "serve.yaml").read_text())
     assert told["http_options"]["host"] == "127.0.0.1"
     (one,) = told["applications"]

@@ -1,4 +1,4 @@
-"""The client asks as the door wants it, and an error says what the server said."""
+"""The client asks as the server wants it, and an error says what the server said."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import httpx
 import numpy as np
 import pytest
 
-from pipelines.pen import draw_digits
+from pipelines.drawing.pen import draw_digits
 from serve_app.client import InkClient, InkError
 from serve_app.settings import digest
 from tests.serve_app.web.drawings import digit, png
-from tests.serve_app.web.open_doors import RunningDoor, free_port
+from tests.serve_app.web.open_servers import RunningServer, free_port
 
 KEY = "a-key-for-tests"
 
 
 @pytest.fixture(scope="module")
-def door() -> Iterator[RunningDoor]:
-    opened = RunningDoor(key_digests=(digest(KEY),)).open()
+def server() -> Iterator[RunningServer]:
+    opened = RunningServer(key_digests=(digest(KEY),)).open()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def ink(door: RunningDoor) -> Iterator[InkClient]:
-    with InkClient(door.url, KEY) as client:
+def ink(server: RunningServer) -> Iterator[InkClient]:
+    with InkClient(server.url, KEY) as client:
         yield client
 
 
@@ -51,8 +51,8 @@ def test_a_bad_picture_among_good_ones_has_its_error_in_its_place(ink: InkClient
 
 def test_what_the_model_saw_comes_when_asked_for(ink: InkClient) -> None:
     image = draw_digits(1, 2)[0][0]
-    assert "seen" in ink.digits(image, seen=True)[0]
-    assert not ink.digits(image)[0].get("seen")
+    assert "input" in ink.digits(image, include_input=True)[0]
+    assert not ink.digits(image)[0].get("input")
 
 
 def test_strings_are_found(ink: InkClient) -> None:
@@ -72,10 +72,10 @@ def test_forms_are_asked_for_by_template() -> None:
     assert asked[0].content == b"%PDF-1.4"
 
 
-def test_a_refusal_has_the_words_of_the_server(door: RunningDoor) -> None:
-    with InkClient(door.url, "a-wrong-key") as client, pytest.raises(InkError, match="API key") as refused:
+def test_a_refusal_has_the_words_of_the_server(server: RunningServer) -> None:
+    with InkClient(server.url, "a-wrong-key") as client, pytest.raises(InkError, match="API key") as refused:
         client.digits(b"")
-    assert (refused.value.status, refused.value.kind) == (401, "no_key")
+    assert (refused.value.status, refused.value.kind) == (401, "unauthorized")
     assert refused.value.request
 
 

@@ -1,4 +1,4 @@
-"""The door on a real Serve behind HAProxy: replicas are killed and replaced, and the callers hardly notice."""
+"""The server on a real Serve behind HAProxy: replicas are killed and replaced, and the callers hardly notice."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ import pytest
 
 from cluster import local
 from cluster.processes import Process
-from pipelines.model_folder import PRETRAINED
-from pipelines.model_store import ModelStore
+from pipelines.models.folder import PRETRAINED
+from pipelines.models.store import ModelStore
 from serve_app.settings import Settings
 from tests.clusters import RayCluster, mentioning
 from tests.processes import cluster_processes, listening_elsewhere, title, until
-from tests.serve_app.doors import PNG, bar, png
+from tests.serve_app.servers import PNG, bar, png
 
 CALLERS, ROOM = 32, Settings().requests
 NINE = png(bar(9))
 PAGE = "https://a.page"
 SECONDS = 8
-"""That a request may take, at the door and at HAProxy."""
+"""That a request may take, at the server and at HAProxy."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -149,9 +149,9 @@ def served(repo: Path, store: ModelStore, tmp_path_factory: pytest.TempPathFacto
             text=True,
             start_new_session=True,
         ) as process:
-            door = Served(f"http://127.0.0.1:{port}", store, running, process)
-            door.open()
-            yield door
+            server = Served(f"http://127.0.0.1:{port}", store, running, process)
+            server.open()
+            yield server
             process.communicate()
     finally:
         local.down(home / "cluster")
@@ -203,7 +203,7 @@ def test_new_settings_under_load_fail_no_request(served: Served) -> None:
 async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]:
     """What so many callers hear who each ask again as soon as they are answered: statuses, and what kind of error."""
     heard: Counter[tuple[int, str]] = Counter()
-    heading = f"POST /v1/digits HTTP/1.1\r\nHost: door\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
+    heading = f"POST /v1/digits HTTP/1.1\r\nHost: server\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
     request = heading.encode() + b"Content-Length: %d\r\n\r\n%b"
     over = asyncio.get_running_loop().time() + seconds
 
@@ -234,7 +234,7 @@ def test_more_callers_than_there_is_room_for_are_told_so_and_the_others_served(s
     assert callers.failed == {}
 
 
-HEADERS = f"HTTP/1.1\r\nHost: door\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
+HEADERS = f"HTTP/1.1\r\nHost: server\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
 IN_THE_HEADERS = "POST /v1/digits HTTP/1.1\r\nHost: do"
 SILENT = [
     IN_THE_HEADERS,

@@ -1,4 +1,4 @@
-"""Settings come from the environment, and a door that cannot work as set does not open."""
+"""Settings come from the environment, and a server that cannot work as set does not open."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ def test_keys_come_from_both_places_and_only_their_digests_are_kept(tmp_path: Pa
         {"INKRAY_API_KEYS_FILE": "/no/file"},
     ],
 )
-def test_a_door_that_was_to_be_locked_does_not_open_without_keys(environment: dict[str, str]) -> None:
+def test_a_server_that_was_to_be_locked_does_not_open_without_keys(environment: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         Settings.from_environment(environment)

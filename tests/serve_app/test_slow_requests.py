@@ -11,7 +11,7 @@ from itertools import product
 import httpx
 
 from tests.processes import until
-from tests.serve_app.doors import PNG, bar, listening, png
+from tests.serve_app.servers import PNG, bar, listening, png
 
 NINE = png(bar(9))
 WHERE = ["POST /v1/digits", "POST /v1/forms", "PUT /v1/templates/slow", "POST /v2/models/fake/infer"]
@@ -21,23 +21,23 @@ PARTS = [
     ("Transfer-Encoding: chunked", b"186a0\r\n" + bytes(100_000) + b"\r\n"),
 ]
 REFUSED = {
-    ("POST /nowhere", "Content-Length: 9"): (404, "not_there"),
-    ("PATCH /v1/models", "Transfer-Encoding: chunked"): (405, "wrong_method"),
-    ("DELETE /v1/templates/none", "Content-Length: 9"): (404, "not_there"),
+    ("POST /nowhere", "Content-Length: 9"): (404, "not_found"),
+    ("PATCH /v1/models", "Transfer-Encoding: chunked"): (405, "method_not_allowed"),
+    ("DELETE /v1/templates/none", "Content-Length: 9"): (404, "not_found"),
     ("POST /v1/digits", "Content-Length: 999999999"): (413, "too_large"),
-    ("POST /v1/digits", "Content-Length: 9\r\nContent-Type: text/plain"): (415, "wrong_type"),
+    ("POST /v1/digits", "Content-Length: 9\r\nContent-Type: text/plain"): (415, "unsupported_media_type"),
 }
 
 
 @contextmanager
 def half_sent(port: int, heading: str, framing: str, part: bytes = b"") -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as caller:
-        caller.sendall(f"{heading} HTTP/1.1\r\nHost: door\r\n{framing}\r\n\r\n".encode() + part)
+        caller.sendall(f"{heading} HTTP/1.1\r\nHost: server\r\n{framing}\r\n\r\n".encode() + part)
         yield caller
 
 
 def heard(caller: socket.socket) -> tuple[int, str, str]:
-    """The status, and the kind of error and the message, once the door has hung up."""
+    """The status, and the kind of error and the message, once the server has hung up."""
     said = b"".join(iter(lambda: caller.recv(65536), b""))
     head, _, body = said.partition(b"\r\n\r\n")
     assert b"connection: close" in head
@@ -58,10 +58,10 @@ def test_what_does_not_come_whole_is_given_up_and_its_room_is_for_others() -> No
             open_ones.enter_context(half_sent(port, heading, f"Content-Type: image/png\r\n{framing}", part))
             for heading, (framing, part) in cases
         ]
-        until(lambda: digit(port) == 503, "the door be full")
+        until(lambda: digit(port) == 503, "the server be full")
         answers = {heard(caller) for caller in callers}
         why = "The request did not come whole within 1 s."
-        assert answers == {(408, "slow_request", why), (408, "", why)}
+        assert answers == {(408, "request_timeout", why), (408, "", why)}
         assert digit(port) == 200
 
 
@@ -81,7 +81,7 @@ def test_who_is_refused_while_still_sending_hears_it() -> None:
 
 
 def test_a_connection_is_kept_after_a_request_that_came_whole_though_nobody_read_it() -> None:
-    whole = b"POST /nowhere HTTP/1.1\r\nHost: door\r\nContent-Length: 9\r\n\r\n123456789"
+    whole = b"POST /nowhere HTTP/1.1\r\nHost: server\r\nContent-Length: 9\r\n\r\n123456789"
     with listening() as port, socket.create_connection(("127.0.0.1", port), timeout=30) as caller:
         for _ in range(3):
             caller.sendall(whole)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.frames import boxes_of
+from pipelines.forms.cells.ink import Written, read_ink
 from pipelines.forms.cells.owners import owners_of
-from pipelines.forms.cells.written import Written, read_ink
-from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
+from pipelines.forms.registration.registered_page import DOTS_PER_MM, RegisteredPage
 from pipelines.forms.template import Box, Field
 
 SHORTEST = 1.5 * DOTS_PER_MM
@@ -48,13 +48,13 @@ class FieldCut:
     disturbed: bool
 
 
-def cut_cells(straight: Straight, field: Field) -> list[CellCut]:
+def cut_cells(straight: RegisteredPage, field: Field) -> list[CellCut]:
     written = read_ink(straight, boxes_of(field))
     owners = owners_of(written)
     return [_cut(written, owners, at) for at in range(len(written.frame.cells))]
 
 
-def cut_field(straight: Straight, field: Field) -> FieldCut:
+def cut_field(straight: RegisteredPage, field: Field) -> FieldCut:
     """A field of one box with all that is written in it, on white paper, without the box's lines."""
     written = read_ink(straight, [field.box])
     owners = owners_of(written)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Darkness, Grey
-from pipelines.forms.cells.lines import Bundle, Line, bundle
+from pipelines.forms.cells.lines import Bundle, PrintedLine, bundle
 from pipelines.forms.cells.runs import MOST, runs_across
 from pipelines.images.levels import as_bytes
 
@@ -53,7 +53,7 @@ class Course:
     """Where another printed line meets this one, which looks like a stroke."""
 
 
-def erase(dark: Darkness, lines: Sequence[Line]) -> Grey:
+def erase(dark: Darkness, lines: Sequence[PrintedLine]) -> Grey:
     """LINE where a printed line, and no stroke through it, darkens the page; PERHAPS where one may lie along it."""
     erased = np.zeros_like(dark.ink)
     flat, upright = (bundle([line for line in lines if line.flat == way]) for way in (True, False))
@@ -76,13 +76,13 @@ def _erase_flat(dark: Darkness, erased: Grey, lines: Bundle, crossings: Bundle |
     high, low = np.rint(high), np.rint(low)
     begin = np.where(up | course.junction, high, np.minimum(top, high))
     end = np.where(down | course.junction, low, np.maximum(bottom, low))
-    gone = np.flatnonzero(runs.there & ~_crossed(up, down, course))
-    rows = middle[gone] + np.arange(-MOST, MOST + 1)[:, None]
-    band = (rows >= begin[gone]) & (rows <= end[gone]) & (rows >= 0) & (rows < len(ink))
-    told = np.where(_covered(dark, course, lines, up | down), PERHAPS, LINE).astype(np.uint8)[gone]
-    erased[rows[band], np.broadcast_to(course.columns[gone], rows.shape)[band]] = np.broadcast_to(told, rows.shape)[
-        band
-    ]
+    erased_at = np.flatnonzero(runs.there & ~_crossed(up, down, course))
+    rows = middle[erased_at] + np.arange(-MOST, MOST + 1)[:, None]
+    band = (rows >= begin[erased_at]) & (rows <= end[erased_at]) & (rows >= 0) & (rows < len(ink))
+    kinds = np.where(_covered(dark, course, lines, up | down), PERHAPS, LINE).astype(np.uint8)[erased_at]
+    erased[rows[band], np.broadcast_to(course.columns[erased_at], rows.shape)[band]] = np.broadcast_to(
+        kinds, rows.shape
+    )[band]
 
 
 def _covered(dark: Darkness, course: Course, lines: Bundle, sticks_out: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.lines import THICKEST, Edge, Line
-from pipelines.forms.cells.runs import Runs, runs_across
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.cells.lines import THICKEST, Edge, PrintedLine
+from pipelines.forms.cells.runs import InkRuns, runs_across
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 NEAR = round(0.6 * DOTS_PER_MM)
 """How far from its place a line may lie."""
@@ -32,7 +32,7 @@ Paths = NDArray[np.float64]
 """[lines, along]: where each line's middle is."""
 
 
-def find_lines(ink: Grey, edges: Sequence[Edge]) -> list[Line]:
+def find_lines(ink: Grey, edges: Sequence[Edge]) -> list[PrintedLine]:
     """The lines that are printed along these edges, where they are printed."""
     flat, upright = ([edge for edge in edges if edge.flat == way] for way in (True, False))
     return [
@@ -52,7 +52,7 @@ def _of_one_length(edges: Sequence[Edge]) -> list[list[Edge]]:
     return list(groups.values())
 
 
-def _fit(ink: Grey, edges: Sequence[Edge]) -> list[Line]:
+def _fit(ink: Grey, edges: Sequence[Edge]) -> list[PrintedLine]:
     """Flat lines near flat edges of one length."""
     starts = np.array([edge.start for edge in edges])
     length = edges[0].stop - edges[0].start
@@ -65,7 +65,7 @@ def _fit(ink: Grey, edges: Sequence[Edge]) -> list[Line]:
     paths = exact + _smooth(np.where(clear, (seen.first + seen.last) / 2, np.nan), paths - exact)
     drawn = _joined(seen.there & (thickness <= THICKEST)[:, None])
     return [
-        Line(edges[at].flat, int(starts[at]) + begin, paths[at, begin:end], float(thickness[at]))
+        PrintedLine(edges[at].flat, int(starts[at]) + begin, paths[at, begin:end], float(thickness[at]))
         for at, (begin, end) in enumerate(_printed(drawn, edges[0].flat))
         if end > begin
     ]
@@ -130,7 +130,7 @@ def _bare(runs: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(medians(runs), short + THICKER)
 
 
-def _thickness(seen: Runs) -> NDArray[np.float64]:
+def _thickness(seen: InkRuns) -> NDArray[np.float64]:
     """Of each line, where no stroke lies on it; three or more together are not much thicker than their fellows."""
     each = np.nan_to_num(_bare(np.where(seen.there, seen.last - seen.first + 1, np.nan)))
     known = each[each > 0]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Darkness, Grey, measure
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box, Field
 
 MARGIN = round(2.5 * DOTS_PER_MM)

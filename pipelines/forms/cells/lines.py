@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.frames import Cells
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 THICKEST = round(1.0 * DOTS_PER_MM)
 JOINED = round(0.6 * DOTS_PER_MM)
@@ -34,7 +34,7 @@ class Edge(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Line:
+class PrintedLine:
     """A printed line: its middle at each dot along it, and how thick it is."""
 
     flat: bool
@@ -64,7 +64,7 @@ class Bundle:
         return self.middles[firsts[line] + place]
 
 
-def bundle(lines: Sequence[Line]) -> Bundle | None:
+def bundle(lines: Sequence[PrintedLine]) -> Bundle | None:
     if not lines:
         return None
     starts, lengths = np.array([(line.start, len(line.middles)) for line in lines]).T

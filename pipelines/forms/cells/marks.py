@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.written import Written, read_ink
-from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
+from pipelines.forms.cells.ink import Written, read_ink
+from pipelines.forms.registration.registered_page import DOTS_PER_MM, RegisteredPage
 from pipelines.forms.template import Field
 
 WALL = round(0.3 * DOTS_PER_MM)
@@ -29,7 +29,7 @@ RUN_THROUGH = "something runs through the box and beyond it, such as a fold, a s
 STRUCK_OUT = "the box is blackened, perhaps to take a tick back"
 
 
-class Seen(NamedTuple):
+class MarkReading(NamedTuple):
     ticked: bool
     confidence: float
     """From 0.5 to 1."""
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     """Why a person must look, however sure it is."""
 
 
-def mark_of(straight: Straight, field: Field) -> Seen:
+def mark_of(straight: RegisteredPage, field: Field) -> MarkReading:
     written = read_ink(straight, [field.box])
     inside = _inside(written)
     ink = (written.frame.dark.ink > 0) & (written.labels > 0)
@@ -49,10 +49,10 @@ def mark_of(straight: Straight, field: Field) -> Seen:
     ticked = float(np.clip((reach - SPECK) / (STROKE - SPECK), 0, 1))
     ticked = ticked * ticked * (3 - 2 * ticked)
     if runs_through:
-        return Seen(ticked > 0.5, 0.5, RUN_THROUGH)
+        return MarkReading(ticked > 0.5, 0.5, RUN_THROUGH)
     if ticked > 0.5 and _struck_out(written, ink, inside):
-        return Seen(True, 0.5, STRUCK_OUT)
-    return Seen(ticked >= 0.5, 0.5 + (SUREST - 0.5) * abs(2 * ticked - 1))
+        return MarkReading(True, 0.5, STRUCK_OUT)
+    return MarkReading(ticked >= 0.5, 0.5 + (SUREST - 0.5) * abs(2 * ticked - 1))
 
 
 def _touching(written: Written, ink: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

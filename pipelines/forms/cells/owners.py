@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.frames import Cells
-from pipelines.forms.cells.written import Written
+from pipelines.forms.cells.ink import Written
 
 OWNED = 0.75
 """A blob with this share of its ink in one cell belongs to it whole; others are cut where the cells meet."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.fitting import GAP, NEAR, find_lines
 from pipelines.forms.cells.frames import Cells, Frame, lay
-from pipelines.forms.cells.lines import JOINED, Edge, Line, bundle, edges_of
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.cells.lines import JOINED, Edge, PrintedLine, bundle, edges_of
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box
 
 REACH = round(1.8 * DOTS_PER_MM)
@@ -31,7 +31,7 @@ WHOLE_AND_THIRDS = np.array([(0, 1), (0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1)])
 Shift = tuple[float, float]
 
 
-def find_frame(page: Grey, boxes: Sequence[Box]) -> tuple[Frame, list[Line]]:
+def find_frame(page: Grey, boxes: Sequence[Box]) -> tuple[Frame, list[PrintedLine]]:
     """The field where it really lies, and its printed lines; where the template says and none, if none are printed."""
     frame = lay(page, boxes)
     edges = edges_of(frame.cells)
@@ -99,7 +99,7 @@ def _shares(ink: Grey, rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDA
     return np.asarray((sums[rows, last] - sums[rows, first]) / np.maximum(last - first, 1), np.float64)
 
 
-def _snapped(cells: Cells, lines: Sequence[Line]) -> Cells:
+def _snapped(cells: Cells, lines: Sequence[PrintedLine]) -> Cells:
     """The cells with their edges on the lines that were found beside them."""
     snapped = cells.copy()
     for flat, sides, ends in ((False, [0, 2], [1, 3]), (True, [1, 3], [0, 2])):

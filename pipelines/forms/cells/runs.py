@@ -18,7 +18,7 @@ FRAME = MOST + 4
 
 
 @dataclass(frozen=True)
-class Runs:
+class InkRuns:
     """At each place of a path the first and the last row of the run of ink there, counted from the path."""
 
     first: NDArray[np.intp]
@@ -27,7 +27,7 @@ class Runs:
     """Where there is any; elsewhere the rows mean nothing."""
 
 
-def runs_across(ink: Grey, columns: NDArray[np.intp], path: NDArray[np.float64]) -> Runs:
+def runs_across(ink: Grey, columns: NDArray[np.intp], path: NDArray[np.float64]) -> InkRuns:
     """The runs through each place of the path, or next to it; columns and path may have any shape."""
     framed = np.asarray(cv2.copyMakeBorder(ink, FRAME, FRAME, FRAME, FRAME, cv2.BORDER_CONSTANT), np.uint8)
     height, width = framed.shape
@@ -40,7 +40,7 @@ def runs_across(ink: Grey, columns: NDArray[np.intp], path: NDArray[np.float64])
     seeds = at + beside * width
     first = np.maximum(beside - _reach(dots, seeds, -width), -MOST)
     last = np.minimum(beside + _reach(dots, seeds, width), MOST)
-    return Runs(first, last, here | above | below)
+    return InkRuns(first, last, here | above | below)
 
 
 def _reach(dots: Grey, seeds: NDArray[np.intp], step: int) -> NDArray[np.intp]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Darkness, Grey
-from pipelines.forms.cells.lines import Line
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.cells.lines import PrintedLine
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 WIDER = round(1.6 * DOTS_PER_MM)
 """What is wider is no pen's stroke."""
@@ -35,18 +35,18 @@ def creases(labels: NDArray[np.int32], sizes: NDArray[np.int32]) -> NDArray[np.b
     return np.asarray((whole[:, 0] & thin[:, 1]) | (whole[:, 1] & thin[:, 0]))
 
 
-def pen_strokes(dark: Darkness, lines: Sequence[Line]) -> NDArray[np.bool_]:
+def pen_strokes(dark: Darkness, lines: Sequence[PrintedLine]) -> NDArray[np.bool_]:
     """Where the page is dark as by a pen: above whatever is wider, and not much lighter than the print."""
     above = cv2.morphologyEx(dark.levels, cv2.MORPH_TOPHAT, np.ones((WIDER, WIDER), np.uint8))
     return np.asarray(above > max(dark.faintest, FAINT * _print(dark.levels, lines)))
 
 
-def _print(levels: Grey, lines: Sequence[Line]) -> float:
+def _print(levels: Grey, lines: Sequence[PrintedLine]) -> float:
     """How dark the printed lines are; 0 where there are none."""
     seen = [_along(levels if line.flat else levels.T, line) for line in lines]
     return float(np.median(np.concatenate(seen))) if seen else 0.0
 
 
-def _along(levels: Grey, line: Line) -> Grey:
+def _along(levels: Grey, line: PrintedLine) -> Grey:
     along = np.arange(line.start, line.stop).clip(0, levels.shape[1] - 1)
     return levels[np.rint(line.middles).astype(np.intp).clip(0, levels.shape[0] - 1), along]

@@ -35,7 +35,7 @@ Row = list[Rectangle]
 
 
 @dataclass(frozen=True)
-class Found:
+class DraftField:
     """A field without a name: `word` says what it looks like."""
 
     word: str
@@ -49,7 +49,7 @@ class Found:
         return {"kind": self.kind, "box": self.box, "cells": self.cells, "cell_boxes": self.cell_boxes}
 
 
-def fields_of(rectangles: Sequence[Rectangle], open_combs: Sequence[Row]) -> list[Found]:
+def fields_of(rectangles: Sequence[Rectangle], open_combs: Sequence[Row]) -> list[DraftField]:
     """Every field on the page, in reading order."""
     rows = _rows(rectangles)
     closed = [field for row in rows if (field := _closed(row))]
@@ -100,33 +100,33 @@ def _is_cell(one: Rectangle) -> bool:
     )
 
 
-def _closed(row: Row) -> Found | None:
+def _closed(row: Row) -> DraftField | None:
     if len(row) > 1:
         gap = float(np.median([_gap(one, other)[0] for one, other in pairwise(row)]))
         return _comb(row, gap if gap <= JOINED else LINE, joined=gap <= JOINED)
     return _lone(row[0])
 
 
-def _lone(one: Rectangle) -> Found | None:
+def _lone(one: Rectangle) -> DraftField | None:
     """A box by itself: to tick, for a digit, for a number, or for words."""
     shape, box = one.height / one.width, _upright(one, LINE)
     if max(one.width, one.height) <= LARGEST_MARK and SQUARE[0] <= shape <= SQUARE[1]:
-        return Found("mark", "mark", box)
+        return DraftField("mark", "mark", box)
     if _is_cell(one) and LONE_CELL_SHAPES[0] <= shape <= LONE_CELL_SHAPES[1]:
-        return Found("comb", "digits", box, 1)
+        return DraftField("comb", "digits", box, 1)
     if one.height < WRITING or one.width < one.height:
         return None
-    return Found("box", "number" if one.height <= HIGHEST_NUMBER else "text_image", box)
+    return DraftField("box", "number" if one.height <= HIGHEST_NUMBER else "text_image", box)
 
 
-def _comb(row: Row, line: float, joined: bool = True) -> Found:
+def _comb(row: Row, line: float, joined: bool = True) -> DraftField:
     """The cells reach to the middles of their lines."""
     boxes = tuple(_upright(one, line) for one in row)
     whole = _around(boxes)
     if not joined or abs(row[-1].y - row[0].y) > LEVEL:
-        return Found("comb", "digits", whole, len(row), boxes)
+        return DraftField("comb", "digits", whole, len(row), boxes)
     height, middle = float(np.mean([box.height for box in boxes])), float(np.mean([one.y for one in row]))
-    return Found("comb", "digits", _rounded(whole.left, middle - height / 2, whole.width, height), len(row))
+    return DraftField("comb", "digits", _rounded(whole.left, middle - height / 2, whole.width, height), len(row))
 
 
 def _upright(one: Rectangle, line: float) -> Box:
@@ -145,15 +145,15 @@ def _around(boxes: Sequence[Box]) -> Box:
     return _rounded(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
 
 
-def _is_known(comb: Found, rectangles: Sequence[Rectangle]) -> bool:
+def _is_known(comb: DraftField, rectangles: Sequence[Rectangle]) -> bool:
     """Whether cells that are closed all round lie there."""
     box = comb.box
     return any(box.left < one.x < box.right and box.top < one.y < box.bottom for one in rectangles)
 
 
-def _in_reading_order(fields: Sequence[Found]) -> list[Found]:
+def _in_reading_order(fields: Sequence[DraftField]) -> list[DraftField]:
     """By lines from the top; what begins above the middle of a line's first field is on that line."""
-    lines: list[list[Found]] = []
+    lines: list[list[DraftField]] = []
     for field in sorted(fields, key=lambda one: one.box.top + one.box.height / 2):
         middle = field.box.top + field.box.height / 2
         if lines and middle < lines[-1][0].box.bottom:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 SMALLEST = 2.2
 """Millimetres; what is smaller is the inside of a letter."""

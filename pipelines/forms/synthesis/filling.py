@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.paper.straight import Grey
+from pipelines.drawing.pen import trace
+from pipelines.drawing.skeletons import LETTERS, SIGNS, STYLES, Skeleton
+from pipelines.forms.registration.registered_page import Grey
 from pipelines.forms.synthesis.answers import TICKED
 from pipelines.forms.template import Box, Field, Template
-from pipelines.hands import LETTERS, SIGNS, STYLES, Skeleton
-from pipelines.pen import trace
 
 Random = np.random.Generator
 
@@ -22,7 +22,7 @@ WAYS_TO_TICK = ("tick", "cross", "cross", "plus")
 
 
 @dataclass(frozen=True)
-class Hand:
+class FormFiller:
     """How one person writes, with one pen."""
 
     styles: dict[int, Skeleton]
@@ -42,12 +42,12 @@ class Hand:
     tick: str
 
 
-def new_hand(random: Random, careless: float = 0.5) -> Hand:
+def new_filler(random: Random, careless: float = 0.5) -> FormFiller:
     """Somebody's hand; `careless` from 0 to 1 is how often digits leave the middle of their cells."""
     turn, slant = random.normal(0, 0.05), random.normal(0.08, 0.12)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     proportions = np.diag([random.uniform(0.5, 0.75), 1.0])
-    return Hand(
+    return FormFiller(
         styles={digit: styles[random.integers(len(styles))] for digit, styles in STYLES.items()},
         matrix=proportions @ np.array([[1, 0], [-slant, 1]]) @ rotation,
         wobble=random.uniform(0.008, 0.025),
@@ -60,7 +60,7 @@ def new_hand(random: Random, careless: float = 0.5) -> Hand:
     )
 
 
-def fill_in(page: Grey, template: Template, answers: dict[str, str], hand: Hand, random: Random) -> Grey:
+def fill_in(page: Grey, template: Template, answers: dict[str, str], hand: FormFiller, random: Random) -> Grey:
     """A copy of the blank page with the answers written on it."""
     page = page.copy()
     dots = page.shape[1] / template.width
@@ -70,7 +70,7 @@ def fill_in(page: Grey, template: Template, answers: dict[str, str], hand: Hand,
     return page
 
 
-def _strokes(field: Field, value: str, hand: Hand, random: Random) -> list[tuple[Box, Skeleton, float]]:
+def _strokes(field: Field, value: str, hand: FormFiller, random: Random) -> list[tuple[Box, Skeleton, float]]:
     """What is written where, and how high it is, in mm."""
     match field.kind:
         case "digits":
@@ -92,7 +92,7 @@ def cells_of(field: Field) -> tuple[Box, ...]:
     return tuple(Box(box.left + at * width, box.top, width, box.height) for at in range(count))
 
 
-def _in_cells(field: Field, value: str, hand: Hand) -> list[tuple[Box, Skeleton, float]]:
+def _in_cells(field: Field, value: str, hand: FormFiller) -> list[tuple[Box, Skeleton, float]]:
     """To the right, with the unused cells struck out where the form asks for that."""
     if not value:
         return []
@@ -106,7 +106,7 @@ def _in_cells(field: Field, value: str, hand: Hand) -> list[tuple[Box, Skeleton,
     return [*((box, sign, 0.45 * box.height) for box in unused), *written]
 
 
-def _in_a_row(box: Box, value: str, hand: Hand) -> list[tuple[Box, Skeleton, float]]:
+def _in_a_row(box: Box, value: str, hand: FormFiller) -> list[tuple[Box, Skeleton, float]]:
     size = hand.size * box.height * 0.85
     step = min(size * 0.85, (box.width - size) / max(len(value), 1))
     left = box.left + size * 0.4
@@ -114,14 +114,16 @@ def _in_a_row(box: Box, value: str, hand: Hand) -> list[tuple[Box, Skeleton, flo
     return [(place, hand.styles[int(digit)], size) for place, digit in zip(places, value, strict=True)]
 
 
-def _remark(box: Box, hand: Hand, random: Random) -> list[tuple[Box, Skeleton, float]]:
+def _remark(box: Box, hand: FormFiller, random: Random) -> list[tuple[Box, Skeleton, float]]:
     letters, size = list(LETTERS.values()), hand.size * 7
     count = int(random.integers(0, 1 + int((box.width - 6) / size)))
     places = [Box(box.left + 3 + at * size, box.top + 2, size, box.height * 0.6) for at in range(count)]
     return [(place, letters[random.integers(len(letters))], size) for place in places]
 
 
-def _write(page: Grey, box: Box, skeleton: Skeleton, size: float, hand: Hand, dots: float, random: Random) -> None:
+def _write(
+    page: Grey, box: Box, skeleton: Skeleton, size: float, hand: FormFiller, dots: float, random: Random
+) -> None:
     curves = trace(skeleton, hand.matrix, hand.wobble, random)
     extent = np.vstack(curves)
     low, spread = extent.min(axis=0), np.maximum(np.ptp(extent, axis=0), 0.05)
@@ -133,7 +135,7 @@ def _write(page: Grey, box: Box, skeleton: Skeleton, size: float, hand: Hand, do
         _draw(page, (middle + (curve - low - spread / 2) * scale) * dots, hand, dots, random)
 
 
-def _draw(page: Grey, path: NDArray[np.float64], hand: Hand, dots: float, random: Random) -> None:
+def _draw(page: Grey, path: NDArray[np.float64], hand: FormFiller, dots: float, random: Random) -> None:
     """One stroke, darkest where the pen pressed most."""
     width = max(1, round(hand.width * dots * random.uniform(0.9, 1.1)))
     left, top = np.maximum(np.floor(path.min(axis=0)).astype(int) - width - 1, 0)

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.paper.straight import Grey
+from pipelines.forms.registration.registered_page import Grey
 from pipelines.forms.synthesis.answers import make_answers
 from pipelines.forms.synthesis.designs import Design, all_designs
-from pipelines.forms.synthesis.filling import fill_in, new_hand
+from pipelines.forms.synthesis.filling import fill_in, new_filler
 from pipelines.forms.synthesis.scanning import Level, scan
 from pipelines.forms.template import Template
 
@@ -47,7 +47,7 @@ def synthesise_one(number: int, seed: int, level: Level, designs: tuple[Design, 
     random = np.random.default_rng([seed, number])
     template = design.template
     answers = make_answers(template, random)
-    page = fill_in(_blank(template.name), template, answers, new_hand(random, CARELESS[level]), random)
+    page = fill_in(_blank(template.name), template, answers, new_filler(random, CARELESS[level]), random)
     scanned = scan(page, DPI / 25.4, level, random)
     return Scan(scanned.image, f"form-{number:04d}", template, answers, scanned.matrix, scanned.dpi)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.paper.straight import Grey, of_pixels, scaling
+from pipelines.forms.registration.registered_page import Grey, of_pixels, scaling
 
 Random = np.random.Generator
 Level = Literal["easy", "usual", "hard"]

@@ -22,7 +22,7 @@ SHARP = 300
 
 
 @dataclass(frozen=True)
-class Text:
+class PrintedText:
     left: float
     base: float
     words: str
@@ -30,18 +30,18 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Line:
+class RuledLine:
     start: tuple[float, float]
     end: tuple[float, float]
     width: float = HAIR
 
 
 @dataclass(frozen=True)
-class Block:
+class SolidBlock:
     box: Box
 
 
-Shape = Text | Line | Block
+Shape = PrintedText | RuledLine | SolidBlock
 
 
 def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) -> NDArray[np.uint8]:
@@ -57,15 +57,15 @@ def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) ->
     page = np.full((round(height * scale), round(width * scale)), 255, np.uint8)
     for shape in shapes:
         match shape:
-            case Text():
+            case PrintedText():
                 size = shape.height * scale / HEIGHT_OF_FONT
                 base = (round(shape.left * scale), round(shape.base * scale))
                 cv2.putText(page, shape.words, base, FONT, size, 0, max(1, round(size)), cv2.LINE_AA)
-            case Line():
+            case RuledLine():
                 cv2.line(
                     page, _at(shape.start, scale), _at(shape.end, scale), 0, *_pen(shape.width * scale), shift=FINE
                 )
-            case Block():
+            case SolidBlock():
                 left_top, right_bottom = (shape.box.left, shape.box.top), (shape.box.right, shape.box.bottom)
                 cv2.rectangle(page, _at(left_top, scale), _at(right_bottom, scale), 0, -1, cv2.LINE_AA, shift=FINE)
     return page
@@ -91,24 +91,24 @@ class Sheet:
     corners: list[Corner] = field(default_factory=list)
 
     def text(self, left: float, base: float, words: str, height: float = 2.4) -> None:
-        self.shapes.append(Text(left, base, words, height))
+        self.shapes.append(PrintedText(left, base, words, height))
 
     def rule(self, left: float, top: float, width: float, thickness: float = HAIR) -> None:
-        self.shapes.append(Line((left, top), (left + width, top), thickness))
+        self.shapes.append(RuledLine((left, top), (left + width, top), thickness))
 
     def frame(self, box: Box, thickness: float = HAIR) -> None:
         edges = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
-        self.shapes += [Line(one, edges[(at + 1) % 4], thickness) for at, one in enumerate(edges)]
+        self.shapes += [RuledLine(one, edges[(at + 1) % 4], thickness) for at, one in enumerate(edges)]
 
     def corner(self, x: float, y: float, side: float = 6) -> None:
-        self.shapes.append(Block(Box(x - side / 2, y - side / 2, side, side)))
+        self.shapes.append(SolidBlock(Box(x - side / 2, y - side / 2, side, side)))
         self.corners.append(Corner(x, y, side))
 
     def comb(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
         """Joined cells in one frame."""
         box = Box(left, top, cells * cell, cell * 1.25)
         self.frame(box)
-        self.shapes += [Line((x, box.top), (x, box.bottom)) for x in _between(box, cells)]
+        self.shapes += [RuledLine((x, box.top), (x, box.bottom)) for x in _between(box, cells)]
         self.fields.append(Field(name, "digits", box, cells=cells, **terms))
 
     def ticks(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
@@ -117,7 +117,7 @@ class Sheet:
         self.rule(box.left, box.bottom, box.width)
         tall = box.height * 0.4
         self.shapes += [
-            Line((x, box.bottom - tall), (x, box.bottom)) for x in (box.left, *_between(box, cells), box.right)
+            RuledLine((x, box.bottom - tall), (x, box.bottom)) for x in (box.left, *_between(box, cells), box.right)
         ]
         self.fields.append(Field(name, "digits", box, cells=cells, **terms))
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 
 from pipelines.errors import UsageError, did_you_mean
-from pipelines.forms.admitted.constraints import count_of_digits, language
-from pipelines.forms.admitted.patterns import parse_pattern
-from pipelines.forms.admitted.rules import parse_rule
+from pipelines.forms.constraints.field_language import count_of_digits, language
+from pipelines.forms.constraints.patterns import parse_pattern
+from pipelines.forms.constraints.rules import parse_rule
 from pipelines.forms.template import Box, Corner, Field, Register
 
 Fault = tuple[str, str]
@@ -36,8 +36,8 @@ def field_faults(field: Field, keys: Collection[str], size: tuple[float, float] 
     if field.kind == "digits" and "cells" not in keys:
         faults.append(("", "cells is missing; it is the number of cells in the box, or a list of their boxes."))
     if size:
-        faults += [("box", told) for told in _outside(field.box, size)]
-        faults += [("cells", told) for box in field.cell_boxes for told in _outside(box, size)]
+        faults += [("box", fault) for fault in _outside(field.box, size)]
+        faults += [("cells", fault) for box in field.cell_boxes for fault in _outside(box, size)]
     return faults + ([] if wrong_kind else list(_value_faults(field)))
 
 
@@ -106,8 +106,8 @@ def register_faults(register: Register, size: tuple[float, float] | None) -> Ite
     if register.reference and not register.reference.is_file():
         yield "reference", f"there is no picture {register.reference}; the path is taken from the template's folder."
     if size:
-        yield from (("corners", told) for corner in register.corners for told in _outside(corner, size))
-        yield from (("code_box", told) for box in [register.code_box] if box for told in _outside(box, size))
+        yield from (("corners", fault) for corner in register.corners for fault in _outside(corner, size))
+        yield from (("code_box", fault) for box in [register.code_box] if box for fault in _outside(box, size))
 
 
 def rule_faults(text: str, kinds: Mapping[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 
 from pipelines.errors import did_you_mean
-from pipelines.forms.templates.lined_yaml import LinedData, Place
+from pipelines.forms.templates.yaml_lines import LinedData, Place
 
 SCHEMA_FILE = resources.files("pipelines.forms.templates") / "template.schema.json"
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_FILE.read_text())
@@ -20,11 +20,11 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 def schema_faults(data: LinedData) -> Iterator[tuple[Place, str]]:
     """What does not fit the schema, with its place; one for each place."""
-    told: set[tuple[Place, str]] = set()
+    reported: set[tuple[Place, str]] = set()
     for error in VALIDATOR.iter_errors(data.value):
         for fault in _faults(error, data.value):
-            if fault not in told:
-                told.add(fault)
+            if fault not in reported:
+                reported.add(fault)
                 yield fault
 
 

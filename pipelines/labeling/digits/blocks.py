@@ -1,4 +1,4 @@
-"""Parts on their way between tasks and actors: as Arrow tables, which move without being copied."""
+"""Shards on their way between tasks and actors: as Arrow tables, which move without being copied."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def to_block(items: Items) -> pa.Table:
     which = np.zeros(count, np.int32) if isinstance(items.sources, str) else np.arange(count, dtype=np.int32)
     return pa.table(
         {
-            "part": pa.array(np.full(count, items.part, np.int32)),
+            "shard": pa.array(np.full(count, items.shard, np.int32)),
             "source": pa.DictionaryArray.from_arrays(pa.array(which), sources).cast(pa.string()),
             "number": pa.array(items.numbers),
             "image": pa.Array.from_buffers(pa.binary(PIXELS), count, [None, pixels]),
@@ -31,11 +31,11 @@ def to_block(items: Items) -> pa.Table:
 
 
 def from_block(block: pa.Table) -> Iterator[Items]:
-    """The parts in a block, since Ray may put several into one; it never cuts one."""
+    """The shards in a block, since Ray may put several into one; it never cuts one."""
     if not len(block):
         return
     block = block.combine_chunks()
-    numbers = block["part"].to_numpy()
+    numbers = block["shard"].to_numpy()
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
     for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
         rows = block.slice(start, end - start)

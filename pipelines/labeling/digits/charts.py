@@ -24,27 +24,27 @@ figure { margin: 0 } figcaption { color: var(--faint); font-size: .85rem }
 
 def charts(labels: Mapping[str, int], confidence: Sequence[int]) -> str:
     """How often each value was read, and how sure the readings are."""
-    told = [(label, f"{label}: {count:,}") for label, count in labels.items()]
-    items = _bars("items read as", told, list(labels.values()))
+    hints = [(label, f"{label}: {count:,}") for label, count in labels.items()]
+    items = _bars("items read as", hints, list(labels.values()))
     bins = len(confidence)
     edges = [(start / bins, (start + 1) / bins) for start in range(bins)]
-    told = [
+    hints = [
         (f"{low:g}" if low * 4 % 1 == 0 else "", f"{low:g} to {high:g}: {count:,}")
         for (low, high), count in zip(edges, confidence, strict=True)
     ]
     # The few unsure ones are what one looks for, and beside the many sure ones they would not be seen.
-    sure = _bars("confidence (logarithmic)", told, [math.log1p(count) for count in confidence])
+    sure = _bars("confidence (logarithmic)", hints, [math.log1p(count) for count in confidence])
     return f"<div class=charts>{items}{sure}</div>"
 
 
-def _bars(caption: str, told: Sequence[tuple[str, str]], heights: Sequence[float]) -> str:
+def _bars(caption: str, hints: Sequence[tuple[str, str]], heights: Sequence[float]) -> str:
     """Each with its name below it, and what it tells to whoever points at it."""
     full = max(heights, default=0) or 1
     bars = "".join(
         f'<i style="height:{height / full:.1%}" title="{html.escape(hint)}"></i>'
-        for (_, hint), height in zip(told, heights, strict=True)
+        for (_, hint), height in zip(hints, heights, strict=True)
     )
-    names = "".join(f"<span>{html.escape(name)}</span>" for name, _ in told)
+    names = "".join(f"<span>{html.escape(name)}</span>" for name, _ in hints)
     return (
         f"<figure><div class=bars>{bars}</div><div class=names>{names}</div><figcaption>{caption}</figcaption></figure>"
     )

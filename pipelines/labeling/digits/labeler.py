@@ -1,4 +1,4 @@
-"""What an actor of the pool does: images of a part in, its rows out. It holds one Recognizer."""
+"""What an actor of the pool does: images of a shard in, its rows out. It holds one Recognizer."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.forms.readings import why_unsure
-from pipelines.labeling.digits.thumbs import GALLERY, thumbs, thumbs_name
+from pipelines.forms.results import why_unsure
+from pipelines.labeling.digits.thumbnails import GALLERY, thumbnails, thumbnails_name
 from pipelines.labeling.inputs import Items
-from pipelines.labeling.kind import Labelled, Reading
 from pipelines.labeling.rows import ERROR, OK, REVIEW, SCHEMA
+from pipelines.labeling.workload import LabelledShard, ReaderConfig
 
 NONE = "none"
 """The class of what is no digit."""
 
 
 class DigitLabeler:
-    def __init__(self, reading: Reading) -> None:
-        self._accept = reading.accept_above
-        self._recognizer = reading.recognizer()
+    def __init__(self, reader: ReaderConfig) -> None:
+        self._accept = reader.accept_above
+        self._recognizer = reader.recognizer()
         self._classes = pa.array(self._recognizer.classes)
 
-    def label(self, part: Items, start: int = 0) -> Labelled:
-        rows, least = self._label(part)
-        kept = thumbs(part.images[least], rows["value"].take(least).to_pylist(), rows["confidence"].to_numpy()[least])
-        return Labelled(rows, {thumbs_name(part.part, start): kept})
+    def label(self, shard: Items, start: int = 0) -> LabelledShard:
+        rows, least = self._label(shard)
+        kept = thumbnails(
+            shard.images[least], rows["value"].take(least).to_pylist(), rows["confidence"].to_numpy()[least]
+        )
+        return LabelledShard(rows, {thumbnails_name(shard.shard, start): kept})
 
     def _label(self, items: Items) -> tuple[pa.Table, np.ndarray]:
         """The rows, and which of them are the least certain."""
@@ -54,7 +56,7 @@ class DigitLabeler:
         if readable is not None:
             status = np.where(readable, status, 2)
             reasons = pa.array(
-                [told or found for told, found in zip(items.reasons or (), reasons.to_pylist(), strict=True)]
+                [reason or found for reason, found in zip(items.reasons or (), reasons.to_pylist(), strict=True)]
             )
         engine = f"{self._recognizer.engine.name} {self._recognizer.engine.precision}"
         columns = [

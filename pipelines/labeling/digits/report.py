@@ -7,14 +7,14 @@ from typing import Any
 
 from pipelines.labeling.digits.charts import STYLE, charts, gallery
 from pipelines.labeling.digits.summary import DigitTally
-from pipelines.labeling.digits.thumbs import least_certain
+from pipelines.labeling.digits.thumbnails import least_certain
 from pipelines.labeling.html_page import html_page, reasons, the_run, tiles
-from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.run_folder import LabelingRunFolder
 
 SHOWN = 48
 
 
-def report(folder: RunFolder, summary: dict[str, Any], tally: DigitTally) -> str:
+def report(folder: LabelingRunFolder, summary: dict[str, Any], tally: DigitTally) -> str:
     status = summary["status"]
     labels = dict(sorted(tally.values.items()))
     sections = [
@@ -28,6 +28,6 @@ def report(folder: RunFolder, summary: dict[str, Any], tally: DigitTally) -> str
     return html_page(f"inkray: {summary['input']}", sections, STYLE)
 
 
-def _least_certain(folder: RunFolder) -> str:
+def _least_certain(folder: LabelingRunFolder) -> str:
     images, captions = least_certain(folder, SHOWN)
     return f"<h2>The least certain</h2>{gallery(images, captions)}" if len(images) else ""

@@ -1,4 +1,4 @@
-"""What is kept of each part until all are there: which page is which, and crops of what needs eyes."""
+"""What is kept of each shard until all are there: which page is which, and crops of what needs eyes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipelines.forms.overlay import crop, said
-from pipelines.forms.page_result import PageResult
-from pipelines.forms.readings import ERROR, OK, FieldReading
-from pipelines.labeling.run_folder import KEPT, RunFolder
+from pipelines.forms.overlay import crop, reading_in_words
+from pipelines.forms.results import ERROR, OK, FieldReading, PageResult
+from pipelines.labeling.run_folder import KEPT, LabelingRunFolder
 
 MOST_SHOWN = 40
-"""Fields of one part: a page that was laid wrong has many, and they say no more than a few."""
+"""Fields of one shard: a page that was laid wrong has many, and they say no more than a few."""
 
 
-def evidence_name(part: int, start: int) -> str:
-    return f"{KEPT}/{part:06d}-{start}.json"
+def evidence_name(shard: int, start: int) -> str:
+    return f"{KEPT}/{shard:06d}-{start}.json"
 
 
 def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
@@ -40,7 +39,7 @@ def urgency(status: str, confidence: float) -> tuple[bool, float]:
     return status != ERROR, confidence
 
 
-def kept(folder: RunFolder) -> Iterator[dict[str, Any]]:
+def kept(folder: LabelingRunFolder) -> Iterator[dict[str, Any]]:
     for file in sorted(folder.kept.glob("*.json")):
         yield json.loads(file.read_bytes())
 
@@ -57,7 +56,7 @@ def _field(result: PageResult, name: str, reading: FieldReading) -> dict[str, An
         "page": result.page,
         "name": name,
         "field": reading.field.name,
-        "read": said(reading),
+        "read": reading_in_words(reading),
         "value": reading.value,
         "confidence": reading.confidence,
         "status": reading.status,

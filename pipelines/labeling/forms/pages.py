@@ -18,25 +18,25 @@ from pyarrow import fs
 from pipelines.documents.document import Limits
 from pipelines.documents.pool import DocumentPool, shared_pool
 from pipelines.errors import DataError, UsageError
-from pipelines.forms.prepared import PreparedPage
-from pipelines.forms.reading import failed_page, prepare_page, reason_of
+from pipelines.files.remote import File, Location, fingerprint, list_files, of_kind, parse_location, read_file
+from pipelines.forms.fields import PreparedPage
+from pipelines.forms.pipeline import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
-from pipelines.labeling.inputs.base import ALL, Found, Input, Stretch, cut
-from pipelines.labeling.inputs.pictures import SUFFIXES
-from pipelines.labeling.inputs.places import File, Where, fingerprint, list_files, of_kind, parse, read_file
+from pipelines.labeling.inputs.base import ALL, FoundInput, Input, ReadTask, cut
+from pipelines.labeling.inputs.image_files import SUFFIXES
 
 LEAST_DPI, MOST_DPI = 75, 600
 MANY_PAGED = frozenset({".pdf", ".tif", ".tiff"})
 SCANS = SUFFIXES | MANY_PAGED
-MOST_IN_PART = 20
+MAX_PAGES_PER_SHARD = 20
 """Few enough to show how a run goes, and to lose little when a process dies."""
-PARTS = 16
+MIN_SHARDS = 16
 """A small run is cut at least into so many, for all cores to have some."""
 LOOKING_AT_ONCE = 16
 """Files of which the pages are counted at the same time."""
 
 
-class Place(NamedTuple):
+class PageLocation(NamedTuple):
     path: str
     number: int
     """Of the page in its file, from 0."""
@@ -45,36 +45,36 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PreparedPart:
-    part: int
+class PreparedShard:
+    shard: int
     pages: tuple[PreparedPage, ...]
 
     def __len__(self) -> int:
         return len(self.pages)
 
 
-class Pages(Input[PreparedPart]):
+class Pages(Input[PreparedShard]):
     kind = "scans"
 
     def __init__(self, filesystem: fs.FileSystem, prefix: str, templates: Sequence[Template], limits: Limits) -> None:
         self._filesystem, self._prefix, self._templates, self._limits = filesystem, prefix, templates, limits
 
-    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[PreparedPart]:
-        if stretch.first in wanted:
+    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[PreparedShard]:
+        if task.first in wanted:
             # There are as many tasks as cores; more threads would only wait for each other.
             cv2.setNumThreads(1)
-            yield PreparedPart(stretch.first, tuple(self._prepared(stretch.what[only])))
+            yield PreparedShard(task.first, tuple(self._prepared(task.payload[only])))
 
-    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
-        place: Place = stretch.what[index]
+    def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
+        place: PageLocation = task.payload[index]
         return self._prefix + place.path, place.number + 1
 
-    def _prepared(self, places: Sequence[Place]) -> Iterator[PreparedPage]:
+    def _prepared(self, places: Sequence[PageLocation]) -> Iterator[PreparedPage]:
         """One page after the other, so that never more than one is held in its full size."""
         for path, pages in groupby(places, attrgetter("path")):
             yield from self._of_file(path, list(pages))
 
-    def _of_file(self, path: str, pages: Sequence[Place]) -> Iterator[PreparedPage]:
+    def _of_file(self, path: str, pages: Sequence[PageLocation]) -> Iterator[PreparedPage]:
         source = self._prefix + path
         content = pages[0].reason or read_file(self._filesystem, path)
         try:
@@ -86,26 +86,26 @@ class Pages(Input[PreparedPart]):
             yield from (failed_page(source, page.number + 1, reason_of(error, source)) for page in pages)
 
 
-def find_pages(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> Found:
-    where = parse(place)
+def find_pages(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> FoundInput:
+    where = parse_location(place)
     files = list_files(where, output)
     scans = of_kind(files, SCANS)
     if not scans:
         raise UsageError(_nothing(where, files))
     places = list(_count_pages(where.filesystem, scans, limits))
-    size = max(1, min(MOST_IN_PART, len(places) // PARTS))
+    size = max(1, min(MAX_PAGES_PER_SHARD, len(places) // MIN_SHARDS))
     starts = range(0, len(places), size)
-    stretches = [
-        Stretch(number, (length,), places[start : start + length])
+    tasks = [
+        ReadTask(number, (length,), places[start : start + length])
         for number, (start, length) in enumerate(zip(starts, cut(len(places), size), strict=True))
     ]
     other = len(files) - len(scans)
     remarks = (f"{other:,} files are no scans by their names and are left out",) if other else ()
     pages = Pages(where.filesystem, where.prefix, templates, limits)
-    return Found(pages, stretches, fingerprint("scans", scans, size, limits.dpi), remarks)
+    return FoundInput(pages, tasks, fingerprint("scans", scans, size, limits.dpi), remarks)
 
 
-def _nothing(where: Where, files: Sequence[File]) -> str:
+def _nothing(where: Location, files: Sequence[File]) -> str:
     expected = "expected scans (png, jpeg, tiff, bmp, webp, pdf)"
     if not files:
         return f"{where.shown} holds no files; {expected}."
@@ -113,7 +113,7 @@ def _nothing(where: Where, files: Sequence[File]) -> str:
     return f"{where.shown} holds no scans among its {len(files):,} files ({some}...); {expected}."
 
 
-def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limits) -> Iterator[Place]:
+def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limits) -> Iterator[PageLocation]:
     """The pages of every file, in order."""
     with ThreadPoolExecutor(LOOKING_AT_ONCE) as threads, DocumentPool(os.cpu_count() or 1, limits) as documents:
         try:
@@ -125,15 +125,15 @@ def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limit
             raise
 
 
-def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> list[Place]:
+def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> list[PageLocation]:
     """The pages of a file. One that cannot be opened is one page, which gets the row that says why."""
     if file.suffix not in MANY_PAGED:
-        return [Place(file.path, 0)]
+        return [PageLocation(file.path, 0)]
     content = read_file(filesystem, file.path)
     if isinstance(content, str):
-        return [Place(file.path, 0, content)]
+        return [PageLocation(file.path, 0, content)]
     try:
         with documents.open(content, file.path) as document:
-            return [Place(file.path, number) for number in range(len(document))]
+            return [PageLocation(file.path, number) for number in range(len(document))]
     except DataError as error:
-        return [Place(file.path, 0, reason_of(error, file.path))]
+        return [PageLocation(file.path, 0, reason_of(error, file.path))]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pipelines.labeling.forms.evidence import kept, urgency
 from pipelines.labeling.forms.summary import FormTally
 from pipelines.labeling.html_page import html_page, reasons, the_run, tiles
-from pipelines.labeling.run_folder import OVERLAY, RunFolder
+from pipelines.labeling.run_folder import OVERLAY, LabelingRunFolder
 
 SHOWN = 200
 PAGES_SHOWN = 100
@@ -30,7 +30,7 @@ STYLE = """
 """
 
 
-def report(folder: RunFolder, summary: dict[str, Any], tally: FormTally) -> str:
+def report(folder: LabelingRunFolder, summary: dict[str, Any], tally: FormTally) -> str:
     status = summary["status"]
     counts = {"pages": summary["items"], "fields": summary["fields"]}
     sections = [
@@ -55,7 +55,7 @@ def _pages(tally: FormTally) -> str:
     return f"<h2>Pages to look at</h2><table><tr><th>scan<th>page<th>why{rows}</table>"
 
 
-def _fields(folder: RunFolder, tally: FormTally) -> str:
+def _fields(folder: LabelingRunFolder, tally: FormTally) -> str:
     # What is true of a whole page is told once, above.
     whole = {(source, page) for source, page, _ in tally.odd}
     worst = [one for one in _worst(folder) if (one["source"], one["page"]) not in whole]
@@ -66,15 +66,15 @@ def _fields(folder: RunFolder, tally: FormTally) -> str:
     return f"<h2>Fields to look at, worst first{more}</h2><div class=fields>{cards}</div>"
 
 
-def _worst(folder: RunFolder) -> Sequence[dict[str, Any]]:
-    """Of the worst of every part those that are worst of all."""
+def _worst(folder: LabelingRunFolder) -> Sequence[dict[str, Any]]:
+    """Of the worst of every shard those that are worst of all."""
     worst: list[dict[str, Any]] = []
-    for part in kept(folder):
-        worst = sorted([*worst, *part["fields"]], key=lambda one: urgency(one["status"], one["confidence"]))[:SHOWN]
+    for shard in kept(folder):
+        worst = sorted([*worst, *shard["fields"]], key=lambda one: urgency(one["status"], one["confidence"]))[:SHOWN]
     return worst
 
 
-def _card(folder: RunFolder, one: dict[str, Any]) -> str:
+def _card(folder: LabelingRunFolder, one: dict[str, Any]) -> str:
     sure = "" if one["value"] is None else f"<small>{one['confidence']:.1%} sure{_others(one)}</small>"
     reason = html.escape(one["reason"] or "")
     return (
@@ -89,7 +89,7 @@ def _others(one: dict[str, Any]) -> str:
     return f", or {html.escape(', '.join(others))}" if others else ""
 
 
-def _page(folder: RunFolder, one: dict[str, Any]) -> str:
+def _page(folder: LabelingRunFolder, one: dict[str, Any]) -> str:
     """Where it lies, linked to the picture of the page if there is one."""
     where = html.escape(f"{one['source']}, page {one['page']}")
     picture = f"{OVERLAY}/{one['name']}.jpg"

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipelines.forms.page_result import PageResult
-from pipelines.forms.readings import FieldReading
+from pipelines.forms.results import FieldReading, PageResult
 from pipelines.forms.template import Box
 from pipelines.labeling.rows import ERROR, SCHEMA
 
@@ -29,20 +28,20 @@ FORM_SCHEMA = pa.schema(
 )
 
 
-class By(NamedTuple):
+class ReadBy(NamedTuple):
     """What read."""
 
     engine: str
     model: str
 
 
-def to_rows(results: Iterable[PageResult], digits: By, numbers: By) -> pa.Table:
+def to_rows(results: Iterable[PageResult], digits: ReadBy, numbers: ReadBy) -> pa.Table:
     """Digits in cells and numbers without are read by two models."""
     rows = [row for result in results for row in _rows(result, digits, numbers)]
     return pa.Table.from_pylist(rows, FORM_SCHEMA)
 
 
-def _rows(result: PageResult, digits: By, numbers: By) -> Iterator[dict[str, Any]]:
+def _rows(result: PageResult, digits: ReadBy, numbers: ReadBy) -> Iterator[dict[str, Any]]:
     page = {"source": result.source, "page": result.page}
     if result.template is None or result.reason is not None:
         yield page | {"status": ERROR, "reason": result.reason} | digits._asdict()

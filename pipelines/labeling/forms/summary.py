@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.labeling.forms.across import is_of_page
+from pipelines.labeling.forms.cross_page import is_of_page
 from pipelines.labeling.rows import OK
 from pipelines.labeling.summary import Tally
 

@@ -17,9 +17,9 @@ import numpy as np
 from pyarrow import fs
 
 from pipelines.errors import DataError
-from pipelines.labeling.inputs.base import ALL, FILES_IN_PART, Found, Input, Items, Stretch, cut, decoded
-from pipelines.labeling.inputs.pictures import SUFFIXES
-from pipelines.labeling.inputs.places import File, Where, fingerprint, is_hidden
+from pipelines.files.remote import File, Location, fingerprint, is_hidden
+from pipelines.labeling.inputs.base import ALL, FILES_PER_SHARD, FoundInput, Input, Items, ReadTask, cut, decoded
+from pipelines.labeling.inputs.image_files import SUFFIXES
 
 BROKEN = (
     zipfile.BadZipFile,
@@ -62,19 +62,19 @@ class Archive(Input[Items]):
         except BROKEN as error:
             raise DataError(f"{self._shown} cannot be read as a {self.kind} file: {error}.") from error
 
-    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
         with self._open() as files:
             start = 0
-            for part, size in zip(stretch.parts, stretch.sizes, strict=True):
-                images: list[Image] = stretch.what[start : start + size][only]
+            for shard, size in zip(task.shards, task.sizes, strict=True):
+                images: list[Image] = task.payload[start : start + size][only]
                 start += size
-                if part in wanted:
+                if shard in wanted:
                     sources = [f"{self._shown}!{image.name}" for image in images]
                     numbers = np.array([image.number for image in images], np.int64)
-                    yield decoded(part, sources, numbers, (_unpacked(files[image.place]) for image in images))
+                    yield decoded(shard, sources, numbers, (_unpacked(files[image.place]) for image in images))
 
-    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
-        image: Image = stretch.what[stretch.before(part) + index]
+    def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
+        image: Image = task.payload[task.before(shard) + index]
         return f"{self._shown}!{image.name}", image.number
 
     @contextmanager
@@ -143,15 +143,15 @@ def _images(names: Iterable[str]) -> Iterator[Image]:
             before[name] += 1
 
 
-def find_archive(kind: str, where: Where, file: File) -> Found:
+def find_archive(kind: str, where: Location, file: File) -> FoundInput:
     archive = Archive(kind, where.filesystem, where.path, where.shown)
     images = archive.images()
     if kind == "zip":
-        stretches = [
-            Stretch(number, (size,), images[number * FILES_IN_PART :][:size])
-            for number, size in enumerate(cut(len(images), FILES_IN_PART))
+        tasks = [
+            ReadTask(number, (size,), images[number * FILES_PER_SHARD :][:size])
+            for number, size in enumerate(cut(len(images), FILES_PER_SHARD))
         ]
     else:
         # A tar file has no index, and a compressed one no middle: one task reads it from end to end.
-        stretches = [Stretch(0, cut(len(images), FILES_IN_PART), images)] if images else []
-    return Found(archive, stretches, fingerprint(kind, [file], FILES_IN_PART))
+        tasks = [ReadTask(0, cut(len(images), FILES_PER_SHARD), images)] if images else []
+    return FoundInput(archive, tasks, fingerprint(kind, [file], FILES_PER_SHARD))

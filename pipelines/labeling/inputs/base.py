@@ -1,4 +1,4 @@
-"""What every input promises: its items in one order, cut into parts that are always the same."""
+"""What every input promises: its items in one order, cut into shards that are always the same."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pipelines.errors import InkrayError
 from pipelines.images import SIDE, decode, to_model_input
 
-ROWS_IN_PART = 16_384
-FILES_IN_PART = 2_000
+ROWS_PER_SHARD = 16_384
+FILES_PER_SHARD = 2_000
 HELD = 64 << 20
-"""Bytes of pictures that are held in their full size: a part may have thousands of them, and each be a photo."""
+"""Bytes of pictures that are held in their full size: a shard may have thousands of them, and each be a photo."""
 
 
 ALL = slice(None)
@@ -24,30 +24,30 @@ EMPTY = np.zeros((SIDE, SIDE), np.uint8)
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Consecutive parts that one task reads, since they are cheapest read together."""
+class ReadTask:
+    """Consecutive shards that one task reads, since they are cheapest read together."""
 
     first: int
     sizes: tuple[int, ...]
-    what: Any
+    payload: Any
 
     @property
-    def parts(self) -> range:
+    def shards(self) -> range:
         return range(self.first, self.first + len(self.sizes))
 
-    def size(self, part: int) -> int:
-        return self.sizes[part - self.first]
+    def size(self, shard: int) -> int:
+        return self.sizes[shard - self.first]
 
-    def before(self, part: int) -> int:
-        """How many of its items lie before this part."""
-        return sum(self.sizes[: part - self.first])
+    def before(self, shard: int) -> int:
+        """How many of its items lie before this shard."""
+        return sum(self.sizes[: shard - self.first])
 
 
 @dataclass(frozen=True)
 class Items:
-    """One part, read: an image in the model's form for every item, or the reason why there is none."""
+    """One shard, read: an image in the model's form for every item, or the reason why there is none."""
 
-    part: int
+    shard: int
     sources: str | Sequence[str]
     """Where each comes from; a single one where all come from the same."""
     numbers: NDArray[np.int64]
@@ -60,52 +60,54 @@ class Items:
         return len(self.numbers)
 
 
-class Part(Protocol):
-    """A part as a task has read it, of whatever kind its items are."""
+class Shard(Protocol):
+    """A shard as a task has read it, of whatever kind its items are."""
 
     @property
-    def part(self) -> int: ...
+    def shard(self) -> int: ...
 
     def __len__(self) -> int: ...
 
 
-P = TypeVar("P", bound=Part, covariant=True)
+P = TypeVar("P", bound=Shard, covariant=True)
 
 
 class Input(ABC, Generic[P]):
-    """Small, and sent to every task that reads: what the stretches hold belongs to them."""
+    """Small, and sent to every task that reads: what the tasks hold belongs to them."""
 
     kind: str
 
     @abstractmethod
-    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[P]:
-        """The wanted parts of a stretch, in order; of each only those items, and no other is touched."""
+    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[P]:
+        """The wanted shards of a task, in order; of each only those items, and no other is touched."""
 
     @abstractmethod
-    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
+    def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         """The source of an item and its number there, without reading it."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundInput:
     """An input, how it is cut, and what tells it from every other."""
 
     input: Input[Any]
-    stretches: list[Stretch]
+    tasks: list[ReadTask]
     fingerprint: str
     remarks: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
-        return sum(sum(stretch.sizes) for stretch in self.stretches)
+        return sum(sum(task.sizes) for task in self.tasks)
 
 
 def cut(count: int, size: int) -> tuple[int, ...]:
-    """`count` items in parts of `size`, the last one smaller."""
+    """`count` items in shards of `size`, the last one smaller."""
     return tuple(min(size, count - start) for start in range(0, count, size))
 
 
-def decoded(part: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | str]) -> Items:
+def decoded(
+    shard: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | str]
+) -> Items:
     """Encoded images as items; what comes as a string is already a reason."""
     images: list[NDArray[np.uint8]] = []
     reasons: list[str | None] = []
@@ -120,7 +122,7 @@ def decoded(part: int, sources: str | Sequence[str], numbers: NDArray[np.int64],
             images.append(to_model_input(held))
             held, size = [], 0
     images.append(to_model_input(held))
-    return Items(part, sources, numbers, np.concatenate(images), reasons if any(reasons) else None)
+    return Items(shard, sources, numbers, np.concatenate(images), reasons if any(reasons) else None)
 
 
 def _opened(content: bytes | str) -> tuple[NDArray[np.uint8], str | None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.errors import UsageError
+from pipelines.files.remote import File, Location, list_files, parse_location
 from pipelines.labeling.inputs.archives import find_archive
-from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.inputs.base import FoundInput
 from pipelines.labeling.inputs.idx import find_idx
-from pipelines.labeling.inputs.pictures import SUFFIXES, find_pictures
-from pipelines.labeling.inputs.places import File, Where, list_files, parse
+from pipelines.labeling.inputs.image_files import SUFFIXES, find_image_files
 from pipelines.labeling.inputs.tables import find_tables
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -24,8 +24,8 @@ EMPTY = {
 }
 
 
-def find_input(place: str, column: str | None = None, output: Path | None = None) -> Found:
-    where = parse(place)
+def find_input(place: str, column: str | None = None, output: Path | None = None) -> FoundInput:
+    where = parse_location(place)
     files = list_files(where, output)
     kind = _kind(where, files)
     if column is not None and kind != "parquet":
@@ -36,7 +36,7 @@ def find_input(place: str, column: str | None = None, output: Path | None = None
     return found
 
 
-def _kind(where: Where, files: list[File]) -> str:
+def _kind(where: Location, files: list[File]) -> str:
     if not files:
         raise UsageError(f"{where.shown} holds no files; expected {KINDS}.")
     if len(files) == 1 and files[0].path == where.path:
@@ -57,7 +57,7 @@ def _count(files: list[File], suffixes: set[str] | frozenset[str]) -> int:
     return sum(file.suffix in suffixes for file in files)
 
 
-def _kind_of_file(where: Where, file: File) -> str:
+def _kind_of_file(where: Location, file: File) -> str:
     name = file.path.lower()
     if file.suffix in SUFFIXES:
         return "images"
@@ -72,9 +72,9 @@ def _kind_of_file(where: Where, file: File) -> str:
     raise UsageError(f"{where.shown} is no kind of file that is known here; expected {KINDS}, named as such.")
 
 
-def _find(kind: str, where: Where, files: list[File], column: str | None) -> Found:
+def _find(kind: str, where: Location, files: list[File], column: str | None) -> FoundInput:
     if kind == "images":
-        return find_pictures(where, files)
+        return find_image_files(where, files)
     if kind == "parquet":
         return find_tables(where, files, column)
     return find_idx(where, files[0]) if kind == "idx" else find_archive(kind, where, files[0])

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pyarrow import fs
 
 from pipelines.errors import DataError
+from pipelines.files.remote import File, Location, fingerprint
 from pipelines.images import to_model_input
-from pipelines.labeling.inputs.base import ALL, ROWS_IN_PART, Found, Input, Items, Stretch, cut
-from pipelines.labeling.inputs.places import File, Where, fingerprint
+from pipelines.labeling.inputs.base import ALL, ROWS_PER_SHARD, FoundInput, Input, Items, ReadTask, cut
 
 MAGIC = b"\x00\x00\x08\x03"
 HEADER = 16
@@ -47,18 +47,18 @@ class Idx(Input[Items]):
                 f"and has {length:,}: it is cut, or not what it says."
             )
 
-    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
         content, shape = self._content(), self.shape()
         images: NDArray[Any] = np.frombuffer(content, np.uint8, offset=HEADER).reshape(shape)
         start = 0
-        for part, size in zip(stretch.parts, stretch.sizes, strict=True):
-            if part in wanted:
+        for shard, size in zip(task.shards, task.sizes, strict=True):
+            if shard in wanted:
                 chosen = np.arange(start, start + size)[only]
-                yield Items(part, self._shown, chosen, to_model_input(images[chosen[0] : chosen[-1] + 1]))
+                yield Items(shard, self._shown, chosen, to_model_input(images[chosen[0] : chosen[-1] + 1]))
             start += size
 
-    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
-        return self._shown, stretch.before(part) + index
+    def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
+        return self._shown, task.before(shard) + index
 
     def length(self, file: File) -> int:
         return len(self._content()) if self._path.endswith(".gz") else file.size
@@ -75,10 +75,10 @@ class Idx(Input[Items]):
             raise DataError(f"{self._shown} cannot be unpacked: {error}.") from error
 
 
-def find_idx(where: Where, file: File) -> Found:
+def find_idx(where: Location, file: File) -> FoundInput:
     idx = Idx(where.filesystem, where.path, where.shown)
     idx.check(idx.length(file))
     count, _, _ = idx.shape()
-    sizes = cut(count, ROWS_IN_PART)
-    stretches = [Stretch(0, sizes, None)] if sizes else []
-    return Found(idx, stretches, fingerprint("idx", [file], ROWS_IN_PART))
+    sizes = cut(count, ROWS_PER_SHARD)
+    tasks = [ReadTask(0, sizes, None)] if sizes else []
+    return FoundInput(idx, tasks, fingerprint("idx", [file], ROWS_PER_SHARD))

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError
+from pipelines.files.remote import File, Location, fingerprint, of_kind
 from pipelines.images import SIDE, to_model_input
-from pipelines.labeling.inputs.base import ALL, ROWS_IN_PART, Found, Input, Items, Stretch, decoded
-from pipelines.labeling.inputs.places import File, Where, fingerprint, of_kind
+from pipelines.labeling.inputs.base import ALL, ROWS_PER_SHARD, FoundInput, Input, Items, ReadTask, decoded
 
 USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
 RAW = SIDE * SIDE
@@ -28,20 +28,20 @@ class Tables(Input[Items]):
     def __init__(self, filesystem: fs.FileSystem, prefix: str, column: str) -> None:
         self._filesystem, self._prefix, self._column = filesystem, prefix, column
 
-    def read(self, stretch: Stretch, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
-        path, groups, row = stretch.what
+    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        path, groups, row = task.payload
         source = self._prefix + path
-        parts = self._columns(path, groups, stretch.sizes)
-        for part, size in zip(stretch.parts, stretch.sizes, strict=True):
-            column = next(parts)
+        shards = self._columns(path, groups, task.sizes)
+        for shard, size in zip(task.shards, task.sizes, strict=True):
+            column = next(shards)
             numbers = np.arange(row, row + size)
             row += size
-            if part in wanted:
-                yield _items(part, source, numbers[only], column if isinstance(column, str) else column[only])
+            if shard in wanted:
+                yield _items(shard, source, numbers[only], column if isinstance(column, str) else column[only])
 
-    def name(self, stretch: Stretch, part: int, index: int) -> tuple[str, int]:
-        path, _, row = stretch.what
-        return self._prefix + path, row + stretch.before(part) + index
+    def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
+        path, _, row = task.payload
+        return self._prefix + path, row + task.before(shard) + index
 
     def _columns(self, path: str, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | str]:
         """The column in arrays of these sizes; from where it is damaged on, the reason."""
@@ -68,18 +68,18 @@ def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa
         held = [joined[size:]] if len(joined) > size else []
 
 
-def _items(part: int, source: str, numbers: NDArray[np.int64], column: pa.Array | str) -> Items:
+def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array | str) -> Items:
     if isinstance(column, str):
         empty = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
-        return Items(part, source, numbers, empty, [column] * len(numbers))
+        return Items(shard, source, numbers, empty, [column] * len(numbers))
     shape = tensor_shape(column.type)
     if shape is None:
-        return _from_bytes(part, source, numbers, _binary(column))
+        return _from_bytes(shard, source, numbers, _binary(column))
     storage = column.storage if isinstance(column, pa.ExtensionArray) else column
     values = storage.flatten()
     if storage.null_count == 0 and values.null_count == 0:
         pixels = values.to_numpy(zero_copy_only=False)
-        return Items(part, source, numbers, to_model_input(pixels.reshape(len(numbers), *shape)))
+        return Items(shard, source, numbers, to_model_input(pixels.reshape(len(numbers), *shape)))
     values = storage.drop_null().flatten()
     there = storage.is_valid().to_numpy(zero_copy_only=False)
     holes = np.zeros(len(numbers), np.bool_)
@@ -88,7 +88,7 @@ def _items(part: int, source: str, numbers: NDArray[np.int64], column: pa.Array 
     images[there] = to_model_input(values.fill_null(0).to_numpy(zero_copy_only=False).reshape(-1, *shape))
     images[holes] = 0
     reasons = [_hole(whole, hole) for whole, hole in zip(there.tolist(), holes.tolist(), strict=True)]
-    return Items(part, source, numbers, images, reasons)
+    return Items(shard, source, numbers, images, reasons)
 
 
 def _hole(there: bool, hole: bool) -> str | None:
@@ -101,9 +101,9 @@ def _binary(column: pa.Array) -> list[bytes | None]:
     return (column.field("bytes") if pa.types.is_struct(column.type) else column).to_pylist()
 
 
-def _from_bytes(part: int, source: str, numbers: NDArray[np.int64], values: list[bytes | None]) -> Items:
+def _from_bytes(shard: int, source: str, numbers: NDArray[np.int64], values: list[bytes | None]) -> Items:
     """784 bytes are the pixels themselves, anything else is the file of an image."""
-    items = decoded(part, source, numbers, ("it is null" if value is None else value for value in values))
+    items = decoded(shard, source, numbers, ("it is null" if value is None else value for value in values))
     raw = [index for index, value in enumerate(values) if value is not None and len(value) == RAW]
     if not raw:
         return items
@@ -164,30 +164,30 @@ def choose_column(schema: pa.Schema, shown: str) -> str:
     )
 
 
-def find_tables(where: Where, files: list[File], column: str | None) -> Found:
+def find_tables(where: Location, files: list[File], column: str | None) -> FoundInput:
     tables = of_kind(files, (".parquet",))
     footers = {file: _footer(where, file) for file in tables}
     chosen = column or _choose(where, footers)
-    stretches: list[Stretch] = []
-    part = 0
+    tasks: list[ReadTask] = []
+    shard = 0
     for file, (metadata, schema) in footers.items():
         check_column(schema, chosen, where.prefix + file.path)
-        for stretch in _stretches(file.path, metadata, part):
-            stretches.append(stretch)
-            part = stretch.parts.stop
+        for task in _read_tasks(file.path, metadata, shard):
+            tasks.append(task)
+            shard = task.shards.stop
     remarks = (f"images from the column {chosen!r}",)
     found = Tables(where.filesystem, where.prefix, chosen)
-    return Found(found, stretches, fingerprint("parquet", tables, chosen, ROWS_IN_PART), remarks)
+    return FoundInput(found, tasks, fingerprint("parquet", tables, chosen, ROWS_PER_SHARD), remarks)
 
 
-def _choose(where: Where, footers: dict[File, Footer]) -> str:
+def _choose(where: Location, footers: dict[File, Footer]) -> str:
     """By the first file that has images; by the very first where none has."""
     with_images = (file for file, (_, schema) in footers.items() if any(_holds_images(field.type) for field in schema))
     file = next(with_images, next(iter(footers)))
     return choose_column(footers[file][1], where.prefix + file.path)
 
 
-def _footer(where: Where, file: File) -> Footer:
+def _footer(where: Location, file: File) -> Footer:
     try:
         with where.filesystem.open_input_file(file.path) as stream:
             opened = pq.ParquetFile(stream)
@@ -198,22 +198,22 @@ def _footer(where: Where, file: File) -> Footer:
         ) from error
 
 
-def _stretches(path: str, metadata: pq.FileMetaData, part: int) -> Iterator[Stretch]:
-    """Row groups, taken together until they make a part; a large one is read as a whole and makes several."""
+def _read_tasks(path: str, metadata: pq.FileMetaData, shard: int) -> Iterator[ReadTask]:
+    """Row groups, taken together until they make a shard; a large one is read as a whole and makes several."""
     groups: list[int] = []
     start = rows = 0
     for group in range(metadata.num_row_groups):
         groups.append(group)
         rows += metadata.row_group(group).num_rows
-        if rows >= ROWS_IN_PART or group == metadata.num_row_groups - 1:
+        if rows >= ROWS_PER_SHARD or group == metadata.num_row_groups - 1:
             sizes = _balanced(rows)
             if sizes:
-                yield Stretch(part, sizes, (path, groups, start))
-            part, start, rows, groups = part + len(sizes), start + rows, 0, []
+                yield ReadTask(shard, sizes, (path, groups, start))
+            shard, start, rows, groups = shard + len(sizes), start + rows, 0, []
 
 
 def _balanced(rows: int) -> tuple[int, ...]:
     if not rows:
         return ()
-    size = math.ceil(rows / max(1, round(rows / ROWS_IN_PART)))
+    size = math.ceil(rows / max(1, round(rows / ROWS_PER_SHARD)))
     return tuple(min(size, rows - start) for start in range(0, rows, size))

@@ -12,15 +12,15 @@ import pytest
 
 from pipelines.conversion import convert as conversion
 from pipelines.conversion import parity
-from pipelines.conversion.planning import Tell
+from pipelines.conversion.plans import Reporter
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
-from pipelines.engines.plans import read_records
 from pipelines.errors import StoreError, UsageError
-from pipelines.model_folder import ModelFolder, open_model
-from pipelines.model_store import ModelStore
-from pipelines.networks import Reader
-from pipelines.training.checkpoint import load_reader
+from pipelines.inference.engines.plans import read_records
+from pipelines.models.folder import ModelFolder, open_model
+from pipelines.models.store import ModelStore
+from pipelines.networks.architectures import Reader
+from pipelines.networks.weights import load_reader
 from tests.digits import drawn
 from tests.models import EVERY_CPU_ENGINE, convert, publish
 from tests.stores import refusal
@@ -137,12 +137,14 @@ def test_changed_weights_are_no_truth(own: ModelStore, digits: Split) -> None:
 
 
 def test_what_int8_needs_is_looked_for_first(own: ModelStore, digits: Split) -> None:
-    def missing() -> conversion.Calibration:
+    def missing() -> conversion.CalibrationImages:
         raise UsageError("there is no such corpus")
 
     told: list[str] = []
-    wishes = conversion.Wishes(("int8",), EVERY_CPU_ENGINE, ())
-    asked = conversion.Conversion(own, own.resolve("small"), wishes, digits, missing, Tell(told.append, told.append))
+    options = conversion.ConversionOptions(("int8",), EVERY_CPU_ENGINE, ())
+    asked = conversion.Conversion(
+        own, own.resolve("small"), options, digits, missing, Reporter(told.append, told.append)
+    )
     assert refusal(UsageError, asked.run) == "there is no such corpus"
     assert told == []
 
@@ -190,6 +192,6 @@ def test_plans_are_published_with_their_records(own: ModelStore, digits: Split) 
 
 def test_too_few_images_to_judge_by() -> None:
     few = Corpus("folder:few", drawn(10), None)
-    assert refusal(UsageError, lambda: conversion.judges(few)) == (
+    assert refusal(UsageError, lambda: conversion.parity_images(few)) == (
         "folder:few has 10 images to compare engines on; at least 2,000 are needed: name another corpus with --on."
     )

@@ -5,8 +5,8 @@ import importlib.util
 import pytest
 
 from pipelines.conversion.engines import check_capabilities, chosen_engines
-from pipelines.engines.gpu import cuda_gpus
 from pipelines.errors import EngineError, UnknownName, UsageError
+from pipelines.inference.engines.cuda import cuda_gpus
 from tests.stores import refusal
 
 

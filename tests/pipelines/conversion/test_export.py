@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipelines.conversion.export import export
-from pipelines.networks import NETWORKS, Reader
+from pipelines.networks.architectures import NETWORKS, Reader
 from tests.digits import drawn
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.conversion.parity import Parity, measure
 from pipelines.corpora.corpus import Split
-from pipelines.engines.base import Images, Probabilities
-from pipelines.engines.fake import FakeEngine, by_brightness
+from pipelines.inference.engines.base import Images, Probabilities
+from tests.fake_engine import FakeEngine, by_brightness
 
 SAME = Parity("openvino", "fp32", "fp32", 10_000, 1.0, 0.0, 0.99, 0.99, 0.1, 10_000.0, {})
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, numpy_helper, shape_inference
 
 from pipelines.conversion.export import export
 from pipelines.conversion.precision import to_fp16, to_int8
-from pipelines.networks import NETWORKS
+from pipelines.networks.architectures import NETWORKS
 from tests.digits import drawn, new_reader
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.benches.hostile_files import endless_tree, image_bomb, long_stream
+from jobs.benches.serve.hostile_files import endless_tree, image_bomb, long_stream
 from pipelines.documents.document import Limits, open_document
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, InkrayError

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pipelines.corpora import load_corpus
+from pipelines.drawing.pen import STYLES, draw_digit, draw_digits
 from pipelines.errors import DataError
 from pipelines.images import to_model_input
 from pipelines.images.digits import is_prepared
-from pipelines.pen import STYLES, draw_digit, draw_digits
 
 ALL = range(10)
 

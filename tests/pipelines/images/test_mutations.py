@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from pipelines.drawing.pen import draw_digit
 from pipelines.errors import DataError
 from pipelines.images import decode, to_model_input
 from pipelines.images.digits import is_prepared
-from pipelines.pen import draw_digit
 
 BATCHES, BATCH = 100, 100
 MAX_PIXELS = 1_000_000

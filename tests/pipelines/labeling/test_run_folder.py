@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import InkrayError, UsageError
-from pipelines.labeling.run_folder import RunFolder, open_run
+from pipelines.labeling.run_folder import LabelingRunFolder, open_run
 from tests.inputs import folder_of
 from tests.stores import refusal, tree
 
@@ -24,18 +24,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "out"
 
 
-def opened(path: Path, fresh: bool = False, **changes: Any) -> AbstractContextManager[RunFolder]:
+def opened(path: Path, fresh: bool = False, **changes: Any) -> AbstractContextManager[LabelingRunFolder]:
     return open_run(path, "parquet", IDENTITY | changes, fresh)
 
 
-def enter(run: AbstractContextManager[RunFolder]) -> None:
+def enter(run: AbstractContextManager[LabelingRunFolder]) -> None:
     with run:
         pass
 
 
-def with_parts(path: Path, *parts: int) -> None:
+def with_parts(path: Path, *shards: int) -> None:
     with opened(path) as folder:
-        folder_of(folder.rows, {f"part-{part:06d}.parquet": b"rows" for part in parts})
+        folder_of(folder.rows, {f"part-{shard:06d}.parquet": b"rows" for shard in shards})
 
 
 def test_a_new_folder_is_made_and_nothing_is_done_in_it(path: Path) -> None:
@@ -56,7 +56,7 @@ def test_another_run_is_refused(path: Path) -> None:
         f"{path} belongs to another run: its model is 'small:1', and this one's is 'small:2'. "
         "Name another folder, or start over in this one with --fresh."
     )
-    assert RunFolder(path, "parquet").done() == {0}
+    assert LabelingRunFolder(path, "parquet").done() == {0}
 
 
 def test_fresh_starts_over_with_nothing_of_the_run_before(path: Path) -> None:

@@ -25,7 +25,7 @@ PARTS = [
 
 
 def tables() -> list[pa.Table]:
-    return [pa.Table.from_pylist(part, SCHEMA) for part in PARTS]
+    return [pa.Table.from_pylist(shard, SCHEMA) for shard in PARTS]
 
 
 def test_the_counts_are_those_of_the_rows_and_add_up() -> None:

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.strings.line import HEIGHT, MARGIN, WIDEST, Line, find_line
+from pipelines.strings.line import HEIGHT, MARGIN, WIDEST, TextLine, find_line
 from pipelines.strings.strip import INK
 from tests.pipelines.strings.written import on_paper, row
 
 
-def line_of(image: np.ndarray) -> Line:
+def line_of(image: np.ndarray) -> TextLine:
     line = find_line(image)
     assert line is not None
     return line

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.strings.decoding import Frames
+from pipelines.strings.ctc import Frames
 from pipelines.strings.line import find_line
 from pipelines.strings.reading import StringReading, read_line, read_strings, read_strings_of
 from pipelines.strings.synthesis import draw_scrawl, draw_word

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.hands import STYLES
-from pipelines.pen import ink_skeleton
+from pipelines.drawing.pen import ink_skeleton
+from pipelines.drawing.skeletons import STYLES
 
 Picture = NDArray[np.uint8]
 PLAIN = {0: 0, 1: 0, 2: 0, 3: 0, 4: 1, 5: 0, 6: 0, 7: 0, 8: 1, 9: 0}

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from pipelines.conversion.export import export
-from pipelines.engines.pytorch import PyTorchEngine
-from pipelines.networks import Reader
+from pipelines.inference.engines.pytorch import PyTorchEngine
+from pipelines.networks.architectures import Reader
 from pipelines.training.calibration import calibrate, fitted_temperature
 from pipelines.training.examples import Examples
 from pipelines.training.line_task import labels_of
@@ -36,10 +36,10 @@ def test_confidences_stay_in_bounds_where_every_image_is_read_right() -> None:
 
 
 def test_calibration_lowers_the_loss_and_changes_no_reading() -> None:
-    reader, held = taught(drawn(1000)), drawn(300, seed=9)
-    images, labels = torch.tensor(held.images), torch.tensor(held.labels).long()
+    reader, validation = taught(drawn(1000)), drawn(300, seed=9)
+    images, labels = torch.tensor(validation.images), torch.tensor(validation.labels).long()
     before = reader(images).detach()
-    temperature = calibrate(reader, Examples.of(held), plain(calibrate=True))
+    temperature = calibrate(reader, Examples.of(validation), plain(calibrate=True))
     after = reader(images).detach()
     assert temperature != 1
     assert torch.allclose(after * temperature, before, atol=1e-4)
@@ -47,9 +47,9 @@ def test_calibration_lowers_the_loss_and_changes_no_reading() -> None:
 
 
 def test_it_is_the_same_each_time() -> None:
-    reader, held = taught(drawn(500)), Examples.of(drawn(100, seed=9))
+    reader, validation = taught(drawn(500)), Examples.of(drawn(100, seed=9))
     options = plain(augment="paper", calibrate=True)
-    assert calibrate(reader, held, options) == calibrate(reader, held, options)
+    assert calibrate(reader, validation, options) == calibrate(reader, validation, options)
 
 
 def test_the_graph_has_the_temperature_inside() -> None:
@@ -77,5 +77,5 @@ def test_weights_from_before_calibration_load_as_uncalibrated() -> None:
 @pytest.mark.parametrize(("told", "sure"), [(lines.KNOWN, True), (("23", "611", "1"), False)])
 def test_a_reader_of_lines_is_as_sure_as_it_is_right(told: tuple[str, ...], sure: bool) -> None:
     reader = copy.deepcopy(lines.taught())
-    held = Examples(Ragged([lines.picture(number) for number in lines.KNOWN]), labels_of(told))
-    assert (calibrate(reader, held, lines.OPTIONS) < 1) == sure
+    validation = Examples(Ragged([lines.picture(number) for number in lines.KNOWN]), labels_of(told))
+    assert (calibrate(reader, validation, lines.OPTIONS) < 1) == sure

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines.cuda_graphs import WARM_UP
+from pipelines.networks.cuda_graphs import WARM_UP
 from pipelines.training.captured import CapturedUpdate
 from pipelines.training.learner import Learner
 from tests.digits import drawn, new_reader, plain, tensors
@@ -57,8 +57,8 @@ def test_it_learns_the_same_to_the_bit(options: Any) -> None:
     with no_card():
         learner = new_learner(options, captured=True)
         assert course(learner, steps) == expected
-    for name, value in learner.judged.state_dict().items():
-        assert torch.equal(plainly.judged.state_dict()[name], value), name
+    for name, value in learner.evaluated.state_dict().items():
+        assert torch.equal(plainly.evaluated.state_dict()[name], value), name
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])

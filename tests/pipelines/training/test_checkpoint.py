@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pipelines.errors import DataError
-from pipelines.training.checkpoint import WEIGHTS, load_history, load_reader, load_resume, save
+from pipelines.networks.weights import WEIGHTS, load_reader
+from pipelines.training.checkpoint import load_history, load_resume, save
 from tests.digits import drawn, new_reader, tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:torch", "ignore::UserWarning:pipelines")

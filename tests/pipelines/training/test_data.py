@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import UsageError
-from pipelines.training.data import check_batch, describe, epoch_order, hold_back, worker_batches
+from pipelines.training.data import check_batch, describe, epoch_order, split_validation, worker_batches
 from tests.digits import drawn, plain
 
 
@@ -27,22 +27,22 @@ def numbers(split: Split) -> list[int]:
 
 def test_each_image_is_either_trained_on_or_held_back() -> None:
     whole = numbered([k % 10 for k in range(1000)])
-    training, held = hold_back(whole, 1 / 12, seed=0)
-    assert sorted(numbers(training) + numbers(held)) == list(range(1000))
-    assert not set(numbers(training)) & set(numbers(held))
-    for part in (training, held):
+    training, validation = split_validation(whole, 1 / 12, seed=0)
+    assert sorted(numbers(training) + numbers(validation)) == list(range(1000))
+    assert not set(numbers(training)) & set(numbers(validation))
+    for part in (training, validation):
         assert part.labels.tolist() == [number % 10 for number in numbers(part)]
 
 
 def test_every_class_gives_the_same_share() -> None:
-    _, held = hold_back(numbered([0] * 300 + [1] * 60 + [2] * 3), 0.1, seed=0)
-    assert np.bincount(held.labels).tolist() == [30, 6, 1]
+    _, validation = split_validation(numbered([0] * 300 + [1] * 60 + [2] * 3), 0.1, seed=0)
+    assert np.bincount(validation.labels).tolist() == [30, 6, 1]
 
 
 def test_no_class_is_held_back_whole() -> None:
-    training, held = hold_back(numbered([0] * 10 + [1] + [2] * 2), 0.9, seed=0)
+    training, validation = split_validation(numbered([0] * 10 + [1] + [2] * 2), 0.9, seed=0)
     assert np.bincount(training.labels).tolist() == [1, 1, 1]
-    assert np.bincount(held.labels).tolist() == [9, 0, 1]
+    assert np.bincount(validation.labels).tolist() == [9, 0, 1]
 
 
 def test_the_brightness_is_measured_without_a_copy_of_the_images_in_wider_numbers() -> None:
@@ -59,13 +59,13 @@ def test_the_brightness_is_measured_without_a_copy_of_the_images_in_wider_number
 
 def test_the_seed_alone_decides_what_is_held_back() -> None:
     whole = drawn(200)
-    assert hold_back(whole, 0.2, 4)[1].fingerprint() == hold_back(whole, 0.2, 4)[1].fingerprint()
-    assert hold_back(whole, 0.2, 4)[1].fingerprint() != hold_back(whole, 0.2, 5)[1].fingerprint()
+    assert split_validation(whole, 0.2, 4)[1].fingerprint() == split_validation(whole, 0.2, 4)[1].fingerprint()
+    assert split_validation(whole, 0.2, 4)[1].fingerprint() != split_validation(whole, 0.2, 5)[1].fingerprint()
 
 
 def test_too_few_images_are_refused() -> None:
     with pytest.raises(UsageError) as caught:
-        hold_back(numbered([0, 1, 2]), 0.1, seed=0)
+        split_validation(numbered([0, 1, 2]), 0.1, seed=0)
     assert str(caught.value) == "3 training images are too few to hold a validation split back from."
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipelines.networks import NETWORKS
+from pipelines.networks.architectures import NETWORKS
 from pipelines.training.learner import Learner
 from pipelines.training.options import TrainingOptions
 from tests.digits import drawn, new_reader, plain, tensors
@@ -41,7 +41,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
 def test_every_network_learns_64_digits_by_heart(network: str) -> None:
     learner = new_learner(plain(network=network, learning_rate=0.002))
     course = losses(learner, 20 if network == "cnn" else 40)
-    right, loss = learner.judge(*tensors(drawn(64))).tolist()
+    right, loss = learner.evaluate(*tensors(drawn(64))).tolist()
     assert course[0] > 1.5
     assert loss / 64 < 0.5
     assert right >= 58
@@ -114,7 +114,7 @@ def test_augmentation_is_heeded() -> None:
 
 def test_without_an_average_the_reader_itself_is_judged() -> None:
     learner = new_learner(plain())
-    assert learner.judged is learner.reader
+    assert learner.evaluated is learner.reader
 
 
 @pytest.mark.parametrize("network", ["small", "ink"])
@@ -127,18 +127,18 @@ def test_the_average_is_judged_and_trails_the_reader(network: str) -> None:
         for name, value in learner.reader.state_dict().items():
             if value.is_floating_point():
                 expected[name] = expected[name] * 0.9 + value * 0.1 if name in expected else value.clone()
-    judged = learner.judged.state_dict()
-    assert judged.keys() == learner.reader.state_dict().keys()
+    evaluated = learner.evaluated.state_dict()
+    assert evaluated.keys() == learner.reader.state_dict().keys()
     for name, value in expected.items():
-        assert torch.allclose(judged[name], value, atol=1e-6), name
-    assert not torch.equal(judged["network.0.weight"], learner.reader.state_dict()["network.0.weight"])
+        assert torch.allclose(evaluated[name], value, atol=1e-6), name
+    assert not torch.equal(evaluated["network.0.weight"], learner.reader.state_dict()["network.0.weight"])
 
 
 def test_judging_counts_and_sums_over_batches_without_learning() -> None:
     learner = new_learner(plain(network="cnn"))
     before = weights(learner)
     images, labels = tensors(drawn(25))
-    whole, in_parts = learner.judge(images, labels), learner.judge(images, labels, batch=4)
+    whole, in_parts = learner.evaluate(images, labels), learner.evaluate(images, labels, batch=4)
     assert torch.allclose(whole, in_parts, rtol=1e-4)
     logits = learner.reader.eval()(images)
     assert whole[0] == (logits.argmax(1) == labels).sum()
@@ -148,14 +148,14 @@ def test_judging_counts_and_sums_over_batches_without_learning() -> None:
 
 def test_after_judging_it_goes_on_learning_with_dropout() -> None:
     learner = new_learner(plain())
-    learner.judge(*tensors(drawn(5)))
+    learner.evaluate(*tensors(drawn(5)))
     assert learner.reader.training
 
 
 def test_no_images_to_judge_are_none_right() -> None:
     """With more workers than held-back images, one of them has none."""
     images, labels = tensors(drawn(2))
-    assert new_learner(plain()).judge(images[:0], labels[:0]).tolist() == [0, 0]
+    assert new_learner(plain()).evaluate(images[:0], labels[:0]).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_a_resumed_learner_goes_on_to_the_bit(options: TrainingOptions) -> None:
     torch.manual_seed(99)
     assert losses(resumed, 4) == whole
     assert torch.equal(weights(resumed), weights(learner))
-    for name, value in learner.judged.state_dict().items():
-        assert torch.equal(resumed.judged.state_dict()[name], value), name
+    for name, value in learner.evaluated.state_dict().items():
+        assert torch.equal(resumed.evaluated.state_dict()[name], value), name
 
 
 def test_a_run_begun_when_there_was_one_optimizer_goes_on() -> None:

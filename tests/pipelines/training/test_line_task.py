@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.corpora.corpus import Corpus
 from pipelines.training.line_task import LineTask, labels_of
-from pipelines.training.objectives import PADDING
+from pipelines.training.losses import PADDING
 from tests.clusters import RayCluster
 from tests.digits import drawn
 from tests.lines import OPTIONS
@@ -36,11 +36,11 @@ folder = Path(sys.argv[1])
 options = replace(OPTIONS, lines=25, junk=0.2)
 task = line_task.LineTask.prepare(options, Corpus("digits", drawn(300), drawn(60, seed=4)))
 ray.init(log_to_driver=False)
-learning, held = task.material(folder).load(torch.device("cpu"))
+learning, validation = task.material(folder).load(torch.device("cpu"))
 files = sorted((folder / "lines").iterdir())
 before = [(file.name, file.stat().st_mtime_ns, file.read_bytes()) for file in files]
 files[1].unlink()
-again, _ = task.material(folder).load(torch.device("cpu"))
+resume_options, _ = task.material(folder).load(torch.device("cpu"))
 after = [(file.name, file.stat().st_mtime_ns, file.read_bytes()) for file in files]
 task.draw_test(folder)
 everything = torch.arange(25)
@@ -48,10 +48,10 @@ print(json.dumps({
     "files": [name for name, *_ in before],
     "drawn again": [one[1] != other[1] for one, other in zip(before, after)],
     "others": [one[2] != other[2] for one, other in zip(before, after)],
-    "lines": [len(learning.images), len(held.images), len(task.tested(folder))],
-    "same": torch.equal(again.images[everything], learning.images[everything]),
-    "held": torch.equal(task.held_back(folder).labels, held.labels),
-    "tested": [line.digits for line in task.tested(folder)],
+    "lines": [len(learning.images), len(validation.images), len(task.test_lines(folder))],
+    "same": torch.equal(resume_options.images[everything], learning.images[everything]),
+    "held": torch.equal(task.validation_examples(folder).labels, validation.labels),
+    "tested": [line.digits for line in task.test_lines(folder)],
     "learnt": ["".join(str(digit) for digit in row if digit >= 0) for row in learning.labels.tolist()],
 }))
 """
@@ -79,13 +79,13 @@ def test_what_was_drawn_before_is_not_drawn_again(ray_cluster: RayCluster, repo:
 def test_without_a_test_split_nothing_is_tested(task: LineTask, tmp_path: Path) -> None:
     without = replace(task, test=None)
     without.draw_test(tmp_path)
-    assert without.tested(tmp_path) == []
+    assert without.test_lines(tmp_path) == []
 
 
 def test_it_is_another_run_with_other_digits(task: LineTask) -> None:
     other = LineTask.prepare(task.options, Corpus("digits", drawn(300, seed=8), None))
-    assert task.asked(1) == task.asked(1) != other.asked(1)
-    assert task.asked(1)["lines"] == 25 and len(task) == 25
+    assert task.identity(1) == task.identity(1) != other.identity(1)
+    assert task.identity(1)["lines"] == 25 and len(task) == 25
 
 
 def test_labels_are_padded() -> None:

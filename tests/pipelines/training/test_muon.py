@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.networks import NETWORKS
+from pipelines.networks.architectures import NETWORKS
 from pipelines.training.muon import Muon, near_orthogonal, weights_between
 
 

@@ -11,7 +11,7 @@ import torch
 from pipelines.errors import TrainingError
 from pipelines.training import checkpoint
 from pipelines.training.run import _finish, _where_it_was
-from pipelines.training.run_folder import RunFolder
+from pipelines.training.run_folder import TrainingRunFolder
 from tests.clusters import RayCluster
 from tests.digits import new_reader
 from tests.processes import new_home
@@ -27,24 +27,24 @@ def history(epochs: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
+def run(tmp_path: Path) -> TrainingRunFolder:
     """With a checkpoint of every epoch."""
     for epoch in range(1, len(ROWS) + 1):
         torch.manual_seed(epoch)
         folder = tmp_path / "first" / "ray" / f"checkpoint_{9 - epoch}"
         folder.mkdir(parents=True)
         checkpoint.save(folder, DESCRIPTION, new_reader(), {"reader": {}}, history(epoch))
-    return RunFolder(tmp_path / "first", {})
+    return TrainingRunFolder(tmp_path / "first", {})
 
 
-def test_its_result_is_the_epoch_with_most_right_and_among_equals_the_least_loss(run: RunFolder) -> None:
+def test_its_result_is_the_epoch_with_most_right_and_among_equals_the_least_loss(run: TrainingRunFolder) -> None:
     trained = _finish(run, len(ROWS), None)
     assert (trained.best_epoch, trained.history) == (3, history(len(ROWS)))
     best = run.checkpoints / "checkpoint_6" / "weights.pt"
     assert (run.path / "weights.pt").read_bytes() == best.read_bytes()
 
 
-def test_a_run_that_lacks_epochs_has_no_result(run: RunFolder) -> None:
+def test_a_run_that_lacks_epochs_has_no_result(run: TrainingRunFolder) -> None:
     with pytest.raises(TrainingError) as caught:
         _finish(run, 6, None)
     assert str(caught.value) == (
@@ -55,7 +55,7 @@ def test_a_run_that_lacks_epochs_has_no_result(run: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("file", ["weights.pt", "resume.pt", "history.json"])
-def test_it_goes_on_from_the_newest_checkpoint_that_is_whole(run: RunFolder, file: str) -> None:
+def test_it_goes_on_from_the_newest_checkpoint_that_is_whole(run: TrainingRunFolder, file: str) -> None:
     newest = run.checkpoints / "checkpoint_4"
     assert _where_it_was(run) == newest
     (newest / file).write_bytes((newest / file).read_bytes()[:-20])
@@ -69,22 +69,22 @@ from pathlib import Path
 import ray
 from rich.console import Console
 from pipelines.corpora import Corpus
-from pipelines.ray_session import ray_session
+from pipelines.ray_runtime.session import ray_session
 from pipelines.training import run
-from pipelines.training.room import Crew
+from pipelines.training.capacity import WorkerResources
 from pipelines.training.run_folder import open_run
 from tests.digits import drawn, plain
 
 def lost():
-    board = start()
-    ray.kill(board)
-    return board
+    progress = start()
+    ray.kill(progress)
+    return progress
 
-start, run.start_board = run.start_board, lost
+start, run.start_progress_actor = run.start_progress_actor, lost
 task = run.prepare(plain(epochs=2), Corpus("drawn", drawn(300), None), 1)
-with open_run(Path(sys.argv[1]), task.asked(1), False) as folder, ray_session():
+with open_run(Path(sys.argv[1]), task.identity(1), False) as folder, ray_session():
     folder.begin()
-    trained = run.train(task, Crew(), folder, Console())
+    trained = run.train(task, WorkerResources(), folder, Console())
 print("trained", len(trained.history))
 """
 

@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.errors import DataError, InkrayError, TrainingError, UsageError
 from pipelines.training.options import TrainingOptions
-from pipelines.training.run_folder import RunFolder, new_name, open_run
+from pipelines.training.run_folder import TrainingRunFolder, new_name, open_run
 
 IMAGES = {"training": "aa", "held": "bb"}
 ASKED = {**asdict(TrainingOptions(validation=1 / 12)), "workers": 2, "images": IMAGES}
@@ -193,8 +193,11 @@ def test_how_to_go_on_names_the_folder_of_runs_unless_it_is_the_usual(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INKRAY_HOME", str(tmp_path))
-    assert RunFolder(tmp_path / "runs" / "a", {}).again == "--resume --name a"
-    assert RunFolder(tmp_path / "my runs" / "a", {}).again == f"--resume --name a --runs '{tmp_path}/my runs'"
+    assert TrainingRunFolder(tmp_path / "runs" / "a", {}).resume_options == "--resume --name a"
+    assert (
+        TrainingRunFolder(tmp_path / "my runs" / "a", {}).resume_options
+        == f"--resume --name a --runs '{tmp_path}/my runs'"
+    )
 
 
 def test_a_name_says_what_is_trained_on_what_and_when_and_is_no_other_runs() -> None:

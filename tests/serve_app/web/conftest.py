@@ -1,4 +1,4 @@
-"""A real Chromium before the real door."""
+"""A real Chromium before the real server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.serve_app.web.drawings import film
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 CAMERA_SHOWS = "4071"
 ARGUMENTS = (
@@ -36,15 +36,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def door() -> Iterator[RunningDoor]:
-    opened = RunningDoor().open()
+def server() -> Iterator[RunningServer]:
+    opened = RunningServer().open()
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Opens the page of a door, and fails the test for what the page did wrong meanwhile."""
+    """Opens the page of a server, and fails the test for what the page did wrong meanwhile."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
@@ -65,5 +65,5 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
 
 @pytest.fixture
-def page(new_page: NewPage, door: RunningDoor) -> Page:
-    return new_page(door.url)
+def page(new_page: NewPage, server: RunningServer) -> Page:
+    return new_page(server.url)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
-from pipelines.pen import draw_digits
+from pipelines.drawing.pen import draw_digits
 
 SEVEN = ((0.28, 0.22), (0.42, 0.22), (0.56, 0.215), (0.72, 0.22), (0.66, 0.36), (0.58, 0.52), (0.5, 0.68), (0.45, 0.82))
 PAPER = 242

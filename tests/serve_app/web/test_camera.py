@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.serve_app.web.conftest import CAMERA_SHOWS, NewPage
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 
 def start(page: Page) -> None:
@@ -75,13 +75,13 @@ def test_a_camera_that_is_not_allowed_is_told(page: Page) -> None:
 
 
 def test_the_camera_goes_on_when_the_server_is_back(new_page: NewPage) -> None:
-    door = RunningDoor().open()
-    page = new_page(door.url)
+    server = RunningServer().open()
+    page = new_page(server.url)
     start(page)
     expect(page.locator("#camera-boxes .box")).to_have_count(1)
-    door.close()
+    server.close()
     expect(page.locator("#camera-notice")).to_contain_text("connection to the server is lost")
-    door.open()
+    server.open()
     expect(page.locator("#camera-boxes .box")).to_have_count(1)
     expect(page.locator("#camera-notice")).to_be_hidden()
-    door.close()
+    server.close()

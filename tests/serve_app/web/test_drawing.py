@@ -6,7 +6,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.serve_app.web.conftest import NewPage
 from tests.serve_app.web.drawings import SEVEN, draw_seven
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 INK_SEEN = """() => {
     const { data } = document.getElementById("seen").getContext("2d").getImageData(0, 0, 28, 28);
@@ -23,8 +23,8 @@ def test_a_seven_drawn_with_the_mouse_is_read(page: Page) -> None:
     assert page.evaluate(INK_SEEN) > 20
 
 
-def test_a_finger_draws_too(new_page: NewPage, door: RunningDoor) -> None:
-    page = new_page(door.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def test_a_finger_draws_too(new_page: NewPage, server: RunningServer) -> None:
+    page = new_page(server.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     box = page.locator("#paper").bounding_box()
     assert box
     hand = page.context.new_cdp_session(page)

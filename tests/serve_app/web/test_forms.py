@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.serve_app.test_forms import TEMPLATE, filled
+from tests.serve_app.serving.test_forms import TEMPLATE, filled
 from tests.serve_app.web.conftest import NewPage
 from tests.serve_app.web.drawings import png
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 SHEET = np.full((594, 420), 250, np.uint8)
 PICTURE = base64.b64encode(bytes(cv2.imencode(".jpg", SHEET)[1])).decode()
@@ -41,9 +41,9 @@ PAGES = [
 
 
 @pytest.fixture
-def forms(new_page: NewPage, door: RunningDoor) -> Page:
+def forms(new_page: NewPage, server: RunningServer) -> Page:
     """What a server with two templates answers, word by word as its interface says."""
-    page = new_page(door.url)
+    page = new_page(server.url)
     page.route("**/v1/templates", lambda route: route.fulfill(json={"templates": ["exam", "note"]}))
     page.route("**/v1/forms*", lambda route: route.fulfill(json={"pages": PAGES}))
     page.reload()
@@ -132,9 +132,9 @@ def test_a_refusal_is_told_in_the_words_of_the_server(forms: Page) -> None:
 
 
 def test_a_real_form_is_found_read_and_boxed(new_page: NewPage, tmp_path: Path) -> None:
-    door = RunningDoor(templates=str(tmp_path)).open()
-    httpx.put(f"{door.url}v1/templates/survey", content=TEMPLATE, timeout=30).raise_for_status()
-    page = new_page(door.url)
+    server = RunningServer(templates=str(tmp_path)).open()
+    httpx.put(f"{server.url}v1/templates/survey", content=TEMPLATE, timeout=30).raise_for_status()
+    page = new_page(server.url)
     page.get_by_role("link", name="Forms").click()
     expect(page.get_by_label("Template").get_by_role("option")).to_have_text(["whichever fits", "survey"])
     page.set_input_files("#forms-input", {"name": "a.png", "mimeType": "image/png", "buffer": png(filled("2741"))})
@@ -142,11 +142,11 @@ def test_a_real_form_is_found_read_and_boxed(new_page: NewPage, tmp_path: Path) 
     expect(page.locator("#forms-pages tbody strong")).to_have_text("2741")
     expect(page.locator("#forms-pages .box")).to_have_attribute("data-label", "code")
     expect(page.locator("#forms-pages canvas")).to_be_visible()
-    door.close()
+    server.close()
 
 
-def test_a_server_without_templates_says_how_to_give_it_one(new_page: NewPage, door: RunningDoor) -> None:
-    page = new_page(door.url)
+def test_a_server_without_templates_says_how_to_give_it_one(new_page: NewPage, server: RunningServer) -> None:
+    page = new_page(server.url)
     page.route("**/v1/templates", lambda route: route.fulfill(json={"templates": []}))
     page.reload()
     page.get_by_role("link", name="Forms").click()

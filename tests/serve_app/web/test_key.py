@@ -1,4 +1,4 @@
-"""A door with keys: the page asks for one, keeps it for the tab, and says when it is wrong."""
+"""A server with keys: the page asks for one, keeps it for the tab, and says when it is wrong."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from playwright.sync_api import Page, expect
 from serve_app.settings import digest
 from tests.serve_app.web.conftest import NewPage
 from tests.serve_app.web.drawings import draw_seven
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 KEY = "a-key-for-tests"
 
 
 @pytest.fixture(scope="module")
-def locked() -> Iterator[RunningDoor]:
-    door = RunningDoor(key_digests=(digest(KEY),)).open()
-    yield door
-    door.close()
+def locked() -> Iterator[RunningServer]:
+    server = RunningServer(key_digests=(digest(KEY),)).open()
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def page(new_page: NewPage, locked: RunningDoor) -> Page:
+def page(new_page: NewPage, locked: RunningServer) -> Page:
     return new_page(locked.url)
 
 

@@ -6,30 +6,30 @@ from playwright.sync_api import expect
 
 from tests.serve_app.web.conftest import NewPage
 from tests.serve_app.web.drawings import draw_seven
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 
 def test_the_page_tells_of_an_outage_and_recovers(new_page: NewPage) -> None:
-    door = RunningDoor().open()
-    page = new_page(door.url)
+    server = RunningServer().open()
+    page = new_page(server.url)
     expect(page.locator("#model")).to_contain_text("builtin")
-    door.close()
+    server.close()
     draw_seven(page)
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
     expect(page.locator("#answer-words")).to_have_text("The server does not answer.")
-    door.open()
+    server.open()
     expect(page.get_by_role("alert")).to_be_hidden()
     # What was drawn meanwhile is read without another stroke.
     expect(page.locator("#answer")).to_have_text("7")
-    door.close()
+    server.close()
 
 
 def test_a_server_that_starts_is_told_from_one_that_is_gone(new_page: NewPage) -> None:
-    door = RunningDoor().open()
-    page = new_page(door.url)
+    server = RunningServer().open()
+    page = new_page(server.url)
     page.route("**/readyz", lambda route: route.fulfill(status=503, json={"error": {"message": "loading"}}))
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("The server is starting")
     page.unroute("**/readyz")
     expect(page.get_by_role("alert")).to_be_hidden()
-    door.close()
+    server.close()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.serve_app.web.conftest import NewPage
-from tests.serve_app.web.open_doors import RunningDoor
+from tests.serve_app.web.open_servers import RunningServer
 
 VIEWS = ("draw", "files", "camera", "forms", "code")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -16,10 +16,10 @@ NAMELESS = """() => [...document.querySelectorAll("button, input, select, canvas
 GROUND = "getComputedStyle(document.body).backgroundColor"
 
 
-def test_every_view_has_an_address_and_a_title(page: Page, door: RunningDoor) -> None:
+def test_every_view_has_an_address_and_a_title(page: Page, server: RunningServer) -> None:
     titles = set()
     for view in VIEWS:
-        page.goto(f"{door.url}#{view}")
+        page.goto(f"{server.url}#{view}")
         expect(page.locator("main section:visible")).to_have_count(1)
         expect(page.locator(f'[data-view="{view}"]')).to_be_visible()
         expect(page.locator('.views a[aria-current="page"]')).to_have_attribute("href", f"#{view}")
@@ -28,9 +28,11 @@ def test_every_view_has_an_address_and_a_title(page: Page, door: RunningDoor) ->
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_phone_shows_every_view_without_scrolling_sideways(new_page: NewPage, door: RunningDoor, view: str) -> None:
-    page = new_page(door.url, **PHONE)
-    page.goto(f"{door.url}#{view}")
+def test_a_phone_shows_every_view_without_scrolling_sideways(
+    new_page: NewPage, server: RunningServer, view: str
+) -> None:
+    page = new_page(server.url, **PHONE)
+    page.goto(f"{server.url}#{view}")
     expect(page.locator(f'[data-view="{view}"] h1')).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -50,8 +52,8 @@ def test_every_control_has_a_name(page: Page) -> None:
     assert page.evaluate(NAMELESS) == []
 
 
-def test_dark_and_light_follow_the_system_until_chosen(new_page: NewPage, door: RunningDoor) -> None:
-    page = new_page(door.url, color_scheme="dark")
+def test_dark_and_light_follow_the_system_until_chosen(new_page: NewPage, server: RunningServer) -> None:
+    page = new_page(server.url, color_scheme="dark")
     dark = page.evaluate(GROUND)
     switch = page.get_by_role("button", name="Theme")
     switch.click()
@@ -65,7 +67,7 @@ def test_dark_and_light_follow_the_system_until_chosen(new_page: NewPage, door: 
     assert page.evaluate(GROUND) == dark
 
 
-def test_the_examples_name_this_server(page: Page, door: RunningDoor) -> None:
+def test_the_examples_name_this_server(page: Page, server: RunningServer) -> None:
     page.get_by_role("link", name="Code").click()
     for example in page.locator(".example code").all_inner_texts():
-        assert door.url.removeprefix("http://") in example
+        assert server.url.removeprefix("http://") in example

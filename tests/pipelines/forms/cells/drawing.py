@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.paper.straight import DOTS_PER_MM, Straight
+from pipelines.drawing.pen import ink_digit
+from pipelines.forms.registration.registered_page import DOTS_PER_MM, RegisteredPage
 from pipelines.forms.template import Box, Field, Register, Template
-from pipelines.pen import ink_digit
 
 DOTS = 4 * DOTS_PER_MM
 """Everything is drawn at four times the size, for smooth edges."""
@@ -86,12 +86,12 @@ class Drawing:
         view = self.canvas[top : top + high, left : left + wide]
         np.minimum(view, (PAPER - (PAPER - level) * scaled).astype(np.uint8), out=view)
 
-    def scan(self, field: Field, noise: float = 4.0, seed: int = 0) -> Straight:
+    def scan(self, field: Field, noise: float = 4.0, seed: int = 0) -> RegisteredPage:
         size = (round(WIDTH * DOTS_PER_MM), round(HEIGHT * DOTS_PER_MM))
         page = cv2.resize(self.canvas, size, interpolation=cv2.INTER_AREA).astype(float)
         page += np.random.default_rng(seed).normal(0, noise, page.shape)
         template = Template("drawn", WIDTH, HEIGHT, Register("none"), (field,))
-        return Straight(np.clip(page, 0, 255).astype(np.uint8), template, 0.0, 0, np.eye(3))
+        return RegisteredPage(np.clip(page, 0, 255).astype(np.uint8), template, 0.0, 0, np.eye(3))
 
 
 def cells_apart() -> tuple[Box, ...]:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pipelines.forms.cells.cutting import CellCut, cut_cells, cut_field
-from pipelines.forms.paper.straight import DOTS_PER_MM
+from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box, Field
 from pipelines.images import to_model_input
-from pipelines.recognizer import Recognizer
+from pipelines.inference.recognizer import Recognizer
 from tests.pipelines.forms.cells.drawing import CELLS, COMB, DOTS, STYLES, Drawing, comb_field
 
 PLACES = [((0.0, 0.0), 0.0), ((0.8, -0.7), 0.6), ((-0.6, 0.9), -1.5)]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.forms.cells.marks import Seen, mark_of
+from pipelines.forms.cells.marks import MarkReading, mark_of
 from pipelines.forms.template import Box, Field
 from tests.pipelines.forms.cells.drawing import DOTS, Drawing
 
@@ -15,7 +15,7 @@ TICKED = ("cross", "large cross", "tick", "fill", "circle")
 EMPTY = ("nothing", "specks", "label")
 
 
-def marked(kind: str, side: float, seed: int) -> Seen:
+def marked(kind: str, side: float, seed: int) -> MarkReading:
     shift = 0.3 * (seed % 3 - 1)
     random, drawing = np.random.default_rng(seed), Drawing((shift, -shift))
     field = Field("agreed", "mark", Box(LEFT, TOP, side, side))

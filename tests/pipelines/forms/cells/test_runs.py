@@ -4,7 +4,7 @@ import numpy as np
 
 from pipelines.forms.cells.fitting import medians
 from pipelines.forms.cells.frames import boxes_of, lay
-from pipelines.forms.cells.runs import MOST, Runs, runs_across
+from pipelines.forms.cells.runs import MOST, InkRuns, runs_across
 from pipelines.forms.template import Box, Field
 
 
@@ -14,7 +14,7 @@ def ink_in(rows: slice, height: int = 60, width: int = 20) -> np.ndarray:
     return ink
 
 
-def run_at(ink: np.ndarray, column: int, place: float) -> Runs:
+def run_at(ink: np.ndarray, column: int, place: float) -> InkRuns:
     return runs_across(ink, np.array([column]), np.array([place]))
 
 

@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.forms.admitted.constraints import failure
-from pipelines.forms.admitted.rules import parse_rule
-from pipelines.forms.paper.straight import Straight, transform
-from pipelines.forms.prepared import Said, prepare_fields
-from pipelines.forms.readings import EVERYTHING
+from pipelines.forms.constraints.field_language import failure
+from pipelines.forms.constraints.rules import parse_rule
+from pipelines.forms.fields import ModelOutputs, prepare_fields
+from pipelines.forms.registration.registered_page import RegisteredPage, transform
+from pipelines.forms.results import EVERYTHING
 from pipelines.forms.synthesis.answers import make_answers
 from pipelines.forms.synthesis.designs import all_designs, invoice
-from pipelines.forms.synthesis.filling import fill_in, new_hand
+from pipelines.forms.synthesis.filling import fill_in, new_filler
 from pipelines.forms.synthesis.forms import synthesise, synthesise_one
 from pipelines.forms.synthesis.scanning import LEVELS, Level
 from pipelines.forms.template import Register, Template
-from pipelines.recognizer import Recognizer
+from pipelines.inference.recognizer import Recognizer
 from tests.lines import shipped
 
 TEMPLATES = {one.template.name: one.template for one in all_designs()}
@@ -67,7 +67,7 @@ def test_what_is_written_lies_in_its_field_and_nowhere_else() -> None:
     design, random = invoice(), np.random.default_rng(4)
     blank = design.blank_page(DPI)
     answers = make_answers(design.template, random)
-    filled = fill_in(blank, design.template, answers, new_hand(random), random)
+    filled = fill_in(blank, design.template, answers, new_filler(random), random)
     added = filled < blank - 40.0
     around = np.zeros(blank.shape, bool)
     for field in design.template.fields:
@@ -100,18 +100,18 @@ def test_what_is_written_can_be_read(name: str, reader: Recognizer) -> None:
     template = replace(design.template, register=Register("none"))
     random = np.random.default_rng(6)
     answers = make_answers(design.template, random)
-    page = fill_in(design.blank_page(DPI), design.template, answers, new_hand(random, 0.0), random)
+    page = fill_in(design.blank_page(DPI), design.template, answers, new_filler(random, 0.0), random)
     assert read(page, template, reader) == answers
 
 
 def read(page: np.ndarray, template: Template, reader: Recognizer) -> dict[str, str | None]:
     """A page that lies as the template has it: what is wrong is not the registration's fault."""
     size = (round(template.width * 8), round(template.height * 8))
-    straight = Straight(cv2.resize(page, size, interpolation=cv2.INTER_AREA), template, 0.0, 0, np.eye(3) / 8)
+    straight = RegisteredPage(cv2.resize(page, size, interpolation=cv2.INTER_AREA), template, 0.0, 0, np.eye(3) / 8)
     found = {}
     for one in prepare_fields(straight):
         if one.field.kind != "text_image":
             lines = shipped()([one.line.picture] if one.line else [])
-            said = Said(reader.read_prepared(one.digits).probabilities, lines)
+            said = ModelOutputs(reader.read_prepared(one.digits).probabilities, lines)
             found[one.field.name] = one.read(said, reader.classes, EVERYTHING).value
     return found

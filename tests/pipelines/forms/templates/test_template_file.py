@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import DataError, InkrayError, UsageError
 from pipelines.forms.template import Box, Corner, Field, Register, Template
-from pipelines.forms.templates.reading import load_template, load_templates, write_template
+from pipelines.forms.templates.loading import load_template, load_templates, write_template
 
 WHOLE = """\
 name: invoice

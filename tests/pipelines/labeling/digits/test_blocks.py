@@ -1,4 +1,4 @@
-"""Parts as Arrow tables and back."""
+"""Shards as Arrow tables and back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipelines.labeling.digits.blocks import from_block, to_block
 from pipelines.labeling.inputs import Items
 
 
-def items(part: int, count: int, sources: str | Sequence[str], reasons: Sequence[str | None] | None = None) -> Items:
-    chance = np.random.default_rng(part)
+def items(shard: int, count: int, sources: str | Sequence[str], reasons: Sequence[str | None] | None = None) -> Items:
+    chance = np.random.default_rng(shard)
     images = chance.integers(0, 256, (count, 28, 28), np.uint8)
-    return Items(part, sources, np.arange(count) + 10, images, reasons)
+    return Items(shard, sources, np.arange(count) + 10, images, reasons)
 
 
 def assert_same(one: Items, other: Items) -> None:
-    assert (one.part, one.sources, one.reasons) == (other.part, other.sources, other.reasons)
+    assert (one.shard, one.sources, one.reasons) == (other.shard, other.sources, other.reasons)
     assert np.array_equal(one.numbers, other.numbers)
     assert np.array_equal(one.images, other.images)
 
@@ -33,7 +33,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("given", CASES, ids=lambda given: str(given.part))
+@pytest.mark.parametrize("given", CASES, ids=lambda given: str(given.shard))
 def test_a_part_comes_back_as_it_was(given: Items) -> None:
     [back] = from_block(to_block(given))
     assert_same(given, back)

@@ -14,41 +14,41 @@ import pytest
 from PIL import Image
 
 from pipelines.corpora.corpus import Split
+from pipelines.evaluation.metrics import ACCEPT_NOTHING
 from pipelines.labeling.digits.report import SHOWN, report
 from pipelines.labeling.digits.summary import DigitTally
-from pipelines.labeling.digits.thumbs import least_certain, thumbs, thumbs_name
+from pipelines.labeling.digits.thumbnails import least_certain, thumbnails, thumbnails_name
 from pipelines.labeling.html_page import the_run
 from pipelines.labeling.rows import FORMATS, SCHEMA
-from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.run_folder import LabelingRunFolder
 from pipelines.labeling.summary import tally
-from pipelines.metrics import ACCEPT_NOTHING
 
 BAD = '<b>&"1".png'
 
 
-def filled(path: Path, digits: Split, kind: str = "parquet", parts: int = 12, per_part: int = 6) -> RunFolder:
-    """Each part with `per_part` doubtful items and one error; the later a part, the less certain it is."""
-    folder = RunFolder(path, kind)
+def filled(path: Path, digits: Split, kind: str = "parquet", shards: int = 12, per_part: int = 6) -> LabelingRunFolder:
+    """Each shard with `per_part` doubtful items and one error; the later a shard, the less certain it is."""
+    folder = LabelingRunFolder(path, kind)
     folder.rows.mkdir(parents=True)
-    for part in range(parts):
+    for shard in range(shards):
         rows = [
             {
                 "source": BAD,
                 "value": "3",
-                "confidence": 0.9 - part / 20 + item / 1000,
+                "confidence": 0.9 - shard / 20 + item / 1000,
                 "status": "review",
                 "reason": BAD,
             }
             for item in range(per_part)
         ] + [{"source": "x", "status": "error", "reason": "cut"}]
         sure = np.array([row["confidence"] for row in rows[:per_part]], np.float32)
-        kept = thumbs(digits.images[part * 10 :][:per_part], ["3"] * per_part, sure)
-        folder.write(part, pa.Table.from_pylist(rows, SCHEMA), {thumbs_name(part, 0): kept})
+        kept = thumbnails(digits.images[shard * 10 :][:per_part], ["3"] * per_part, sure)
+        folder.write(shard, pa.Table.from_pylist(rows, SCHEMA), {thumbnails_name(shard, 0): kept})
     return folder
 
 
-def written(folder: RunFolder) -> str:
-    found = tally(folder.parts(), DigitTally())
+def written(folder: LabelingRunFolder) -> str:
+    found = tally(folder.shards(), DigitTally())
     summary = found.as_dict() | {"input": f"/digits/{BAD}", "model": f"small {BAD}", "seconds": 1.5}
     return report(folder, summary, found)
 
@@ -96,14 +96,14 @@ def test_it_holds_the_least_certain_of_all_parts(kind: str, tmp_path: Path, digi
 
 
 def test_what_has_no_value_is_shown_with_a_dash(tmp_path: Path, digits: Split) -> None:
-    folder = filled(tmp_path, digits, parts=0)
-    kept = thumbs(digits.images[:1], [None], np.array([0.25], np.float32))
-    folder.write(0, SCHEMA.empty_table(), {thumbs_name(0, 0): kept})
+    folder = filled(tmp_path, digits, shards=0)
+    kept = thumbnails(digits.images[:1], [None], np.array([0.25], np.float32))
+    folder.write(0, SCHEMA.empty_table(), {thumbnails_name(0, 0): kept})
     assert least_certain(folder, 5)[1] == ["-, 25.0 %"]
 
 
 def test_a_run_of_nothing_but_errors_has_a_report_too(tmp_path: Path, digits: Split) -> None:
-    page = written(filled(tmp_path, digits, parts=2, per_part=0))
+    page = written(filled(tmp_path, digits, shards=2, per_part=0))
     assert "The least certain" not in page
     assert images_in(page) == []
     assert set(heights(page)) == {0.0}
@@ -123,7 +123,7 @@ def test_bars_are_as_high_as_there_are_many_and_tell_how_many(tmp_path: Path) ->
     confidence = np.zeros(20, np.int64)
     confidence[[10, 19]] = 1, 1023
     found = DigitTally(items=1024, values=Counter({"4": 256, "0": 768}), confidence=confidence)
-    page = report(RunFolder(tmp_path, "csv"), found.as_dict() | {"input": "digits"}, found)
+    page = report(LabelingRunFolder(tmp_path, "csv"), found.as_dict() | {"input": "digits"}, found)
     labels, sure = heights(page)[:2], heights(page)[2:]
     assert labels == [100.0, 33.3]
     # Logarithmic, or a single unsure one would not be seen beside a thousand.

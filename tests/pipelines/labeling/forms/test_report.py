@@ -11,19 +11,19 @@ from PIL import Image
 
 from pipelines.labeling.forms.report import report
 from pipelines.labeling.forms.summary import FormTally
-from pipelines.labeling.run_folder import RunFolder
+from pipelines.labeling.run_folder import LabelingRunFolder
 from pipelines.labeling.summary import tally
 from tests.page_results import form_folder, page_read, unread
 
 BAD = '<b>&"1".png'
 
 
-def written(folder: RunFolder) -> str:
-    found = tally(folder.parts(), FormTally())
+def written(folder: LabelingRunFolder) -> str:
+    found = tally(folder.shards(), FormTally())
     return report(folder, found.as_dict() | {"input": f"/scans/{BAD}", "model": "ink:1"}, found)
 
 
-def filled(path: Path) -> RunFolder:
+def filled(path: Path) -> LabelingRunFolder:
     return form_folder(
         path,
         [page_read("a.png", amount=("1", "review", 0.7)), page_read("b.png", amount=(None, "error", 0.0))],

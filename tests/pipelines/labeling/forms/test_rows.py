@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.labeling.forms.rows import FORM_SCHEMA, By, to_rows
-from pipelines.labeling.rows import FORMATS, part_name, read_part, write_part
+from pipelines.labeling.forms.rows import FORM_SCHEMA, ReadBy, to_rows
+from pipelines.labeling.rows import FORMATS, read_shard, shard_name, write_shard
 from tests.page_results import page_read, unread
 
-DIGITS, NUMBERS = By("openvino bf16", "ink:1"), By("onnxruntime fp32", "lines:1")
+DIGITS, NUMBERS = ReadBy("openvino bf16", "ink:1"), ReadBy("onnxruntime fp32", "lines:1")
 PAGES = [
     page_read("a.png", amount=("", "ok", 1.0)),
     unread('b "x",\n.png', "blank page"),
@@ -51,10 +51,10 @@ def test_a_page_that_was_not_read_has_one_row_with_the_reason() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_gives_the_same_rows_back(format: str, tmp_path: Path) -> None:
     rows = to_rows(PAGES, DIGITS, NUMBERS)
-    write_part(tmp_path, 0, rows, format)
-    assert read_part(tmp_path / part_name(0, format), format, FORM_SCHEMA).equals(rows)
+    write_shard(tmp_path, 0, rows, format)
+    assert read_shard(tmp_path / shard_name(0, format), format, FORM_SCHEMA).equals(rows)
 
 
 def test_in_csv_cells_are_json(tmp_path: Path) -> None:
-    write_part(tmp_path, 0, to_rows(PAGES[:1], DIGITS, NUMBERS), "csv")
-    assert '[{""label"": ""1"", ' in (tmp_path / part_name(0, "csv")).read_text()
+    write_shard(tmp_path, 0, to_rows(PAGES[:1], DIGITS, NUMBERS), "csv")
+    assert '[{""label"": ""1"", ' in (tmp_path / shard_name(0, "csv")).read_text()

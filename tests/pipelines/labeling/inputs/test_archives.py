@@ -39,7 +39,7 @@ Write = Callable[[Path, Files], Path]
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "FILES_IN_PART", 4)
+    monkeypatch.setattr(archives, "FILES_PER_SHARD", 4)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_only_the_wanted_parts_are_read_and_of_these_only_the_wanted_items(
     file: str, write: Write, files: dict[str, bytes], digits: Split, tmp_path: Path
 ) -> None:
     found = find_input(str(write(tmp_path / file, files)))
-    assert [items.part for items in read(found, {0, 2})] == [0, 2]
+    assert [items.shard for items in read(found, {0, 2})] == [0, 2]
     [items] = read(found, {1}, slice(1, 3))
     assert items.sources == [f"{tmp_path / file}!0000{index}.png" for index in (4, 3)]
     assert np.array_equal(items.images, digits.images[[4, 3]])

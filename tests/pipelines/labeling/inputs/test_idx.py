@@ -17,7 +17,7 @@ from tests.stores import refusal
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idx, "ROWS_IN_PART", 4)
+    monkeypatch.setattr(idx, "ROWS_PER_SHARD", 4)
 
 
 @pytest.fixture(params=["images-idx3-ubyte", "images-idx3-ubyte.gz"])
@@ -39,7 +39,7 @@ def test_every_image_is_an_item_in_the_order_of_the_file(path: Path, digits: Spl
 
 def test_only_the_wanted_parts_and_of_these_only_the_wanted_items(path: Path, digits: Split) -> None:
     found = find_input(str(path))
-    assert [items.part for items in read(found, {0, 2})] == [0, 2]
+    assert [items.shard for items in read(found, {0, 2})] == [0, 2]
     [items] = read(found, {1}, slice(1, 3))
     assert items.numbers.tolist() == [5, 6]
     assert np.array_equal(items.images, digits.images[5:7])

@@ -12,7 +12,7 @@ import pytest
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError, UsageError
 from pipelines.labeling.inputs import find_input, tables
-from pipelines.labeling.inputs.base import Found
+from pipelines.labeling.inputs.base import FoundInput
 from tests.inputs import (
     flip,
     names,
@@ -32,7 +32,7 @@ from tests.stores import refusal
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "ROWS_IN_PART", 100)
+    monkeypatch.setattr(tables, "ROWS_PER_SHARD", 100)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_several_files_follow_each_other_and_their_rows_are_counted_in_each(imag
 @EVERY
 def test_only_the_wanted_parts_and_of_these_only_the_wanted_items(way: Way, images: np.ndarray, tmp_path: Path) -> None:
     found = find_input(str(table_of(tmp_path / "a.parquet", image=way(images))))
-    assert [items.part for items in read(found, {1})] == [1]
+    assert [items.shard for items in read(found, {1})] == [1]
     [items] = read(found, {1}, slice(10, 13))
     assert items.numbers.tolist() == [135, 136, 137]
     assert np.array_equal(items.images, images[135:138])
@@ -282,7 +282,7 @@ def test_the_fingerprint_tells_files_column_and_cut_and_nothing_else(
 ) -> None:
     path = table_of(tmp_path / "a.parquet", image=raw(images), back=raw(images))
 
-    def ask(column: str = "image") -> Found:
+    def ask(column: str = "image") -> FoundInput:
         return find_input(str(tmp_path), column)
 
     first = ask().fingerprint
@@ -293,6 +293,6 @@ def test_the_fingerprint_tells_files_column_and_cut_and_nothing_else(
     others.append(ask().fingerprint)
     table_of(tmp_path / "b.parquet", image=raw(images[:1]), back=raw(images[:1]))
     others.append(ask().fingerprint)
-    monkeypatch.setattr(tables, "ROWS_IN_PART", 99)
+    monkeypatch.setattr(tables, "ROWS_PER_SHARD", 99)
     others.append(ask().fingerprint)
     assert len({first, *others}) == 5

@@ -1,0 +1,123 @@
+"""Bulk labelling speed: the job as a person starts it, against loops written by hand and against plain Ray Data."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import arg
+
+from jobs.benches.batch.inputs import digits, write_parquet, write_pngs
+from jobs.benches.job import run_job, run_python
+from pipelines.files.atomic import write_json
+from pipelines.inference.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    name: str
+    items: int
+    seconds: float
+    driver_mib: int | None = None
+    """The most memory that the job's own process took, as it tells in its summary."""
+
+    @property
+    def speed(self) -> float:
+        return self.items / self.seconds
+
+
+@dataclass(frozen=True)
+class BatchBench:
+    """Items a second of jobs/label.py, its start included, on a million digits in parquet and 100,000 PNG files,
+    against single-process loops, the engine alone, the usual DataLoader loop, and Ray's own plain way."""
+
+    model: Annotated[str, arg(metavar="NAME[:VERSION]")]
+    """A converted model of the store."""
+    rows: int = 1_000_000
+    files: int = 100_000
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+
+    def run(self) -> None:
+        console = Console()
+        with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
+            folder = Path(scratch)
+            console.print(f"making {self.rows:,} rows and {self.files:,} files")
+            write_parquet(folder / "digits.parquet", self.rows)
+            write_pngs(folder / "png", self.files)
+            tables, pictures = self._tables(folder, console), self._pictures(folder, console)
+        for line in (_table(tables, pictures), *_flatness(tables[2:]), *_memory([*tables, *pictures])):
+            console.print(line, highlight=False)
+        write_json(self.json, [asdict(row) for row in (*tables, *pictures)])
+
+    def _tables(self, folder: Path, console: Console) -> list[BatchRow]:
+        source, few, more = folder / "digits.parquet", folder / "few.parquet", folder / "more.parquet"
+        write_parquet(few, self.rows // 100)
+        write_parquet(more, self.rows // 10)
+        runs = [
+            BatchRow("engine alone, arrays in memory", *self._engine_alone()),
+            self._rival("by-hand", source, folder / "hand.parquet", self.rows, "single-process loop by hand, parquet"),
+            self._ours(few, folder / "few", self.rows // 100, "inkray, parquet"),
+            self._ours(more, folder / "more", self.rows // 10, "inkray, parquet"),
+            self._ours(source, folder / "labels", self.rows, "inkray, parquet"),
+        ]
+        for row in runs:
+            console.print(f"{row.name}: {row.items:,} in {row.seconds:.1f} s", highlight=False)
+        return runs
+
+    def _pictures(self, folder: Path, console: Console) -> list[BatchRow]:
+        source = folder / "png"
+        runs = [
+            self._rival("by-hand-png", source, folder / "png.parquet", self.files, "single-process loop by hand, PNG"),
+            self._rival("usual", source, folder / "usual.parquet", self.files, "DataLoader + eager PyTorch, batch 64"),
+            self._rival("ray-plainly", source, folder / "plain", self.files, "Ray Data, read_images + map_batches"),
+            self._ours(source, folder / "png-labels", self.files, "inkray, PNG"),
+        ]
+        for row in runs:
+            console.print(f"{row.name}: {row.items:,} in {row.seconds:.1f} s", highlight=False)
+        return runs
+
+    def _engine_alone(self) -> tuple[int, float]:
+        images, count = digits(100_000, 0), 0
+        with Recognizer(self.model) as reader:
+            started = time.perf_counter()
+            while time.perf_counter() - started < 8:
+                reader.read_prepared(images)
+                count += len(images)
+            return count, time.perf_counter() - started
+
+    def _ours(self, source: Path, output: Path, items: int, name: str) -> BatchRow:
+        seconds = run_job("label.py", "digits", source, output, "--model", self.model)
+        return BatchRow(name, items, seconds, json.loads((output / "summary.json").read_text())["driver_memory_mib"])
+
+    def _rival(self, kind: str, source: Path, output: Path, items: int, name: str) -> BatchRow:
+        return BatchRow(name, items, run_python("-m", "jobs.benches.batch.rivals", kind, source, output, self.model))
+
+
+def _table(tables: list[BatchRow], pictures: list[BatchRow]) -> Table:
+    table = Table("", "items", "seconds", "items/s", "inkray against it")
+    for rows in (tables, pictures):
+        ours = rows[-1]
+        for row in rows:
+            ratio = "" if row.name == ours.name else f"{ours.speed / row.speed:.2f}"
+            table.add_row(row.name, f"{row.items:,}", f"{row.seconds:.1f}", f"{row.speed:,.0f}", ratio)
+    return table
+
+
+def _flatness(runs: list[BatchRow]) -> Iterator[str]:
+    """What each step to a larger input adds, in which the start of a run does not count."""
+    for less, more in pairwise(runs):
+        speed = (more.items - less.items) / (more.seconds - less.seconds)
+        yield f"past the start, from {less.items:,} to {more.items:,} items: {speed:,.0f} items/s"
+
+
+def _memory(rows: list[BatchRow]) -> Iterator[str]:
+    driver = max(row.driver_mib or 0 for row in rows)
+    yield f"most memory of inkray's driver: {driver:,} MiB (goal: less than 1,024)"

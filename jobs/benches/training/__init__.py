@@ -1,0 +1,1 @@
+"""Speed of training, and what each part of a recipe is worth."""

@@ -1,4 +1,0 @@
-"""Engines: a model version made ready to read, by whatever is quickest here."""
-
-from pipelines.engines.base import Engine as Engine
-from pipelines.engines.opening import open_engine as open_engine

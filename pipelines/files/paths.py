@@ -1,0 +1,42 @@
+"""Where inkray keeps what it makes when nobody names another place."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from pipelines.errors import UsageError
+
+# Path writes one slash where a URI has two; a single letter would be a drive.
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def folder(path: Path, what: str) -> Path:
+    """The same folder for whoever has another working folder; refused where it can be none."""
+    if URI.match(str(path)):
+        raise UsageError(f"The {what} cannot lie at a URI, as {path} seems to be; name a folder that every node sees.")
+    return expanded(path)
+
+
+def expanded(path: Path | str) -> Path:
+    """The same place for whoever has another working folder, and with the home that ~ stands for."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(f"There is no place {path}: its user has no home here; write the whole path.") from error
+
+
+def home() -> Path:
+    """`INKRAY_HOME`, or `~/inkray`."""
+    return expanded(os.environ.get("INKRAY_HOME") or "~/inkray")
+
+
+def data() -> Path:
+    """`INKRAY_DATA`, or `data` in the home: where the named corpora lie."""
+    return expanded(os.environ.get("INKRAY_DATA") or home() / "data")
+
+
+def cache() -> Path:
+    """`INKRAY_CACHE`, or `~/.cache/inkray`: what can be made or fetched again."""
+    return expanded(os.environ.get("INKRAY_CACHE") or "~/.cache/inkray")

@@ -1,0 +1,202 @@
+"""Files on this machine or on any filesystem that pyarrow knows, listed and read the same way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from pipelines.errors import DataError, UsageError
+from pipelines.files.patterns import ALL, Pattern
+from pipelines.files.walking import Entry, walk
+
+MAGIC = frozenset("*?[")
+NOWHERE = -1
+"""The size of what a link that leads nowhere leads to."""
+
+
+class File(NamedTuple):
+    path: str
+    size: int
+    changed: int
+    """Its time of change in nanoseconds, as the filesystem tells it."""
+
+    @property
+    def suffix(self) -> str:
+        return posixpath.splitext(self.path)[1].lower()
+
+    @property
+    def leads_nowhere(self) -> bool:
+        return self.size == NOWHERE
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place that was named, on its filesystem; `shown` is what it is called in messages and rows."""
+
+    filesystem: fs.FileSystem
+    path: str
+    shown: str
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
+    @property
+    def prefix(self) -> str:
+        """What stands before a path of the filesystem in the name of a file."""
+        return "" if self.is_local else f"{urlsplit(self.shown).scheme}://"
+
+
+def display_name(place: str) -> str:
+    """What a place is called, however it was written, and without the password that a URI may hold."""
+    if "://" not in place:
+        return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def parse_location(place: str) -> Location:
+    name = display_name(place)
+    if "://" not in place:
+        return Location(fs.LocalFileSystem(), name, name)
+    try:
+        filesystem, path = fs.FileSystem.from_uri(place)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UsageError(
+            f"{name!r} cannot be opened ({str(error).replace(place, name)}); name a path, or a URI such as "
+            "s3://BUCKET/FOLDER."
+        ) from error
+    return Location(filesystem, path, path if isinstance(filesystem, fs.LocalFileSystem) else name)
+
+
+def list_files(where: Location, without: Path | None = None) -> list[File]:
+    """The file itself, or all below the folder, or that match the pattern, and are not hidden; sorted by path.
+
+    What lies below the folder `without` is left out, where that is on this machine; links that lead nowhere are not.
+    """
+    try:
+        files = _on_this_machine(where, without) if where.is_local else _elsewhere(where)
+        return sorted(files, key=lambda file: file.path)
+    except (OSError, pa.ArrowException) as error:
+        place = (isinstance(error, OSError) and error.filename) or where.shown
+        raise DataError(f"{place} cannot be listed: {_reason(error)}.") from error
+    except UnicodeError as error:
+        name = os.fsencode(error.object) if isinstance(error, UnicodeEncodeError) else getattr(error, "object", b"")
+        raise DataError(
+            f"{where.shown} cannot be listed: the name {name!r} is no UTF-8; give that file another."
+        ) from error
+
+
+def _on_this_machine(where: Location, without: Path | None) -> Iterator[File]:
+    place = Path(where.path)
+    try:
+        found = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        top, pattern = _pattern_below(where)
+        if not Path(top).is_dir():
+            raise UsageError(f"There is no folder {top} for the pattern {where.shown}; check the path.") from None
+    else:
+        if not stat.S_ISDIR(found.st_mode):
+            return iter([_to_file(Entry(where.path, found))])
+        top, pattern = where.path, ALL
+    # A run that is to write where its input lies is refused for that, and not for having no input.
+    inside = without is not None and place.is_relative_to(without)
+    return map(_to_file, walk(top, pattern, None if inside else without))
+
+
+def _to_file(entry: Entry) -> File:
+    if entry.found is None:
+        return File(entry.path, NOWHERE, 0)
+    regular = stat.S_ISREG(entry.found.st_mode)
+    return File(entry.path, entry.found.st_size if regular else 0, entry.found.st_mtime_ns)
+
+
+def _elsewhere(where: Location) -> Iterator[File]:
+    [info] = where.filesystem.get_file_info([where.path])
+    if info.type == fs.FileType.NotFound:
+        top, pattern = _pattern_below(where)
+        [info] = where.filesystem.get_file_info([top])
+        if info.type != fs.FileType.Directory:
+            raise UsageError(f"There is no folder {top} for the pattern {where.shown}; check the path.")
+    elif info.type == fs.FileType.Directory:
+        top, pattern = where.path, ALL
+    else:
+        return iter([_told(info)])
+    found = where.filesystem.get_file_info(fs.FileSelector(top, recursive=True))
+    below = ((info, info.path[len(top) :].strip("/")) for info in found if info.type != fs.FileType.Directory)
+    return (_told(info) for info, path in below if not is_hidden(path) and pattern.means(tuple(path.split("/"))))
+
+
+def _told(info: fs.FileInfo) -> File:
+    return File(info.path, info.size or 0, info.mtime_ns or 0)
+
+
+def _pattern_below(where: Location) -> tuple[str, Pattern]:
+    """The folder at which a pattern begins, and the rest; only of what is not there, since a name may look like one."""
+    parts = PurePosixPath(where.path).parts
+    signs = [at for at, part in enumerate(parts) if MAGIC & set(part)]
+    if not signs:
+        raise UsageError(f"There is no {where.shown}; check the path.")
+    return str(PurePosixPath(*parts[: signs[0]])), Pattern(parts[signs[0] :])
+
+
+def is_hidden(path: str) -> bool:
+    """As a shell has it: drafts, thumbnails, and what macOS puts beside a file."""
+    return any(name.startswith(".") and name not in (".", "..") for name in path.split("/"))
+
+
+def of_kind(files: Iterable[File], suffixes: Collection[str]) -> list[File]:
+    """Those named so, and links that lead nowhere: whatever they led to may have been, and is to be missed."""
+    return [file for file in files if file.suffix in suffixes or file.leads_nowhere]
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error).strip().splitlines()[0].rstrip(".")
+
+
+def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
+    """The file's bytes, or why it cannot be read."""
+    try:
+        if isinstance(filesystem, fs.LocalFileSystem):
+            return _read_local(path)
+        with filesystem.open_input_stream(path) as stream:
+            return stream.read()
+    except (OSError, pa.ArrowException) as error:
+        return f"{_subject(filesystem, path)} cannot be read: {_reason(error)}"
+
+
+def _subject(filesystem: fs.FileSystem, path: str) -> str:
+    if not isinstance(filesystem, fs.LocalFileSystem) or not Path(path).is_symlink():
+        return "it"
+    target = os.fsencode(Path(path).readlink()).decode("utf-8", "backslashreplace")
+    return f"it is a link to {target} and"
+
+
+def _read_local(path: str) -> bytes | str:
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return "it is not a regular file"
+        return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """As a pipe would let us, until somebody writes to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def fingerprint(kind: str, files: Iterable[File], *settings: object) -> str:
+    """Of which files there are, how long and how old, not of their bytes: reading those is the work itself."""
+    digest = hashlib.sha256(repr((kind, settings)).encode())
+    for file in files:
+        digest.update(repr(file).encode())
+    return digest.hexdigest()

@@ -1,0 +1,93 @@
+"""The files below a folder of this machine, whatever links lead where.
+
+Python walks here itself: a library that does it in one call hears no signal meanwhile, and goes round in links.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pipelines.files.patterns import Pattern, States
+
+
+class Folder(NamedTuple):
+    path: str
+    real: str
+    """The same without links."""
+    states: States
+    """Of the pattern, at its name."""
+
+
+class Entry(NamedTuple):
+    path: str
+    found: os.stat_result | None
+    """None of a link that leads nowhere."""
+
+
+@dataclass
+class Content:
+    files: list[Entry] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    links: list[Folder] = field(default_factory=list)
+    """To folders."""
+
+
+def walk(top: str, pattern: Pattern, without: Path | None = None) -> Iterator[Entry]:
+    """Every file below that fits and is not hidden; none below the folder `without`, by whichever way.
+
+    Each folder is looked into once, by its own name if that lies here, and else by the first link. Only where a pattern
+    means other files in it by another name is it looked into again.
+    """
+    left_out = without and os.path.realpath(without)
+    seen: set[tuple[str, States]] = set()
+    links = deque([Folder(top, os.path.realpath(top), pattern.start)])
+    while links:
+        folders = [links.popleft()]
+        while folders:
+            folder = folders.pop()
+            if (folder.real, folder.states) in seen:
+                continue
+            seen.add((folder.real, folder.states))
+            content = _content(folder, pattern)
+            yield from content.files
+            folders += (one for one in reversed(content.folders) if one.real != left_out)
+            links += (one for one in content.links if one.real != left_out)
+
+
+def _content(folder: Folder, pattern: Pattern) -> Content:
+    content = Content()
+    with os.scandir(folder.path) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            states = pattern.after(folder.states, entry.name)
+            if states and not entry.name.startswith("."):
+                # What is no UTF-8 is refused here and not in the midst of the work.
+                entry.name.encode()
+                # What was taken away meanwhile is not there.
+                with suppress(FileNotFoundError):
+                    _sort_in(content, entry, folder, states, pattern)
+    return content
+
+
+def _sort_in(content: Content, entry: os.DirEntry[str], folder: Folder, states: States, pattern: Pattern) -> None:
+    link = entry.is_symlink()
+    found = _led_to(entry) if link else entry.stat()
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        if pattern.fits(states):
+            content.files.append(Entry(entry.path, found))
+    elif pattern.goes_on(states):
+        real = os.path.realpath(entry.path) if link else os.path.join(folder.real, entry.name)  # noqa: PTH118
+        (content.links if link else content.folders).append(Folder(entry.path, real, states))
+
+
+def _led_to(link: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return link.stat()
+    except OSError:
+        return None

@@ -1,0 +1,54 @@
+"""A rough idea of where a page lies, by features that it shares with the blank form."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipelines.forms.registration.landmarks import FEATURES, Features, landmarks
+from pipelines.forms.registration.registered_page import Matrix, Points
+from pipelines.forms.template import Template
+
+DISTINCT = 0.85
+"""A feature is matched if the second best is this much further away at least."""
+TOLERANCE = 2.5
+"""Millimetres."""
+FEWEST = 6
+"""Matches that agree on a place by no chance."""
+NOWHERE: Points = np.zeros((0, 2))
+
+
+def rough_match(page: Features, template: Template, most: int = FEATURES) -> tuple[Matrix | None, int]:
+    """From pixels of the page to millimetres of the form, and how many features agree on it.
+
+    At most so many of the form's are looked at, the strongest. Nothing agrees with a form of which no blank page is
+    known.
+    """
+    places, targets = _matches(page, template, most)
+    if len(places) < FEWEST:
+        return None, 0
+    matrix, inliers = cv2.findHomography(places, targets, cv2.USAC_MAGSAC, TOLERANCE, maxIters=2000)
+    return (None, 0) if matrix is None else (np.asarray(matrix, np.float64), int(inliers.sum()))
+
+
+def rough_scan(page: Features, template: Template) -> Matrix | None:
+    """The same for a page that was scanned flat, which far fewer matches tell: turned, scaled and shifted, no more."""
+    places, targets = _matches(page, template, FEATURES)
+    if len(places) < FEWEST:
+        return None
+    matrix, _ = cv2.estimateAffinePartial2D(
+        places, targets, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, maxIters=5000, confidence=0.999
+    )
+    return None if matrix is None else np.vstack([matrix, [0, 0, 1]])
+
+
+def _matches(page: Features, template: Template, most: int) -> tuple[Points, Points]:
+    """Places on the page and on the form that look alike, the likest first."""
+    if template.register.reference is None:
+        return NOWHERE, NOWHERE
+    form = landmarks(template).features.strongest(most)
+    if min(len(page.points), len(form.points)) < 8:
+        return NOWHERE, NOWHERE
+    pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(page.descriptors, form.descriptors, 2)
+    good = sorted((one for one, two in pairs if one.distance < DISTINCT * two.distance), key=lambda one: one.distance)
+    return page.points[[one.queryIdx for one in good]], form.points[[one.trainIdx for one in good]]

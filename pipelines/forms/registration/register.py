@@ -1,0 +1,165 @@
+"""A page laid straight on a template, exactly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.forms.registration.alignment import Alignment, align, warp
+from pipelines.forms.registration.coarse import rough_match, rough_scan
+from pipelines.forms.registration.corner_marks import rough_by_marks
+from pipelines.forms.registration.edges import Edges, find_edges
+from pipelines.forms.registration.gaps import outside, without_print
+from pipelines.forms.registration.landmarks import Landmarks, landmarks
+from pipelines.forms.registration.qr_codes import rough_by_code
+from pipelines.forms.registration.registered_page import DOTS_PER_MM as DOTS_PER_MM
+from pipelines.forms.registration.registered_page import Grey, Matrix, quarter_turns, scaling, shrink, transform
+from pipelines.forms.registration.registered_page import NotRegistered as NotRegistered
+from pipelines.forms.registration.registered_page import RegisteredPage as RegisteredPage
+from pipelines.forms.registration.scan import ScannedPage, is_blurred, scan_page
+from pipelines.forms.template import Template
+
+ENOUGH = 0.75
+"""The share of the print that must be found for a page to be taken for the form."""
+LOOSE = 0.2
+"""The residual in mm from which on more must be found: a form's near twin fits here and there, but nowhere well."""
+SURE = 0.85
+"""A share from which on nothing better is looked for."""
+PART = 0.25
+"""A share from which on the page has something of the form."""
+EDGE_DOTS = 4.0
+"""Dots per mm in which the edges of fields are looked for."""
+SMALLEST = 0.05
+"""The share of the picture that the page covers at least."""
+LEANING = 2.0
+"""How much longer one side of the page may look than the opposite one."""
+
+
+def register(image: Grey, template: Template) -> RegisteredPage:
+    """The page laid straight by the template, or a NotRegistered that says why it could not be."""
+    if template.register.by == "none":
+        fill = scaling(template.width / image.shape[1], template.height / image.shape[0])
+        return lay_out(image, template, fill, 0.0, 1.0)
+    return register_page(scan_page(image), template, None)
+
+
+def register_page(page: ScannedPage, template: Template, rough: Matrix | None, only: bool = False) -> RegisteredPage:
+    """The same for a page that was looked at before, by a rough matrix from working pixels to millimetres, if any.
+
+    Other ideas are tried where that does not fit, unless it is to be the only one.
+    """
+    if template.register.by == "qr" and template.register.code not in page.codes:
+        raise NotRegistered(f"{_code_seen(page)}, and not the code {template.register.code!r} of {template.name!r}.")
+    if template.register.reference is None:
+        return _by_marks_alone(page, template)
+    marks = landmarks(template)
+    best = _best_alignment(page, marks, [rough] if only and rough is not None else _ideas(page, template, rough))
+    if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
+        raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
+    matrix = best.matrix @ page.to_working
+    straight = lay_out(page.image, template, matrix, best.residual_mm, best.share)
+    return replace(
+        straight,
+        gaps=without_print(marks.blocks, best.found),
+        outside=outside(matrix, page.image.shape, template),
+    )
+
+
+def _is_trusted(found: Alignment) -> bool:
+    return found.share >= (ENOUGH if found.residual_mm <= LOOSE else SURE)
+
+
+def _best_alignment(page: ScannedPage, marks: Landmarks, ideas: Iterable[Matrix]) -> Alignment | None:
+    best: Alignment | None = None
+    for rough in ideas:
+        aligned = align(page.working, rough, marks)
+        if aligned and (best is None or aligned.share > best.share):
+            best = aligned
+        if best and best.share >= SURE:
+            break
+    return best
+
+
+def _ideas(page: ScannedPage, template: Template, rough: Matrix | None) -> Iterator[Matrix]:
+    """The one that is there already, then those that take longer."""
+    if rough is not None:
+        yield rough
+    by_code = rough_by_code(page.codes, template) if template.register.by == "qr" else None
+    if by_code is not None:
+        yield by_code
+    quick, _ = rough_match(page.features, template)
+    if quick is not None:
+        yield quick
+    if template.register.corners:
+        yield from rough_by_marks(page.working, template)
+    thorough, _ = rough_match(page.thorough, template)
+    if thorough is not None:
+        yield thorough
+    flat = rough_scan(page.thorough, template)
+    if flat is not None:
+        yield flat
+
+
+def _by_marks_alone(page: ScannedPage, template: Template) -> RegisteredPage:
+    """By corner marks, where no blank page is known: the printed edges of fields show whether it is the form."""
+    ideas = [one for one in rough_by_marks(page.working, template) if _is_sensible(one, page.working, template)]
+    seen = [_edges(page, matrix, template) for matrix in ideas]
+    best = max(range(len(ideas)), key=lambda at: (seen[at].share, -seen[at].residual_mm), default=None)
+    if best is None or seen[best].share < ENOUGH:
+        raise NotRegistered(_why_not(page, template, 0.0 if best is None else seen[best].share))
+    matrix = ideas[best] @ page.to_working
+    straight = lay_out(page.image, template, matrix, seen[best].residual_mm, seen[best].share)
+    return replace(straight, outside=outside(matrix, page.image.shape, template))
+
+
+def _edges(page: ScannedPage, matrix: Matrix, template: Template) -> Edges:
+    shape = (round(template.height * EDGE_DOTS), round(template.width * EDGE_DOTS))
+    return find_edges(warp(page.working, matrix, shape, EDGE_DOTS), template, EDGE_DOTS)
+
+
+def lay_out(
+    image: Grey,
+    template: Template,
+    matrix: Matrix,
+    residual_mm: float,
+    certainty: float,
+) -> RegisteredPage:
+    """The page as the template has it, by a matrix from its pixels to millimetres."""
+    shape = (round(template.height * DOTS_PER_MM), round(template.width * DOTS_PER_MM))
+    # Of much smaller pixels than the result's some would be skipped, where they should be averaged.
+    is_fine = abs(np.linalg.det(matrix[:2, :2])) ** 0.5 * DOTS_PER_MM < 0.55
+    smaller = shrink(image, 0.5) if is_fine else image
+    to_image = scaling(image.shape[1] / smaller.shape[1], image.shape[0] / smaller.shape[0])
+    straight = warp(smaller, matrix @ to_image, shape, DOTS_PER_MM)
+    turned = quarter_turns(matrix, template.width, template.height)
+    return RegisteredPage(straight, template, residual_mm, turned, matrix, certainty)
+
+
+def _is_sensible(matrix: Matrix, working: Grey, template: Template) -> bool:
+    """Whether the page would lie in the picture as pages do: not mirrored, not tiny, not seen from the side."""
+    corners = np.array([[0, 0], [template.width, 0], [template.width, template.height], [0, template.height]], float)
+    seen = transform(corners, np.linalg.inv(matrix))
+    sides = np.roll(seen, -1, axis=0) - seen
+    following = np.roll(sides, -1, axis=0)
+    bends = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    lengths = np.hypot(*sides.T)
+    leaning = max(lengths[:2] / lengths[2:]), max(lengths[2:] / lengths[:2])
+    return bool((bends > 0).all() and bends.mean() > SMALLEST * working.size and max(*leaning) < LEANING)
+
+
+def _code_seen(page: ScannedPage) -> str:
+    seen = ", ".join(map(repr, page.codes))
+    return f"the page has the code {seen}" if seen else "no QR code can be read on the page"
+
+
+def _why_not(page: ScannedPage, template: Template, share: float) -> str:
+    if is_blurred(page.working):
+        return f"the page is too blurred to be recognized as the form {template.name!r}; scan it again."
+    if share >= PART:
+        return (
+            f"only {share:.0%} of what is printed on the form {template.name!r} was found on the page; "
+            "a part may be cut off or covered, or it is another form with the same head."
+        )
+    return f"the page does not look like the form {template.name!r} ({share:.0%} of its print was found)."

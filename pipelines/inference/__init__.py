@@ -1,0 +1,1 @@
+"""Trained models made ready to read images and lines."""

@@ -1,0 +1,93 @@
+"""How many actors fit into the cluster, and what each may use: asked before a run, since Ray would wait in silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pipelines.errors import ClusterError, UsageError
+from pipelines.ray_runtime.nodes import Node, describe_nodes
+
+TASK_CPUS = 0.25
+"""What a task that reads takes. Decoding takes a whole core at times, but mostly it is the actors that compute."""
+SHARED_CPUS = 0.5
+"""What each actor leaves of its threads' CPUs to the tasks that feed it."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a kind of work takes where nothing else is wished."""
+
+    most_threads: int = 4
+    """More threads of one engine gain less than another actor."""
+    tasks_compute: bool = False
+    """Whether most of the work is in the tasks that read, so that every core is to have one."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    threads: int
+    cpus: float
+    gpus: float
+    min_actors: int
+    max_actors: int
+    remark: str | None = None
+    """What was wished and did not fit."""
+    cores: int | None = None
+    """How many have a task each, where most of the work is in the tasks."""
+
+    @property
+    def tasks(self) -> int:
+        """How many read at a time."""
+        return self.cores or self.max_actors * round(SHARED_CPUS / TASK_CPUS)
+
+
+def plan_capacity(
+    nodes: list[Node],
+    threads: int | None,
+    gpus: float,
+    min_actors: int | None,
+    max_actors: int | None,
+    needs: Needs = Needs(),
+) -> Capacity:
+    if (min_actors or 1) > (max_actors or min_actors or 1):
+        raise UsageError(f"--min-actors {min_actors} is more than --max-actors {max_actors}.")
+    widest = int(max((node.cpus for node in nodes), default=0))
+    threads = threads or min(max(1, widest), needs.most_threads)
+    cpus = threads - SHARED_CPUS
+    fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
+    if not fitting:
+        needed = Capacity(threads, cpus, gpus, 1, 1)
+        fewer = "--threads or --gpus-per-actor" if gpus else "--threads"
+        raise ClusterError(f"{_too_small(nodes, needed, 'free')} Take fewer {fewer}, or wait until others are done.")
+    most = min(max_actors or fitting, fitting)
+    remark = None
+    if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
+        requested = max(max_actors or 0, min_actors or 0)
+        remark = f"{requested} actors of {threads} threads do not fit into what is free; taking {fitting}"
+    cores = max(1, sum(int(node.cpus) for node in nodes)) if needs.tasks_compute else None
+    return Capacity(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores)
+
+
+def remaining_capacity(capacity: Capacity, nodes: list[Node]) -> Capacity:
+    """The room after nodes were lost: fewer actors, or words where Ray would wait for ever."""
+    fitting = sum(_fitting(node, capacity.cpus, capacity.gpus) for node in nodes)
+    if not fitting:
+        raise ClusterError(
+            f"Nodes were lost, and no actor fits into those that are left. {_too_small(nodes, capacity, 'left')} "
+            "What was labelled is kept: start the same run again to go on."
+        )
+    most = min(capacity.max_actors, fitting)
+    return replace(capacity, min_actors=min(capacity.min_actors, most), max_actors=most)
+
+
+def _fitting(node: Node, cpus: float, gpus: float) -> int:
+    # Each actor needs a task beside it that feeds it, or it would wait for ever.
+    return node.holds(cpus + TASK_CPUS, gpus)
+
+
+def _too_small(nodes: list[Node], capacity: Capacity, which: str) -> str:
+    return (
+        f"One actor needs {capacity.cpus + TASK_CPUS:g} CPUs ({capacity.threads} threads) "
+        f"and {capacity.gpus:g} GPUs on one node, "
+        f"its reader included, and {which} are, node by node: {describe_nodes(nodes)}."
+    )

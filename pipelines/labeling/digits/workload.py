@@ -1,0 +1,36 @@
+"""One digit in each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.labeling.digits.blocks import from_block, to_block
+from pipelines.labeling.digits.labeler import DigitLabeler
+from pipelines.labeling.digits.report import report
+from pipelines.labeling.digits.summary import DigitTally
+from pipelines.labeling.inputs import Items
+from pipelines.labeling.run_folder import LabelingRunFolder
+from pipelines.labeling.summary import tally
+from pipelines.labeling.workload import ReaderConfig, Workload
+
+
+class DigitWorkload(Workload[Items]):
+    name, items, number = "digits", "items", "item"
+
+    def to_block(self, shard: Items) -> pa.Table:
+        return to_block(shard)
+
+    def from_block(self, block: pa.Table) -> Iterator[Items]:
+        return from_block(block)
+
+    def labeler(self, reader: ReaderConfig) -> DigitLabeler:
+        return DigitLabeler(reader)
+
+    def tally(self, folder: LabelingRunFolder) -> DigitTally:
+        return tally(folder.shards(), DigitTally())
+
+    def report(self, folder: LabelingRunFolder, summary: dict[str, Any], tally: DigitTally) -> str:
+        return report(folder, summary, tally)

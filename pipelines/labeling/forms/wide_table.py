@@ -1,0 +1,52 @@
+"""The result for spreadsheets: a line a page, a column a field."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.forms.results import WORST_FIRST
+from pipelines.forms.template import Template
+from pipelines.labeling.rows import OK
+from pipelines.labeling.run_folder import WIDE, WORK, LabelingRunFolder
+
+FIRST = ("source", "page", "template", "status", "reason")
+
+
+def write_wide(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
+    """A shard at a time, since a run may have more pages than fit into memory."""
+    fields = list(dict.fromkeys(field.name for template in templates for field in template.fields))
+    draft = folder.path / WORK / WIDE
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*FIRST, *fields])
+        for rows in folder.shards():
+            writer.writerows(lines(rows, fields))
+    draft.replace(folder.path / WIDE)
+
+
+def lines(rows: pa.Table, fields: Sequence[str]) -> Iterator[list[Any]]:
+    kept = rows.select(["source", "page", "template", "field", "value", "status", "reason"]).to_pylist()
+    for (source, page), of_page in groupby(kept, lambda row: (row["source"], row["page"])):
+        yield _line(source, page, list(of_page), fields)
+
+
+def _line(source: str, page: int, rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
+    values = {row["field"]: row["value"] for row in rows}
+    worst = next(status for status in WORST_FIRST if any(row["status"] == status for row in rows))
+    return [source, page, rows[0]["template"], worst, "; ".join(_reasons(rows)), *(values.get(one) for one in fields)]
+
+
+def _reasons(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Each once, with the fields that have it."""
+    fields_by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if row["reason"] is not None and row["status"] != OK:
+            fields_by_reason.setdefault(row["reason"], []).append(row["field"])
+    for reason, fields in fields_by_reason.items():
+        everywhere = fields == [None] or len(fields) == len(rows)
+        yield reason if everywhere else f"{', '.join(fields)}: {reason}"

@@ -1,0 +1,43 @@
+"""Image files, one digit in each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+from pyarrow import fs
+
+from pipelines.files.remote import File, Location, fingerprint, of_kind, read_file
+from pipelines.labeling.inputs.base import ALL, FILES_PER_SHARD, FoundInput, Input, Items, ReadTask, cut, decoded
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+
+class ImageFiles(Input[Items]):
+    kind = "images"
+
+    def __init__(self, filesystem: fs.FileSystem, prefix: str) -> None:
+        self._filesystem, self._prefix = filesystem, prefix
+
+    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        if task.first in wanted:
+            paths: list[str] = task.payload[only]
+            files = (read_file(self._filesystem, path) for path in paths)
+            sources = [self._prefix + path for path in paths]
+            yield decoded(task.first, sources, np.zeros(len(paths), np.int64), files)
+
+    def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
+        return self._prefix + task.payload[index], 0
+
+
+def find_image_files(where: Location, files: list[File]) -> FoundInput:
+    pictures = of_kind(files, SUFFIXES)
+    tasks, start = [], 0
+    for number, size in enumerate(cut(len(pictures), FILES_PER_SHARD)):
+        tasks.append(ReadTask(number, (size,), [file.path for file in pictures[start : start + size]]))
+        start += size
+    other = len(files) - len(pictures)
+    remarks = (f"{other:,} files are no images by their names and are left out",) if other else ()
+    return FoundInput(
+        ImageFiles(where.filesystem, where.prefix), tasks, fingerprint("images", pictures, FILES_PER_SHARD), remarks
+    )

@@ -1,0 +1,1 @@
+"""Model versions: the store that numbers them, their manifests, and local copies."""

@@ -1,0 +1,1 @@
+"""The networks, what is published of them, and their weights on disk."""

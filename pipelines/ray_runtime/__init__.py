@@ -1,0 +1,1 @@
+"""Ray: sessions, nodes, actors and process groups; all that needs its private parts."""

@@ -1,0 +1,21 @@
+"""Ray Data's settings for our pipelines."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+from ray.data import DataContext
+from ray.util.annotations import RayDeprecationWarning
+
+
+def quiet_ray_data() -> None:
+    # How often a process may die can be told Ray Data in no other way yet than in the one that is to go.
+    warnings.filterwarnings("ignore", message=".*ray_remote_args_fn", category=RayDeprecationWarning)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # A part must arrive whole, and is never so large that it had to be cut.
+    context.target_max_block_size = 1 << 30
+    for name in ("ray.data", "ray.data._internal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

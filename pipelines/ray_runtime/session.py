@@ -1,0 +1,147 @@
+"""A job's Ray: the cluster it was submitted to, or one of its own that ends with it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray.exceptions import AuthenticationError, RayError
+
+from pipelines.errors import ClusterError
+from pipelines.ray_runtime.head import ray_head
+
+QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+ANSWER_S = 5.0
+LAST_WORDS_S = 1.0
+
+
+@contextmanager
+def ray_session() -> Iterator[None]:
+    """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here."""
+    # Ray's core writes its own concerns to this process's stderr; what matters to a user comes as an exception.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address.startswith(("http://", "https://")):
+        print(
+            f"RAY_ADDRESS={address} is where `ray job submit` takes jobs; this one was started directly, "
+            "and runs with a Ray of its own",
+            file=sys.stderr,
+        )
+        address = ""
+    with _connected(address) if address and address != "local" else _embedded():
+        yield
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[None]:
+    try:
+        _check_listening(address)
+        with _stderr_silenced(), _sigterm_handler_kept():
+            ray.init(address=address, **QUIET)
+    except (OSError, RuntimeError, ValueError, RayError) as error:
+        if _is_token_error(error):
+            raise ClusterError(
+                f"The cluster at RAY_ADDRESS={address} asks for a token, and there is none here, or another one. "
+                'On its machine, `eval "$(python -m cluster.local status --env)"` sets it.'
+            ) from error
+        raise ClusterError(
+            f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
+            "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _is_token_error(error: Exception) -> bool:
+    # Ray says so itself only where none is at hand; of another one it tells in the traceback within the cause.
+    return isinstance(error, AuthenticationError) or AuthenticationError.__name__ in str(error.__cause__)
+
+
+@contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """Without what Ray's core says of its log level, which it writes past Python to the file descriptor."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def _sigterm_handler_kept() -> Iterator[None]:
+    """Ray's own leaves in the midst of whatever is done, with the signal's number for an exit code."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _check_listening(address: str) -> None:
+    """Ray itself would ask a port where nobody listens for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+
+
+@contextmanager
+def _embedded() -> Iterator[None]:
+    folder = tempfile.mkdtemp(prefix="inkray-", dir=_short(tempfile.gettempdir()))
+    # Ray opens its folder to every user of the machine; the one around it stays closed.
+    inner = f"{folder}/ray"
+    # Without this Ray takes the network card's address in place of the loopback it is told: the variable speaks to its
+    # processes, the constant to this one, which read the variable when ray was imported.
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    # Ray asks for a token unless RAY_AUTH_MODE says otherwise. With one made for this process alone it writes no token
+    # file, which would change how the next cluster on this machine starts.
+    os.environ.update(RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
+    os.environ.pop("RAY_ADDRESS", None)
+    try:
+        with _stderr_silenced(), ExitStack() as ending:
+            address = ending.enter_context(ray_head(inner))
+            with _sigterm_handler_kept():
+                ray.init(address=address, _temp_dir=inner, **QUIET)
+            ending.callback(ray.shutdown)
+            held = ending.pop_all()
+        with held:
+            yield
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    """A process that was killed may be about to write there even now."""
+    deadline = time.monotonic() + LAST_WORDS_S
+    while Path(folder).exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short(folder: str) -> str:
+    """Ray's sockets lie up to 86 characters deeper, and must fit in 107."""
+    return folder if len(folder) <= 21 else "/tmp"
+
+
+def _first_line(error: BaseException) -> str:
+    text = (isinstance(error, OSError) and error.strerror) or str(error).strip()
+    return (text.splitlines() or [type(error).__name__])[0]

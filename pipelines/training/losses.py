@@ -1,0 +1,61 @@
+"""What is wanted of the logits: of one digit the right class, of a line of digits the right sequence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+PADDING = -1
+"""Behind the digits of a line that has fewer than others, [N, most]."""
+
+
+def mean_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    if _are_lines(logits):
+        return _ctc_losses(logits, labels).mean()
+    return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+
+
+def summed_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    if _are_lines(logits):
+        return _ctc_losses(logits, labels).sum()
+    return functional.cross_entropy(logits.float(), labels, reduction="sum")
+
+
+def count_right(logits: Tensor, labels: Tensor) -> Tensor:
+    if _are_lines(logits):
+        return (_greedy_decoded(logits, labels.shape[1]) == labels).all(1).sum()
+    return (logits.argmax(1) == labels).sum()
+
+
+def _are_lines(logits: Tensor) -> bool:
+    return logits.ndim == 3
+
+
+def _ctc_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Over every way in which the frames can spell the digits; a line too short for its digits teaches nothing."""
+    lines, frames, classes = logits.shape
+    log_probabilities = logits.float().log_softmax(-1).transpose(0, 1)
+    lengths, frames_of = (labels != PADDING).sum(1), torch.full((lines,), frames)
+    return functional.ctc_loss(
+        log_probabilities,
+        labels.clamp(min=0),
+        frames_of,
+        lengths,
+        blank=classes - 1,
+        reduction="none",
+        zero_infinity=True,
+    )
+
+
+def _greedy_decoded(logits: Tensor, most: int) -> Tensor:
+    """What the likeliest of each frame spells, [N, most]; of what is longer, one digit too many tells enough."""
+    best = logits.argmax(-1)
+    begins = best != logits.shape[-1] - 1
+    begins[:, 1:] &= best[:, 1:] != best[:, :-1]
+    places = begins.cumsum(1) - 1
+    spelt = torch.full((len(best), most + 2), PADDING, dtype=best.dtype, device=best.device)
+    # What does not begin a digit, and what is too many, falls into the last two places.
+    places = torch.where(begins, places.clamp(max=most), most + 1)
+    spelt.scatter_(1, places, best)
+    return torch.where(spelt[:, most : most + 1] == PADDING, spelt[:, :most], PADDING - 1)

@@ -1,0 +1,1 @@
+"""Every protocol of the server, over one data plane."""

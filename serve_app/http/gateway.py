@@ -1,0 +1,227 @@
+"""What every request passes before it comes to a route: its id, the key, the limits, the clock, the headers.
+
+It is plain ASGI, and the one request that must be quick, a picture of one digit, is answered from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Iterable
+from contextvars import ContextVar
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve_app.errors import (
+    DeadlineExceeded,
+    ErrorResponse,
+    InvalidRequest,
+    Overloaded,
+    RequestError,
+    RequestTimeout,
+    error_response,
+)
+from serve_app.http.access import OPEN, Guard
+from serve_app.http.limits import Body, check_encoding, check_length
+from serve_app.serving.dataplane import DataPlane, ReadOptions
+
+REQUEST: ContextVar[str] = ContextVar("request", default="-")
+"""The id of the request that is being answered."""
+VALID_REQUEST_ID = re.compile(rb"[\w.:-]{1,64}")
+SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+PAGE_SECURITY = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+        b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+)
+"""For what a browser shows; on the answer to a digit it would be longer than the digit."""
+JSON_TYPE = (b"content-type", b"application/json")
+CLOSE = (b"connection", b"close")
+FAST_PATH = "/v1/digits"
+TRUE = ("1", "true", "yes")
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Gateway:
+    def __init__(self, plane: DataPlane, inner: ASGIApp, names_requests: bool = True) -> None:
+        """`names_requests` is False where a server around it puts the request's id into the answer already."""
+        self._plane, self._inner, self._names_requests = plane, inner, names_requests
+        self._settings, self._meters = plane.settings, plane.meters
+        self._guard = Guard(plane.settings)
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        body = Body(receive, headers, self._settings.body_bytes, self._settings.seconds)
+        answer = _Answer(send, body, _request_id(headers), scope["path"], self._names_requests)
+        token, started = REQUEST.set(answer.request), time.perf_counter()
+        self._running += 1
+        try:
+            await self._answer(scope, headers, body, answer)
+        finally:
+            self._running -= 1
+            route = FAST_PATH if answer.quick else getattr(scope.get("route"), "path", "other")
+            self._meters.request(route, answer.status, time.perf_counter() - started)
+            REQUEST.reset(token)
+        await answer.end()
+
+    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], body: Body, answer: _Answer) -> None:
+        try:
+            async with asyncio.timeout_at(body.deadline):
+                await self._admit(scope, headers, body, answer)
+        except TimeoutError:
+            await self._refuse(answer, error_response(await self._late(body)))
+        except Exception as error:  # noqa: BLE001 - the caller must have an answer, whatever it was
+            await self._refuse(answer, error_response(error))
+
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], body: Body, answer: _Answer) -> None:
+        self._guard.check(scope["path"], headers)
+        if self._running > self._settings.requests and scope["path"] not in OPEN:
+            raise Overloaded(f"{self._running - 1} requests are under way already; ask again in a second.")
+        check_encoding(headers)
+        check_length(headers, self._settings.body_bytes)
+        if scope["method"] == "POST" and scope["path"] == FAST_PATH and _is_picture(headers):
+            answer.quick = True
+            options = _read_options(scope["query_string"])
+            await answer.whole(200, await self._plane.digit(await body.read(), options))
+        else:
+            await self._inner(scope, body.receive, answer.send)
+
+    async def _late(self, body: Body) -> RequestError:
+        within = f"within {self._settings.seconds:g} s."
+        if await body.is_whole():
+            return DeadlineExceeded(f"No answer {within}")
+        return RequestTimeout(f"The request did not come whole {within}")
+
+    async def _refuse(self, answer: _Answer, refused: ErrorResponse) -> None:
+        self._meters.error(refused.kind)
+        # What has begun to be answered cannot be refused any more; it is only cut short.
+        if not answer.status:
+            await answer.whole(refused.status, refused.body(answer.request, answer.path), refused.headers)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        token = REQUEST.set(_request_id(headers))
+        try:
+            self._guard.check(scope["path"], headers)
+        except Exception as error:  # noqa: BLE001 - as above
+            await _reject_websocket(scope, send, error_response(error))
+        else:
+            await self._inner(scope, receive, send)
+        finally:
+            REQUEST.reset(token)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """The models come with the server and go with it."""
+        await receive()
+        try:
+            await self._plane.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._plane.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class _Answer:
+    """The answer to one request, with the headers that every answer has."""
+
+    def __init__(self, send: Send, body: Body, request: str, path: str, named: bool) -> None:
+        self._send, self._body, self.request, self.path = send, body, request, path
+        self._always = (*SECURITY, (b"x-request-id", request.encode())) if named else SECURITY
+        self._closes = self._ends = False
+        self.status = 0
+        self.quick = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            there = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in there}
+            always = self._always if _is_json(there) else (*self._always, *PAGE_SECURITY)
+            message["headers"] = there + [pair for pair in always if pair[0] not in names]
+        await self._pass(message)
+
+    async def whole(self, status: int, body: bytes, headers: Headers = ()) -> None:
+        self.status = status
+        length = (b"content-length", b"%d" % len(body))
+        started = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [JSON_TYPE, length, *self._always, *headers],
+        }
+        await self._pass(started)
+        await self._pass({"type": "http.response.body", "body": body})
+
+    async def _pass(self, message: Message) -> None:
+        """A connection that is kept after an answer before the whole request would be held for the rest of it."""
+        if message["type"] == "http.response.start" and not await self._body.is_whole():
+            self._closes = True
+            message["headers"] = [*message["headers"], CLOSE]
+        elif self._closes and not message.get("more_body"):
+            self._ends, message = True, {**message, "more_body": True}
+        await self._send(message)
+
+    async def end(self) -> None:
+        """Let the rest come, for as long as it may, since whoever is cut off while sending may not hear the answer."""
+        if self._ends:
+            await self._body.is_whole(by=self._body.deadline)
+            await self._send({"type": "http.response.body"})
+
+
+def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() == b"content-type" and value.startswith(b"application/json") for name, value in headers)
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    """The caller's own, or the proxy's, so that one id is found in all their logs; else a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if VALID_REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+
+
+def _is_picture(headers: dict[bytes, bytes]) -> bool:
+    kind = headers.get(b"content-type", b"")
+    return kind.startswith((b"image/", b"application/octet-stream"))
+
+
+def _read_options(query: bytes) -> ReadOptions:
+    if not query:
+        return ReadOptions()
+    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    include_input = given.get("include_input", "false").lower()
+    if include_input not in (*TRUE, "0", "false", "no"):
+        raise InvalidRequest(f"include_input is {include_input!r}; it must be true or false.")
+    return ReadOptions(given.get("model") or None, include_input in TRUE)
+
+
+async def _reject_websocket(scope: Scope, send: Send, refused: ErrorResponse) -> None:
+    """Before the WebSocket is one: as an HTTP answer where the server can send it."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": refused.kind})
+        return
+    body = refused.body(REQUEST.get(), scope["path"])
+    headers = [JSON_TYPE, *SECURITY, *refused.headers, (b"x-request-id", REQUEST.get().encode())]
+    await send({"type": "websocket.http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""The data plane: models, batches, and what they read, whatever the protocol."""

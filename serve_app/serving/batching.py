@@ -1,0 +1,200 @@
+"""Many requests' digits in one call of the engine, and each answer back to whom it belongs.
+
+Nothing waits for a batch to fill: an idle engine starts at once, and whatever came in while it worked goes together
+in its next batch. So batches grow with the load and cost nothing without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.inference.recognizer import Reading
+from serve_app.errors import NotReady, Overloaded
+
+Images = NDArray[np.uint8]
+
+INSTANT_S = 0.001
+"""So long the event loop may stand still."""
+
+
+class BatchResult(NamedTuple):
+    """What the engine says, and the 28x28 that it saw."""
+
+    reading: Reading
+    inputs: Images
+
+
+class Batch(NamedTuple):
+    """One call of the engine, for whoever counts."""
+
+    rows: int
+    requests: int
+    waited_s: float
+    """How long its oldest part had waited."""
+    engine_s: float
+    read: BatchResult
+
+
+@dataclass(eq=False)
+class _PendingRequest:
+    images: Images
+    answer: asyncio.Future[BatchResult]
+    arrived: float
+
+
+class Batcher:
+    """Between the event loop, where requests come and go, and one thread, where the engine works."""
+
+    def __init__(
+        self,
+        read: Callable[[Images], BatchResult],
+        max_rows: int = 256,
+        queue_rows: int = 4096,
+        on_batch: Callable[[Batch], None] = lambda batch: None,
+    ) -> None:
+        self._read, self._max_rows, self._queue_rows, self._on_batch = read, max_rows, queue_rows, on_batch
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_PendingRequest] = deque()
+        self._rows_waiting = 0
+        self._busy = self._closed = False
+        self._single_image_s = float("inf")
+        """How long the engine took for the last image that came alone."""
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._work: queue.SimpleQueue[list[_PendingRequest] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run_engine, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def rows_waiting(self) -> int:
+        return self._rows_waiting
+
+    def check_capacity(self, rows: int = 1) -> None:
+        """Refuse now what would wait too long; ask before any work is put into a request."""
+        if self._closed:
+            raise NotReady("The model is being taken down; ask again.")
+        if self._rows_waiting + rows > self._queue_rows:
+            raise Overloaded(f"{self._rows_waiting} digits wait already; ask again in a second.")
+
+    async def read(self, images: Images) -> BatchResult:
+        """The answers to these images [N, 28, 28]; cancelled, those that still wait are not read."""
+        self.check_capacity(len(images))
+        if len(images) <= self._max_rows:
+            return await self._enqueue(images)
+        starts = range(0, len(images), self._max_rows)
+        return _joined(await asyncio.gather(*(self._enqueue(images[at : at + self._max_rows]) for at in starts)))
+
+    def _enqueue(self, images: Images) -> asyncio.Future[BatchResult]:
+        request = _PendingRequest(images, self._loop.create_future(), time.perf_counter())
+        self._waiting.append(request)
+        self._rows_waiting += len(images)
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            # Not at once: what else this turn of the loop brings goes along.
+            self._loop.call_soon(self._start)
+        return request.answer
+
+    def _start(self) -> None:
+        """After an idle time. One who is alone is read for here: a hand-over to the thread and back takes as long."""
+        requests = self._take()
+        if self._single_image_s < INSTANT_S and len(requests) == 1 and len(requests[0].images) == 1:
+            self._deliver(requests, *self._timed(requests))
+        elif requests:
+            self._work.put(requests)
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        requests = self._take()
+        if requests:
+            self._work.put(requests)
+        else:
+            self._busy = False
+            self._idle.set()
+
+    def _take(self) -> list[_PendingRequest]:
+        """As many as fit, oldest first, without those whose caller has gone."""
+        requests: list[_PendingRequest] = []
+        rows = 0
+        while self._waiting and rows + len(self._waiting[0].images) <= self._max_rows:
+            request = self._waiting.popleft()
+            self._rows_waiting -= len(request.images)
+            if not request.answer.cancelled():
+                requests.append(request)
+                rows += len(request.images)
+        return requests
+
+    def _run_engine(self) -> None:
+        """The engine's thread."""
+        while (requests := self._work.get()) is not None:
+            self._loop.call_soon_threadsafe(self._deliver, requests, *self._timed(requests))
+
+    def _timed(self, requests: list[_PendingRequest]) -> tuple[BatchResult | Exception, float, float]:
+        """What came of it, when it began and when it ended."""
+        started = time.perf_counter()
+        try:
+            result: BatchResult | Exception = self._read(_stacked(requests))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+            result = error
+        return result, started, time.perf_counter()
+
+    def _deliver(
+        self, requests: list[_PendingRequest], result: BatchResult | Exception, started: float, ended: float
+    ) -> None:
+        # The engine first: it works while the answers are written.
+        self._next()
+        if isinstance(result, Exception):
+            for request in requests:
+                if not request.answer.done():
+                    request.answer.set_exception(result)
+            return
+        at = 0
+        for request in requests:
+            if not request.answer.done():
+                request.answer.set_result(_slice(result, at, at + len(request.images)))
+            at += len(request.images)
+        if at == 1:
+            self._single_image_s = ended - started
+        self._on_batch(Batch(at, len(requests), started - requests[0].arrived, ended - started, result))
+
+    async def close(self) -> None:
+        """Take nothing new, answer what waits, end the thread."""
+        self._closed = True
+        await self._idle.wait()
+        self._work.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+
+def _stacked(requests: list[_PendingRequest]) -> Images:
+    return requests[0].images if len(requests) == 1 else np.concatenate([request.images for request in requests])
+
+
+def _slice(read: BatchResult, start: int, end: int) -> BatchResult:
+    reading = read.reading
+    share = Reading(reading.labels[start:end], reading.confidences[start:end], reading.probabilities[start:end])
+    return BatchResult(share, read.inputs[start:end])
+
+
+def _joined(reads: list[BatchResult]) -> BatchResult:
+    return BatchResult(
+        joined_readings([read.reading for read in reads]), np.concatenate([read.inputs for read in reads])
+    )
+
+
+def joined_readings(readings: list[Reading]) -> Reading:
+    return Reading(
+        np.concatenate([reading.labels for reading in readings]),
+        np.concatenate([reading.confidences for reading in readings]),
+        np.concatenate([reading.probabilities for reading in readings]),
+    )

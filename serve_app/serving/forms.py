@@ -1,0 +1,119 @@
+"""Filled-in forms, as the answers tell them: the fields as in the rows of the batch job."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, cast
+
+from pipelines.forms.pipeline import prepare_page, read_pages
+from pipelines.forms.results import Acceptance, FieldReading, PageResult
+from pipelines.forms.template import Box, Template
+from pipelines.inference.recognizer import Recognizer
+from serve_app.errors import InvalidRequest, NotFound, TooLarge
+from serve_app.serving.batched_reader import BatchedReader
+from serve_app.serving.dataplane import DataPlane, Upload, cancel_event
+from serve_app.serving.registry import engine_of
+from serve_app.serving.templates import parse
+
+
+@dataclass(frozen=True)
+class FormOptions:
+    templates: tuple[str, ...] = ()
+    """By name; none: whichever of all that are kept fits a page."""
+    inline: str | None = None
+    """A template itself, in YAML."""
+    model: str | None = None
+    picture: bool = False
+    """Whether each straightened page comes along."""
+    accept_above: float | None = None
+
+
+async def read_form(plane: DataPlane, document: Upload, options: FormOptions) -> dict[str, Any]:
+    with cancel_event() as cancelled:
+        return await plane.in_long_pool(_read, plane, plane.batched_reader(options.model), document, options, cancelled)
+
+
+def _read(
+    plane: DataPlane, reader: BatchedReader, document: Upload, options: FormOptions, cancelled: Event
+) -> dict[str, Any]:
+    templates, name = _templates(plane, options), document.name or "the document"
+    accept = Acceptance.by(options.accept_above, reader.loaded.accept_above, plane.lines.accepted_above)
+    pages = []
+    with plane.documents.open(document.content, name) as opened:
+        _check_pages(len(opened), plane.settings.pages, name)
+        # Page by page, so that no more than one large scan lies in memory.
+        for number in range(len(opened)):
+            if cancelled.is_set():
+                break
+            prepared = prepare_page(opened, name, number, templates)
+            pages += [
+                _page_json(page, options) for page in read_pages([prepared], _as_reader(reader), plane.lines, accept)
+            ]
+    model, engine = reader.recognizer.model, engine_of(reader.recognizer)
+    return {"model": model, "engine": engine, "lines": plane.lines.model, "pages": pages}
+
+
+def _check_pages(count: int, most: int, name: str) -> None:
+    if count > most:
+        raise TooLarge(f"{name}: it has {count} pages; send {most} at most, and the rest in another.")
+
+
+def _as_reader(reader: BatchedReader) -> Recognizer:
+    """It reads as one, by way of the batches."""
+    return cast(Recognizer, reader)
+
+
+def _templates(plane: DataPlane, options: FormOptions) -> Sequence[Template]:
+    if options.inline is not None:
+        if options.templates:
+            raise InvalidRequest("The request names a template and brings one; give either.")
+        return [parse(options.inline)]
+    names = options.templates or plane.templates.names()
+    if not names:
+        raise NotFound("There is no template yet; PUT one to /v1/templates/NAME, or send one along.")
+    return [plane.templates.load(name) for name in names]
+
+
+def _page_json(page: PageResult, options: FormOptions) -> dict[str, Any]:
+    template = page.template
+    page_json: dict[str, Any] = {
+        "page": page.page,
+        "template": template.name if template else None,
+        "status": page.status,
+        "reason": page.reason,
+        "width_mm": template.width if template else None,
+        "height_mm": template.height if template else None,
+        "fields": [_field(reading) for reading in page.fields.values()],
+    }
+    if options.picture and page.picture:
+        page_json["picture"] = base64.b64encode(page.picture).decode()
+    return page_json
+
+
+def _field(reading: FieldReading) -> dict[str, Any]:
+    return {
+        "field": reading.field.name,
+        "value": reading.value,
+        "confidence": _rounded(reading.confidence),
+        "status": reading.status,
+        "reason": reading.reason,
+        "box": _box(reading.field.box),
+        "cells": [
+            {"label": cell.label, "confidence": _rounded(cell.confidence), "box": _box(cell.box)}
+            for cell in reading.cells
+        ],
+        "alternatives": [
+            {"value": other.value, "probability": _rounded(other.probability)} for other in reading.alternatives
+        ],
+    }
+
+
+def _rounded(share: float) -> float:
+    return round(float(share), 5)
+
+
+def _box(box: Box) -> list[float]:
+    return [round(side, 3) for side in (box.left, box.top, box.width, box.height)]

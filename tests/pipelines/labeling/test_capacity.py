@@ -1,0 +1,112 @@
+"""How many actors fit: decided from what is free alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.errors import ClusterError, UsageError
+from pipelines.labeling.capacity import Capacity, Needs, plan_capacity, remaining_capacity
+from pipelines.ray_runtime.nodes import Node
+from tests.stores import refusal
+
+
+def capacity(
+    nodes: list[Node], threads: int | None = None, gpus: float = 0, low: int | None = None, high: int | None = None
+) -> Capacity:
+    return plan_capacity(nodes, threads, gpus, low, high)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "expected"),
+    [
+        (1, Capacity(1, 0.5, 0, 1, 1)),
+        (2, Capacity(2, 1.5, 0, 1, 1)),
+        (8, Capacity(4, 3.5, 0, 1, 2)),
+        (64, Capacity(4, 3.5, 0, 1, 17)),
+    ],
+)
+def test_what_is_taken_where_nothing_is_wished(cpus: int, expected: Capacity) -> None:
+    assert capacity([Node(cpus, 0)]) == expected
+
+
+def test_an_actor_fits_into_one_node_or_none() -> None:
+    assert capacity([Node(8, 0), Node(8, 0), Node(3, 0)]).max_actors == 4
+    assert capacity([Node(8, 0), Node(3, 0)], threads=3).max_actors == 3
+
+
+@pytest.mark.parametrize(("gpus", "actors"), [(1, 2), (0.5, 4), (0.1, 5), (2, 1)])
+def test_gpus_are_shared_by_fractions_as_far_as_the_cpus_go(gpus: float, actors: int) -> None:
+    made = capacity([Node(4, 2), Node(64, 0)], threads=1, gpus=gpus)
+    assert (made.gpus, made.max_actors) == (gpus, actors)
+
+
+@pytest.mark.parametrize(
+    ("free", "gpus", "actors"),
+    [
+        *((3, 0.25, 12), (3, 0.4, 6), (3, 1, 3), (3, 2, 1), (4, 2, 2), (3, 0.7, 3), (3, 0.3333, 9), (3, 1 / 3, 9)),
+        *((1, 1 / 6, 5), (1, 0.0001, 10_000), (2.5, 1, 2), (3.5, 2, 1), (1.8, 0.4, 4), (0.3, 0.4, 0), (1, 1, 1)),
+    ],
+)
+def test_a_share_lies_on_one_gpu_and_whole_ones_are_not_shared(free: float, gpus: float, actors: int) -> None:
+    assert Node(1e6, free).holds(0.75, gpus) == actors
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, 5), (5, None), (1, 5), (5, 5)])
+def test_more_than_fits_is_scaled_down_with_a_remark(low: int | None, high: int | None) -> None:
+    made = capacity([Node(8, 0)], low=low, high=high)
+    assert (made.min_actors, made.max_actors) == (2 if low == 5 else 1, 2)
+    assert made.remark == "5 actors of 4 threads do not fit into what is free; taking 2"
+
+
+def test_what_is_wished_and_fits_is_taken_without_a_remark() -> None:
+    assert capacity([Node(64, 0)], threads=2, low=3, high=5) == Capacity(2, 1.5, 0, 3, 5)
+    assert capacity([Node(64, 0)], threads=2, low=3) == Capacity(2, 1.5, 0, 3, 36)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "threads", "gpus", "words"),
+    [
+        ([Node(2, 0)], 4, 0, ("3.75 CPUs (4 threads) and 0 GPUs", "2 CPUs and 0 GPUs")),
+        (
+            [Node(2, 0.5), Node(0.5, 1)],
+            None,
+            1,
+            ("1.75 CPUs (2 threads) and 1 GPUs", "2 CPUs and 0.5 GPUs; 0.5 CPUs and 1 GPUs"),
+        ),
+        ([], None, 0, ("0.75 CPUs (1 threads) and 0 GPUs", "nothing")),
+    ],
+)
+def test_where_not_one_fits_it_is_refused_with_what_is_free(
+    nodes: list[Node], threads: int | None, gpus: float, words: tuple[str, str]
+) -> None:
+    assert refusal(ClusterError, lambda: capacity(nodes, threads, gpus)) == (
+        f"One actor needs {words[0]} on one node, its reader included, and free are, node by node: {words[1]}. "
+        f"Take fewer --threads{' or --gpus-per-actor' if gpus else ''}, or wait until others are done."
+    )
+
+
+def test_a_minimum_above_the_maximum_is_refused() -> None:
+    assert refusal(UsageError, lambda: capacity([Node(64, 0)], low=3, high=2)) == (
+        "--min-actors 3 is more than --max-actors 2."
+    )
+
+
+def test_where_the_tasks_compute_every_core_has_one() -> None:
+    made = plan_capacity([Node(8, 0), Node(3, 0)], None, 0, None, None, Needs(most_threads=1, tasks_compute=True))
+    assert (made.threads, made.cpus, made.tasks) == (1, 0.5, 11)
+    assert capacity([Node(8, 0)]).tasks == 4
+
+
+def test_lost_nodes_leave_room_for_fewer_actors() -> None:
+    made = capacity([Node(8, 0)] * 3, threads=2, low=6)
+    assert (made.min_actors, made.max_actors) == (6, 12)
+    left = remaining_capacity(made, [Node(8, 0)])
+    assert (left.min_actors, left.max_actors, left.threads, left.cpus) == (4, 4, 2, 1.5)
+    assert remaining_capacity(made, [Node(8, 0)] * 4) == made
+
+
+def test_room_that_is_lost_altogether_is_told() -> None:
+    made = capacity([Node(8, 1), Node(8, 0)], gpus=1)
+    words = refusal(ClusterError, lambda: remaining_capacity(made, [Node(8, 0)]))
+    assert "no actor fits into those that are left" in words and "8 CPUs and 0 GPUs" in words
+    assert "start the same run again" in words

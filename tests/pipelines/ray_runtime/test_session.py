@@ -1,0 +1,251 @@
+"""A job's own Ray: what tasks and actors need and nothing else, and it ends with the job, however that ends."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ray._private import services
+from ray._private.node import Node
+from ray._private.ray_constants import PROCESS_TYPE_RAYLET
+
+from pipelines.errors import ClusterError
+from pipelines.ray_runtime.head import Head, ray_head
+from pipelines.ray_runtime.session import _remove, _short
+from tests.clusters import RayCluster
+from tests.processes import cluster_processes, gone, new_home, title, until
+
+JOB = """
+import threading
+import ray
+from pipelines.ray_runtime.session import ray_session
+
+with ray_session():
+    print("answer", ray.get(ray.remote(lambda: 6 * 7).remote()), flush=True)
+    threading.Event().wait()
+"""
+HELPERS = ("dashboard.py", "monitor.py")
+"""Of Ray, the second also in log_monitor.py: they take a second and more of each start, and nobody looks at them."""
+
+
+def test_a_job_has_a_ray_without_helpers_that_dies_with_it(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(JOB)
+    with new_home(tmp_path / "home") as home, home.start(job) as started:
+        started.says("answer 42")
+        processes = home.processes()
+        titles = [title(process.pid) for process in processes]
+        assert any("raylet" in one for one in titles)
+        assert [one for one in titles if any(helper in one for helper in HELPERS)] == []
+        [folder] = home.scratch.glob("inkray-*")
+        assert (folder.stat().st_mode & 0o777, [inner.name for inner in folder.iterdir()]) == (0o700, ["ray"])
+        started.process.kill()
+        until(lambda: gone(processes), "end with the job")
+
+
+ENDED = """
+import threading
+from dataclasses import dataclass
+from jobs._cli import run
+from pipelines.ray_runtime.session import ray_session
+
+@dataclass
+class Options:
+    pass
+
+def main(options):
+    with ray_session():
+        print("begun", flush=True)
+        threading.Event().wait()
+
+run(Options, main)
+"""
+
+
+def test_a_job_that_is_ended_says_so_and_takes_its_ray_along(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(ENDED)
+    with new_home(tmp_path / "home") as home, home.start(job) as started:
+        started.says("begun")
+        processes = home.processes()
+        started.process.terminate()
+        assert (started.ended(), started.err) == (143, "ended by SIGTERM\n")
+        until(lambda: gone(processes), "end with the job")
+
+
+HUNG = """
+import ctypes
+import os
+from dataclasses import dataclass
+import ray
+from jobs._cli import run
+from pipelines.ray_runtime.session import ray_session
+
+def hang():
+    library, locked = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(locked)
+    library.pthread_mutex_lock(locked)
+
+@ray.remote
+class Actor:
+    def pid(self):
+        return os.getpid()
+    def hang(self):
+        hang()
+
+@dataclass
+class Options:
+    pass
+
+def main(options):
+    with ray_session():
+        actor = Actor.remote()
+        print("actor", ray.get(actor.pid.remote()), flush=True)
+        actor.hang.remote()
+        hang()
+
+run(Options, main, grace=1)
+"""
+CUT_OFF = "ended by SIGTERM; what was under way did not end within 1 s, and was cut off\n"
+
+
+def test_a_job_that_is_cut_off_takes_its_ray_along(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(HUNG)
+    with new_home(tmp_path / "home") as home, home.start(job) as started:
+        started.says("actor ")
+        processes = home.processes()
+        started.process.terminate()
+        assert (started.ended(), started.err) == (143, CUT_OFF)
+        until(lambda: gone(processes), "end with the job", seconds=8)
+
+
+def test_a_job_that_is_cut_off_leaves_nothing_on_the_cluster(
+    ray_cluster: RayCluster, repo: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(HUNG)
+    with new_home(tmp_path / "home", ray_cluster) as home:
+        home.env["PYTHONPATH"] = str(repo)
+        with home.start(job) as started:
+            started.says("actor ")
+            [actor] = [one for one in cluster_processes(ray_cluster) if one.pid == int(started.out.split()[-1])]
+            started.process.terminate()
+            assert (started.ended(), started.err) == (143, CUT_OFF)
+        until(lambda: gone([actor]), "end with the job", seconds=8)
+
+
+def test_its_folder_goes_though_a_process_that_is_killed_still_writes_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ray"
+    folder.mkdir()
+    remove, times = shutil.rmtree, itertools.count(1)
+
+    def remove_while_it_is_written(path: str, **words: bool) -> None:
+        if next(times) < 3:
+            (folder / "log").write_text("last words")
+        else:
+            remove(path, **words)
+
+    monkeypatch.setattr("pipelines.ray_runtime.session.shutil.rmtree", remove_while_it_is_written)
+    _remove(str(folder))
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("temporary", "taken"), [("/tmp", "/tmp"), ("/" + "t" * 20, "/" + "t" * 20), ("/" + "t" * 21, "/tmp")]
+)
+def test_where_its_sockets_would_lie_too_deep_it_goes_elsewhere(temporary: str, taken: str) -> None:
+    assert _short(temporary) == taken
+    # Where the name of a socket is longest: in sockets/ of a session named for a moment and a process.
+    session = "ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+    assert len(f"{taken}/inkray-12345678/{session}") < 107
+
+
+def test_a_ray_that_does_not_start_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen")
+
+    monkeypatch.setattr("pipelines.ray_runtime.head.Head", late)
+    with pytest.raises(ClusterError) as refused, ray_head(str(tmp_path)):
+        pass
+    assert str(refused.value) == (
+        "Ray did not start (The current node timed out during startup. This could happen). "
+        "Try again when this machine has less to do."
+    )
+
+
+@pytest.mark.parametrize(("known_at", "dies_at", "looks"), [(1, 9, 1), (4, 9, 4), (9, 4, 3)])
+def test_ray_is_waited_for_until_it_is_known_or_dead(
+    known_at: int, dies_at: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = itertools.count(1)
+
+    def get_node(*_: object) -> None:
+        if next(looked) < known_at:
+            raise RuntimeError("not found")
+
+    alive = itertools.count(1)
+    raylet = SimpleNamespace(process=SimpleNamespace(poll=lambda: None if next(alive) < dies_at else 1))
+    monkeypatch.setattr(Node, "start_ray_processes", lambda head: None)
+    monkeypatch.setattr(services, "get_node", get_node)
+    head = object.__new__(Head)
+    head.__dict__.update(all_processes={PROCESS_TYPE_RAYLET: [raylet]}, _gcs_address="x", _node_id="y")
+    head.start_ray_processes()
+    assert next(looked) - 1 == looks
+
+
+def test_an_address_for_submitting_is_not_ignored_in_silence(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(JOB)
+    with new_home(tmp_path / "home") as home:
+        home.env["RAY_ADDRESS"] = "http://127.0.0.1:9"
+        with home.start(job) as started:
+            started.says("answer 42")
+            assert started.err == (
+                "RAY_ADDRESS=http://127.0.0.1:9 is where `ray job submit` takes jobs; "
+                "this one was started directly, and runs with a Ray of its own\n"
+            )
+            processes = home.processes()
+        until(lambda: gone(processes), "end with the job")
+
+
+REFUSED = """
+from jobs._cli import run
+from pipelines.ray_runtime.session import ray_session
+from dataclasses import dataclass
+
+@dataclass
+class Options:
+    pass
+
+def main(options):
+    with ray_session():
+        print("connected")
+
+run(Options, main)
+"""
+
+
+@pytest.mark.parametrize(
+    "own", [{}, {"RAY_AUTH_MODE": "token"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64}]
+)
+def test_a_cluster_whose_token_one_lacks(
+    own: dict[str, str], ray_cluster: RayCluster, repo: Path, tmp_path: Path
+) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(REFUSED)
+    with new_home(tmp_path / "home", ray_cluster) as home:
+        for name in [name for name in home.env if name.startswith("RAY_AUTH")]:
+            del home.env[name]
+        home.env.update({"PYTHONPATH": str(repo)} | own)
+        ended = home.run(job)
+    assert (ended.process.returncode, ended.out) == (1, "")
+    assert ended.err == (
+        f"error: The cluster at RAY_ADDRESS={ray_cluster.address} asks for a token, and there is none here, or another "
+        'one. On its machine, `eval "$(python -m cluster.local status --env)"` sets it.\n'
+    )
