@@ -34,9 +34,16 @@ def run(
         with endable(heard, grace):
             main(parsed)
     except InkrayError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_options_words(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         number = signal.Signals(heard[0]) if heard else signal.SIGINT
         print(ENDING[number], file=sys.stderr)
         sys.exit(128 + number)
+
+
+def in_options_words(error: InkrayError) -> str:
+    """The sentence of an error, and the option to mend it by."""
+    if error.option is None:
+        return str(error)
+    return f"{str(error).removesuffix('.')} (--{error.option.replace('_', '-')})."

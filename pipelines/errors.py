@@ -28,6 +28,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 class InkrayError(Exception):
     exit_code = 1
 
+    def __init__(self, message: str, option: str | None = None) -> None:
+        """`option` names what would have to be set otherwise, as code does; who offers options says how to set it."""
+        super().__init__(message)
+        self.option = option
+
 
 class UsageError(InkrayError):
     exit_code = 2

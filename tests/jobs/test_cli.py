@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs._cli import in_options_words
+from pipelines.errors import UsageError
 from tests.processes import Job
 
 JOB = """
@@ -229,3 +231,9 @@ def test_a_bug_is_not_hidden(job: Run) -> None:
     assert code == 1
     assert said.endswith("AssertionError: a bug\n")
     assert "Traceback" in said
+
+
+def test_an_error_names_the_option_to_mend_it_by() -> None:
+    assert in_options_words(UsageError("A batch of 3 is too small.")) == "A batch of 3 is too small."
+    told = in_options_words(UsageError("It exists; choose another name.", option="min_actors"))
+    assert told == "It exists; choose another name (--min-actors)."

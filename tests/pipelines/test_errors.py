@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from pipelines import errors
@@ -25,3 +27,8 @@ def test_only_a_usage_error_exits_2() -> None:
 def test_an_unknown_name_is_told_the_known_ones(name: str, known: list[str], message: str) -> None:
     # An iterator, since whoever asks may have no list at hand.
     assert str(UnknownName("network", name, iter(known))) == message
+
+
+def test_an_error_keeps_its_option_on_its_way_from_another_process() -> None:
+    error = pickle.loads(pickle.dumps(UsageError("A batch of 3 is too small.", option="batch")))
+    assert (str(error), error.option) == ("A batch of 3 is too small.", "batch")
