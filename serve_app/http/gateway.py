@@ -11,14 +11,12 @@ import re
 import time
 from collections.abc import Iterable
 from contextvars import ContextVar
-from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app.errors import (
     DeadlineExceeded,
     ErrorResponse,
-    InvalidRequest,
     Overloaded,
     RequestError,
     RequestTimeout,
@@ -26,7 +24,8 @@ from serve_app.errors import (
 )
 from serve_app.http.access import OPEN, Guard
 from serve_app.http.limits import Body, check_encoding, check_length
-from serve_app.serving.dataplane import DataPlane, ReadOptions
+from serve_app.http.query import read_options
+from serve_app.serving.dataplane import DataPlane
 
 REQUEST: ContextVar[str] = ContextVar("request", default="-")
 """The id of the request that is being answered."""
@@ -49,7 +48,6 @@ PAGE_SECURITY = (
 JSON_TYPE = (b"content-type", b"application/json")
 CLOSE = (b"connection", b"close")
 FAST_PATH = "/v1/digits"
-TRUE = ("1", "true", "yes")
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -102,7 +100,7 @@ class Gateway:
         check_length(headers, self._settings.body_bytes)
         if scope["method"] == "POST" and scope["path"] == FAST_PATH and _is_picture(headers):
             answer.quick = True
-            options = _read_options(scope["query_string"])
+            options = read_options(scope["query_string"])
             await answer.whole(200, await self._plane.digit(await body.read(), options))
         else:
             await self._inner(scope, body.receive, answer.send)
@@ -204,16 +202,6 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
 def _is_picture(headers: dict[bytes, bytes]) -> bool:
     kind = headers.get(b"content-type", b"")
     return kind.startswith((b"image/", b"application/octet-stream"))
-
-
-def _read_options(query: bytes) -> ReadOptions:
-    if not query:
-        return ReadOptions()
-    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    include_input = given.get("include_input", "false").lower()
-    if include_input not in (*TRUE, "0", "false", "no"):
-        raise InvalidRequest(f"include_input is {include_input!r}; it must be true or false.")
-    return ReadOptions(given.get("model") or None, include_input in TRUE)
 
 
 async def _reject_websocket(scope: Scope, send: Send, refused: ErrorResponse) -> None:

@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from serve_app.errors import InvalidRequest
 from serve_app.http import schema
 from serve_app.http.bodies import as_text, pictures
-from serve_app.serving.dataplane import DataPlane, ReadOptions
+from serve_app.http.query import DigitsQuery, FormsQuery
+from serve_app.serving.dataplane import DataPlane
 from serve_app.serving.forms import FormOptions, read_form
 from serve_app.serving.strings import read_photos
 
@@ -68,10 +69,10 @@ def router(plane: DataPlane) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/v1/digits", response_model=schema.DigitsResponse, tags=["read"], **taking(PICTURES))
-    async def digits(request: Request, model: str | None = None, include_input: bool = False) -> Response:
+    async def digits(request: Request, query: Annotated[DigitsQuery, Query()]) -> Response:
         """Read one digit in each picture: label, confidence, a probability for every class."""
         files, _ = await pictures(request, plane.settings.rows)
-        return Response(await plane.digits(files, ReadOptions(model, include_input)), media_type=JSON)
+        return Response(await plane.digits(files, query.options), media_type=JSON)
 
     @routes.post("/v1/strings", response_model=schema.StringsResponse, tags=["read"], **taking(PICTURES))
     async def strings(request: Request) -> Response:
@@ -85,13 +86,7 @@ def router(plane: DataPlane) -> APIRouter:
         return JSONResponse(await read_photos(plane, files))
 
     @routes.post("/v1/forms", response_model=schema.FormsResponse, tags=["read"], **taking(DOCUMENT))
-    async def forms(
-        request: Request,
-        template: Annotated[list[str] | None, Query()] = None,
-        model: str | None = None,
-        picture: bool = False,
-        accept_above: Annotated[float | None, Query(ge=0, le=1)] = None,
-    ) -> Response:
+    async def forms(request: Request, query: Annotated[FormsQuery, Query()]) -> Response:
         """Read the fields of every page of a PDF or scan, by the templates named, or whichever kept one fits.
 
         A form may bring a template along in its field `inline`, as YAML. Pages count from 1, boxes are millimetres.
@@ -102,7 +97,7 @@ def router(plane: DataPlane) -> APIRouter:
         inline = fields.get("inline")
         if inline is not None and not isinstance(inline, str):
             raise InvalidRequest('The field "inline" must be the template as text, in YAML.')
-        options = FormOptions(tuple(template or ()), inline, model, picture, accept_above)
+        options = FormOptions(tuple(query.template), inline, query.model, query.picture, query.accept_above)
         return JSONResponse(await read_form(plane, files[0], options))
 
     @routes.get("/v1/models", response_model=schema.ModelsResponse, tags=["models"], responses=schema.ERRORS)

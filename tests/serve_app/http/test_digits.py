@@ -47,8 +47,8 @@ def test_a_raw_picture(server: TestClient) -> None:
 def test_what_the_model_saw_comes_on_request(server: TestClient) -> None:
     for query in ("include_input=1", "include_input=true"):
         item = server.post(f"/v1/digits?{query}", content=NINE, headers=PNG).json()["items"][0]
-        include_input = cv2.imdecode(np.frombuffer(base64.b64decode(item["input"]), np.uint8), cv2.IMREAD_UNCHANGED)
-        assert np.array_equal(include_input, bar(9))
+        image = cv2.imdecode(np.frombuffer(base64.b64decode(item["input"]), np.uint8), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(image, bar(9))
 
 
 def test_many_files_keep_their_order_and_names(server: TestClient) -> None:
@@ -164,9 +164,9 @@ def test_what_nobody_waits_for_any_more_is_not_opened_to_the_end(monkeypatch: py
         with pytest.raises(asyncio.CancelledError):
             await asked
         go_on.set()
-        await asyncio.to_thread(plane._pool.shutdown)
+        await asyncio.to_thread(plane._decoding._executor.shutdown)
         await plane.stop()
 
-    monkeypatch.setattr(DataPlane, "decoded", slowly)
+    monkeypatch.setattr(DataPlane, "_prepared", slowly)
     asyncio.run(given_up())
     assert opened == [b"x"]

@@ -39,7 +39,7 @@ def requests() -> list[tuple[str, str, dict[str, str], bytes]]:
     """Whole ones: method, target, headers, body."""
     as_json, _ = tensor(False)
     binary, length = tensor(True)
-    pictures = json.dumps({"images": [base64.b64encode(NINE).decode()], "include_input": True}).encode()
+    pictures = json.dumps({"images": [base64.b64encode(NINE).decode()], "model": "fake"}).encode()
     return [
         ("POST", "/v1/digits?include_input=true", {"content-type": "image/png"}, NINE),
         ("POST", "/v1/digits", {"content-type": "application/json"}, pictures),
