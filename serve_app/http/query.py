@@ -1,4 +1,4 @@
-"""What the query of a request may say: the same for every content type, whether or not the request takes the fast path."""
+"""What the query of a request may say: the same for every content type, on the fast path and off it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FormsQuery(BaseModel):
 
 
 def read_options(query: bytes) -> ReadOptions:
-    """The options of a request that reads digits, where no framework has parsed its query; the last of a name counts."""
+    """The options in the query of a request that no framework has parsed; the last value of a name counts."""
     if not query:
         return ReadOptions()
     return DigitsQuery.model_validate(dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))).options

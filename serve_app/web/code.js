@@ -19,8 +19,8 @@ curl -H "Authorization: Bearer $INKRAY_KEY" --data-binary @seven.png -H 'Content
 with InkClient("{base}", key=None) as ink:
     for item in ink.digits("seven.png", "eight.png"):
         print(item["label"], item["confidence"])
-    for found in ink.strings("photo.jpg"):
-        print(found["value"], found["box"])
+    for photo in ink.strings("photo.jpg"):
+        print([found["value"] for found in photo["strings"]])
     for page in ink.forms("scan.pdf", template="NAME"):
         print({field["field"]: field["value"] for field in page["fields"]})`],
   ["JavaScript", `const response = await fetch("{base}v1/digits", {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 
 from pipelines.drawing.pen import draw_digits
 from serve_app.client import InkClient, InkError
+from serve_app.serving.dataplane import DataPlane
 from serve_app.settings import digest
-from tests.serve_app.web.drawings import digit, png
+from tests.serve_app.servers import bar, listening
+from tests.serve_app.serving.test_forms import TEMPLATE, filled
+from tests.serve_app.web.drawings import digit, number, png
 from tests.serve_app.web.open_servers import RunningServer, free_port
 
 KEY = "a-key-for-tests"
@@ -51,25 +55,110 @@ def test_a_bad_picture_among_good_ones_has_its_error_in_its_place(ink: InkClient
 
 def test_what_the_model_saw_comes_when_asked_for(ink: InkClient) -> None:
     image = draw_digits(1, 2)[0][0]
-    assert "input" in ink.digits(image, include_input=True)[0]
-    assert not ink.digits(image)[0].get("input")
+    for images in ((image,), (image, image)):
+        assert all("input" in item for item in ink.digits(*images, include_input=True))
+        assert not any("input" in item for item in ink.digits(*images))
 
 
-def test_strings_are_found(ink: InkClient) -> None:
-    assert ink.strings(np.full((200, 200), 240, np.uint8)) == []
+def test_one_image_takes_the_fast_path_and_many_go_in_one_request(routes: list[str]) -> None:
+    with listening() as port, InkClient(f"http://127.0.0.1:{port}") as client:
+        assert [item["label"] for item in client.digits(png(bar(9)))] == ["9"]
+        assert [item["label"] for item in client.digits(png(bar(9)), png(bar(8)))] == ["9", "8"]
+    assert routes == ["digit", "digits"]
 
 
-def test_forms_are_asked_for_by_template() -> None:
-    asked: list[httpx.Request] = []
+@pytest.fixture
+def routes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods of the data plane that answered: `digit` on the fast path, `digits` off it."""
+    called: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(200, json={"pages": [{"page": 0}]})
+    def record(name: str) -> None:
+        method = getattr(DataPlane, name)
 
-    with InkClient(transport=httpx.MockTransport(answer)) as client:
-        assert client.forms(b"%PDF-1.4", template="a note") == [{"page": 0}]
-    assert asked[0].url.params["template"] == "a note"
-    assert asked[0].content == b"%PDF-1.4"
+        async def recorded(*arguments: Any) -> Any:
+            called.append(name)
+            return await method(*arguments)
+
+        monkeypatch.setattr(DataPlane, name, recorded)
+
+    for name in ("digit", "digits"):
+        record(name)
+    return called
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_image_is_answered_like_one_of_many(ink: InkClient, tmp_path: Path, count: int) -> None:
+    path = tmp_path / "seven.png"
+    path.write_bytes(png(digit(7)))
+    item = ink.digits(*[path] * count)[0]
+    assert (item["name"], item["label"]) == ("seven.png", "7")
+    path.write_bytes(b"no picture")
+    item = ink.digits(*[path] * count)[0]
+    assert (item["name"], item["error"]["kind"]) == ("seven.png", "data")
+    assert "this is no PNG" in item["error"]["message"]
+    photo = ink.strings(*[path] * count)[0]
+    assert (photo["name"], photo["error"]["kind"]) == ("seven.png", "data")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_model_is_chosen_by_name(count: int) -> None:
+    images = [png(bar(9))] * count
+    answers: list[httpx.Response] = []
+
+    def keep(response: httpx.Response) -> None:
+        response.read()
+        answers.append(response)
+
+    with (
+        listening(models=("fake:1", "other:7")) as port,
+        InkClient(f"http://127.0.0.1:{port}", event_hooks={"response": [keep]}) as client,
+    ):
+        client.digits(*images)
+        client.digits(*images, model="other")
+        assert [answer.json()["model"] for answer in answers] == ["fake:1", "other:7"]
+        with pytest.raises(InkError, match="There is no model 'nobody'; known: fake, other") as refused:
+            client.digits(*images, model="nobody")
+    assert (refused.value.status, refused.value.kind) == (404, "unknown_name")
+
+
+def test_calls_share_one_connection() -> None:
+    connections = set()
+
+    def note(response: httpx.Response) -> None:
+        connections.add(response.extensions["network_stream"].get_extra_info("client_addr"))
+
+    with (
+        listening() as port,
+        InkClient(f"http://127.0.0.1:{port}", event_hooks={"response": [note]}) as client,
+    ):
+        for _ in range(3):
+            client.digits(png(bar(9)))
+        client.digits(png(bar(9)), png(bar(8)))
+    assert len(connections) == 1
+
+
+def test_strings_are_found_in_each_photo(ink: InkClient) -> None:
+    blank = np.full((200, 200), 240, np.uint8)
+    assert ink.strings(blank) == [{"name": "image", "strings": []}]
+    found = ink.strings(blank, number("4071"))
+    assert [[one["value"] for one in photo["strings"]] for photo in found] == [[], ["4071"]]
+
+
+def test_a_form_is_read_by_the_template_that_is_sent_or_named(tmp_path: Path) -> None:
+    page = png(filled("2741"))
+    server = RunningServer(templates=str(tmp_path)).open()
+    try:
+        with InkClient(server.url) as client:
+            (by_inline,) = client.forms(page, inline=TEMPLATE)
+            client.put("v1/templates/survey", content=TEMPLATE).raise_for_status()
+            (by_name,) = client.forms(page, ["survey"], model="builtin", picture=True, accept_above=1.0)
+            with pytest.raises(InkError, match="There is no template 'other'"):
+                client.forms(page, ["survey", "other"])
+    finally:
+        server.close()
+    assert by_inline["fields"][0]["value"] == by_name["fields"][0]["value"] == "2741"
+    assert "picture" in by_name and "picture" not in by_inline
+    assert (by_inline["fields"][0]["status"], by_name["fields"][0]["status"]) == ("ok", "review")
 
 
 def test_a_refusal_has_the_words_of_the_server(server: RunningServer) -> None:
