@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from typing import Any
 
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from serve_app.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 from serve_app.serving.dataplane import Upload
 
 JSON, FORM = "application/json", "multipart/form-data"
+MAX_FIELDS = 20
+"""The fields of a form that may come beside its files."""
 RAW = ("image/", "application/octet-stream", "application/pdf")
 
 
@@ -38,19 +40,42 @@ async def pictures(request: Request, most: int) -> tuple[list[Upload], dict[str,
     )
 
 
+class _TooManyFiles(MultiPartException):
+    """A subclass, since the parser closes the files that it has opened when it raises one."""
+
+
+class _FormParser(MultiPartParser):
+    """Starlette's own, but it says by the class of its exception that there are too many files."""
+
+    def __init__(self, request: Request, most: int) -> None:
+        # The parser's own limit is never reached: it refuses too many files only in words.
+        super().__init__(request.headers, request.stream(), max_files=math.inf, max_fields=MAX_FIELDS)
+        # With one part more there is a file too many, since a field too many is refused at its header.
+        self._parts, self._max_parts = 0, most + MAX_FIELDS + 1
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._parts += 1
+        if self._parts > self._max_parts:
+            raise _TooManyFiles("too many parts")
+
+
 async def _from_form(request: Request, most: int) -> tuple[list[Upload], dict[str, Any]]:
     try:
-        form = await request.form(max_files=most, max_fields=20)
-    except (MultiPartException, HTTPException) as error:  # the one as the other, within an application
-        why = error.message if isinstance(error, MultiPartException) else error.detail
-        if why.startswith("Too many files"):
-            raise TooLarge(
-                f"The form holds more than {most} files; send {most} at most, and the rest in another."
-            ) from error
-        raise InvalidRequest(f"The form cannot be read: {why}") from error
+        form = await _FormParser(request, most).parse()
+    except _TooManyFiles as error:
+        raise _too_many(most) from error
+    except MultiPartException as error:
+        raise InvalidRequest(f"The form cannot be read: {error.message}") from error
     files = [(value.filename or name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
+    if len(files) > most:
+        raise _too_many(most)
     fields = {name: value for name, value in form.multi_items() if not isinstance(value, UploadFile)}
     return [Upload(name, await file.read()) for name, file in files], fields
+
+
+def _too_many(most: int) -> TooLarge:
+    return TooLarge(f"The form holds more than {most} files; send {most} at most, and the rest in another.")
 
 
 def _from_json(body: bytes) -> tuple[list[Upload], dict[str, Any]]:

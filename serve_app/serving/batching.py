@@ -75,10 +75,6 @@ class Batcher:
         self._thread = threading.Thread(target=self._run_engine, name="engine", daemon=True)
         self._thread.start()
 
-    @property
-    def rows_waiting(self) -> int:
-        return self._rows_waiting
-
     def check_capacity(self, rows: int = 1) -> None:
         """Refuse now what would wait too long; ask before any work is put into a request."""
         if self._closed:

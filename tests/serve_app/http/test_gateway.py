@@ -40,13 +40,23 @@ def test_more_pixels_pictures_and_packed_bodies_are_refused() -> None:
     with open_server(digit_pixels=10_000, rows=2) as server:
         large = png(np.zeros((101, 100), np.uint8))
         assert "limit of 10,000" in server.post("/v1/digits", content=large, headers=PNG).json()["error"]["message"]
-        three = [("files", (str(at), NINE, "image/png")) for at in range(3)]
-        answer = server.post("/v1/digits", files=three)
-        assert answer.status_code == 413
-        assert answer.json()["error"]["message"].startswith("The form holds more than 2 files; ")
+        for count in (3, 22, 23, 24, 200):
+            files = [("files", (str(at), NINE, "image/png")) for at in range(count)]
+            answer = server.post("/v1/digits", files=files)
+            assert answer.status_code == 413
+            assert answer.json()["error"]["message"].startswith("The form holds more than 2 files; ")
         assert server.post("/v1/digits", json={"images": ["aa=="] * 3}).status_code == 413
         packed = server.post("/v1/digits", content=NINE, headers={**PNG, "Content-Encoding": "gzip"})
         assert packed.status_code == 415
+
+
+def test_a_form_of_too_many_fields_is_not_taken_for_one_of_too_many_files() -> None:
+    with open_server(rows=1) as server:
+        for count, status in ((20, 200), (21, 400), (200, 400)):
+            fields = {str(at): "x" for at in range(count)}
+            answer = server.post("/v1/digits", data=fields, files={"files": ("a", NINE, "image/png")})
+            assert answer.status_code == status
+            assert status == 200 or "Too many fields" in answer.json()["error"]["message"]
 
 
 def test_every_answer_has_its_id_and_the_headers_of_safety() -> None:
