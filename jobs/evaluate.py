@@ -16,8 +16,9 @@ from tyro.conf import arg
 from jobs._cli import run
 from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.errors import StoreError, UsageError
+from pipelines.evaluation.confidence_threshold import format_accepted
 from pipelines.evaluation.digits import evaluate, on_corrupted, refusals
-from pipelines.evaluation.metrics import Scores, format_accepted
+from pipelines.evaluation.metrics import Scores
 from pipelines.files import paths
 from pipelines.files.atomic import write_json
 from pipelines.inference.recognizer import Recognizer

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
-from pipelines.documents.document import Limits
+from pipelines.documents.limits import Limits
 from pipelines.documents.pdf import is_pdf
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, UsageError

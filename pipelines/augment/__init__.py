@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pipelines.augment.affine import affine
 from pipelines.augment.line import as_written_again
-from pipelines.augment.paper import EFFECTS as EFFECTS
-from pipelines.augment.paper import as_from_paper
+from pipelines.augment.steps import EFFECTS as EFFECTS
+from pipelines.augment.steps import as_from_paper
 
 
 def augment(images: Tensor, family: str, without: Collection[str] = ()) -> Tensor:

@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from pipelines.documents.document import DEFAULT_LIMITS, Document, Limits, Pixels
-from pipelines.documents.worker_handle import Slot, WorkerDied
-from pipelines.errors import DataError
+from pipelines.documents.document import Document, DocumentCrash, DocumentTimeout, Pixels
+from pipelines.documents.limits import DEFAULT_LIMITS, Limits
+from pipelines.documents.worker_handle import Slot, WorkerDied, WorkerTimedOut
 
 MOST_DEATHS = 2
 """After so many workers have died of a document, the rest of its pages is given up."""
@@ -83,7 +83,9 @@ class IsolatedDocument:
 
     def _open(self) -> int:
         if self._deaths >= MOST_DEATHS:
-            raise DataError(f"{self._name}: the document is given up, since {self._deaths} of its pages broke a limit.")
+            raise DocumentCrash(
+                f"{self._name}: the document is given up, since {self._deaths} of its pages broke a limit."
+            )
         with self._counting_deaths(self._name):
             count: int = self._slot.ask({"open": self._name}, self._content)["pages"]
         self._is_open = True
@@ -96,4 +98,5 @@ class IsolatedDocument:
         except WorkerDied as died:
             self._deaths += 1
             self._is_open = False
-            raise DataError(f"{where}: {died}.") from died
+            kind = DocumentTimeout if isinstance(died, WorkerTimedOut) else DocumentCrash
+            raise kind(f"{where}: {died}.") from died

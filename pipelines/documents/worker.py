@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import cv2
 
-from pipelines.documents.document import Document, Limits, Pixels, open_document
+from pipelines.documents.document import Document, Pixels, open_document
+from pipelines.documents.limits import Limits, limit_memory, resident_mib, time_limit
 from pipelines.errors import DataError
 
-MIB = 1 << 20
 LARGEST_IDLE_MIB = 512
 """A worker that has grown beyond this is replaced after its document."""
-STATM = Path("/proc/self/statm")
 
 
 class Session:
@@ -57,7 +53,7 @@ def serve(connection: Connection, limits: Limits) -> None:
     while (request := _next(connection)) is not None:
         content = connection.recv_bytes() if "open" in request else b""
         pixels: Pixels | None = None
-        with _time_limit(limits.seconds):
+        with time_limit(limits.seconds):
             try:
                 if "open" in request:
                     answer = session.open(content, request["open"])
@@ -66,7 +62,7 @@ def serve(connection: Connection, limits: Limits) -> None:
                     answer = {"shape": pixels.shape}
                 else:
                     session.close()
-                    answer = {"retiring": _resident_mib() > LARGEST_IDLE_MIB}
+                    answer = {"retiring": resident_mib() > LARGEST_IDLE_MIB}
             except DataError as error:
                 answer = {"error": str(error)}
         connection.send_bytes(json.dumps(answer).encode())
@@ -84,37 +80,13 @@ def _next(connection: Connection) -> dict[str, Any] | None:
     return request
 
 
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """End this process by SIGALRM: the only thing that stops a library that hangs, even if the parent is gone."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _limit_memory(mib: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    most = _pages_of_memory(0) * resource.getpagesize() + mib * MIB
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def _resident_mib() -> int:
-    return _pages_of_memory(1) * resource.getpagesize() // MIB
-
-
-def _pages_of_memory(column: int) -> int:
-    return int(STATM.read_text().split()[column]) if STATM.exists() else 0
-
-
 def main() -> None:
     descriptor, limits = int(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
     # Ctrl-C reaches every process of a terminal; this one ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     cv2.setNumThreads(1)
-    _limit_memory(limits.memory_mib)
+    limit_memory(limits.memory_mib)
     serve(Connection(socket.socket(fileno=descriptor).detach()), limits)
     # Without clearing up: nothing is held that outlives this process.
     os._exit(0)

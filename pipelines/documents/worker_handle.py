@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pipelines.documents.document import Limits, Pixels
+from pipelines.documents.document import Pixels
+from pipelines.documents.limits import Limits
 from pipelines.errors import DataError, InkrayError
 
 START_S = 120.0
@@ -26,6 +27,10 @@ GRACE_S = 5.0
 
 class WorkerDied(Exception):
     """Why a worker died, as the end of a sentence."""
+
+
+class WorkerTimedOut(WorkerDied):
+    """How long the worker was given, as the end of a sentence."""
 
 
 class Slot:
@@ -151,8 +156,8 @@ class Worker:
             "of memory, or crashes the decoder"
         )
 
-    def _too_slow(self) -> WorkerDied:
-        return WorkerDied(f"it takes longer than {self._limits.seconds:g} s to open")
+    def _too_slow(self) -> WorkerTimedOut:
+        return WorkerTimedOut(f"it takes longer than {self._limits.seconds:g} s to open")
 
 
 def _as_json(limits: Limits) -> str:

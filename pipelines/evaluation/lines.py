@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.evaluation.metrics import ENOUGH, accepted_unseen, calibration_error, format_share, wilson
+from pipelines.evaluation.confidence_threshold import ENOUGH, accepted_unseen
+from pipelines.evaluation.metrics import calibration_error, format_share, wilson
 from pipelines.strings.ctc import Value
 
 Picture = NDArray[np.uint8]

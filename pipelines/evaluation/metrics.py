@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
+from pipelines.evaluation.confidence_threshold import ENOUGH, accepted_unseen
 
 Probabilities = NDArray[np.float32]
 Labels = NDArray[np.integer]
 
 CALIBRATION_BINS = 15
-PRECISION = 0.999
-ENOUGH = 999
-"""Images: fewer cannot speak of one in a thousand. Were one more of so many read wrong, 99.9 % would still be right."""
-ACCEPT_NOTHING = float(np.nextafter(np.float32(1), np.float32(2)))
-"""The threshold that accepts nothing; a confidence may be exactly 1."""
 
 
 @dataclass(frozen=True)
@@ -84,25 +80,3 @@ def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_])
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(right))
-
-
-def accepted_unseen(
-    confidence: NDArray[np.float32], right: NDArray[np.bool_], precision: float = PRECISION
-) -> tuple[float, float]:
-    """The largest share that can be accepted by a confidence threshold at this precision, and that threshold."""
-    order = np.argsort(-confidence, kind="stable")
-    sorted_confidence = confidence[order]
-    precise = np.cumsum(right[order]) / np.arange(1, len(right) + 1) >= precision
-    # A threshold cannot separate equal confidences: only the last of each run is a possible cut.
-    last_of_run = np.append(sorted_confidence[1:] != sorted_confidence[:-1], True)
-    cuts = np.flatnonzero(precise & last_of_run)
-    if not len(cuts):
-        return 0.0, ACCEPT_NOTHING
-    return float((cuts[-1] + 1) / len(right)), float(sorted_confidence[cuts[-1]])
-
-
-def format_accepted(share: float | None, above: float | None) -> str:
-    """For people: the share that can be accepted unseen, and from which confidence on."""
-    if share is None or above is None:
-        return f"not known from fewer than {ENOUGH} images"
-    return f"{share * 100:.1f} % (confidence {above:.4f} and above)" if above <= 1 else "none, however sure"

@@ -21,9 +21,10 @@ from pipelines.corpora import Split
 from pipelines.corpora.corpus import Corpus
 from pipelines.errors import ConversionError
 from pipelines.evaluation import plots
+from pipelines.evaluation.confidence_threshold import format_accepted
 from pipelines.evaluation.digits import evaluate, write_history
 from pipelines.evaluation.lines import LineScores, Picture, score_lines
-from pipelines.evaluation.metrics import Scores, format_accepted
+from pipelines.evaluation.metrics import Scores
 from pipelines.files.atomic import write_atomic
 from pipelines.images import SIDE
 from pipelines.inference.engines.pytorch import PyTorchEngine

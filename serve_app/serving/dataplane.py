@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.documents.document import Limits
+from pipelines.documents.limits import Limits
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError
 from pipelines.images import SIDE, decode, to_model_input

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.documents.document import Limits, open_document
+from pipelines.documents.document import open_document
+from pipelines.documents.limits import Limits
 from pipelines.errors import DataError
 from pipelines.forms.registration.registered_page import Grey, Points, shrink
 from pipelines.forms.template import Box, Template

@@ -13,7 +13,7 @@ from pipelines.augment.chance import some
 from pipelines.augment.crossing import swapped, waved
 from pipelines.augment.geometry import STILL, warp
 from pipelines.augment.marks import cornered, crowded, dotted, lined, underlined
-from pipelines.augment.paper import SCAN, STEPS
+from pipelines.augment.steps import SCAN, STEPS
 from pipelines.augment.strokes import broken, hollow, pressed, thicker, thinner, worn
 from tests.digits import drawn, tensors
 

@@ -10,7 +10,8 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image, ImageFile
 
-from pipelines.documents.document import DEFAULT_LIMITS, Limits, open_document
+from pipelines.documents.document import open_document
+from pipelines.documents.limits import DEFAULT_LIMITS, Limits
 from pipelines.errors import DataError
 
 PAGES = [np.random.default_rng(seed).integers(0, 2, (40, 30)).astype(np.uint8) * 255 for seed in range(3)]

@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from jobs.benches.serve.hostile_files import endless_tree, image_bomb, long_stream
-from pipelines.documents.document import Limits, open_document
+from pipelines.documents.document import open_document
+from pipelines.documents.limits import Limits
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, InkrayError
 from tests.pipelines.documents.workers import workers
@@ -138,7 +139,7 @@ def test_a_worker_ends_with_its_parent_even_while_it_hangs(tmp_path: Path) -> No
     code = (
         "import sys\n"
         "from pipelines.documents.pool import DocumentPool\n"
-        "from pipelines.documents.document import Limits\n"
+        "from pipelines.documents.limits import Limits\n"
         "pool = DocumentPool(1, Limits(seconds=3))\n"
         "pool.start()\n"
         "print(flush=True)\n"

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from pipelines.augment import EFFECTS, augment
-from pipelines.augment.paper import LIGHT, STEPS, on_paper
+from pipelines.augment.steps import LIGHT, STEPS, on_paper
 from pipelines.images.digits import is_prepared
 from tests.digits import drawn, tensors
 
@@ -57,7 +57,7 @@ def test_with_everything_left_out_a_digit_is_prepared_alone() -> None:
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_an_effect_that_is_left_out_is_not_called(effect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
-    monkeypatch.setattr("pipelines.augment.paper.some", lambda images, share, what: called.append(what) or images)
+    monkeypatch.setattr("pipelines.augment.steps.some", lambda images, share, what: called.append(what) or images)
     on_paper(digits(4), {effect})
     assert called == [step.effect for step in STEPS if step.family != effect]
 

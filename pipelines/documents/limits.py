@@ -1,0 +1,60 @@
+"""What a document may cost, and how the process that opens it is held to it: it is killed when its time is up."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.images.decoding import MAX_PIXELS
+
+MIB = 1 << 20
+STATM = Path("/proc/self/statm")
+"""Linux's count of this process's memory pages: all of them, then those in RAM."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a document may cost; one that exceeds a limit is refused, or its page is."""
+
+    dpi: int = 200
+    """Resolution at which PDF pages are rendered; image files have their own pixels."""
+    pixels: int = MAX_PIXELS
+    """Maximum pixels of a page."""
+    pages: int = 5_000
+    """Maximum pages per document."""
+    seconds: float = 30.0
+    """Maximum time to open the document, and to render each page."""
+    memory_mib: int = 2_048
+    """Maximum memory of the process that opens it, beyond what it has when idle."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Kill this process by SIGALRM when time is up: nothing else stops a library that hangs when the parent is gone."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def limit_memory(mib: int) -> None:
+    """Let this process allocate so much beyond what it has now, and dump no core if it crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    most = _memory_pages(0) * resource.getpagesize() + mib * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def resident_mib() -> int:
+    return _memory_pages(1) * resource.getpagesize() // MIB
+
+
+def _memory_pages(column: int) -> int:
+    return int(STATM.read_text().split()[column]) if STATM.exists() else 0
