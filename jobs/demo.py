@@ -24,10 +24,11 @@ from pipelines.forms.synthesis.designs import Design, invoice
 from pipelines.forms.synthesis.forms import synthesise
 from pipelines.forms.template import Box, Template
 from pipelines.forms.templates.loading import write_template
+from pipelines.inference.outcome import Status
 from pipelines.labeling.forms.rows import FORM_SCHEMA
-from pipelines.labeling.rows import ERROR, OK, REVIEW, read_shards
+from pipelines.labeling.rows import read_shards
 
-COLOURS = {OK: "green", REVIEW: "yellow", ERROR: "red"}
+COLOURS = {Status.OK: "green", Status.REVIEW: "yellow", Status.ERROR: "red"}
 MARK = "EMPTIED-BY-EACH-DEMO.txt"
 SAME = 0.5
 """Boxes that share so much of their area are the same field."""
@@ -138,7 +139,7 @@ def _table(rows: list[dict[str, Any]], answers: Answers) -> Table:
 def _shown(row: dict[str, Any] | None) -> str:
     if row is None or row["value"] is None:
         return "[red]-[/]"
-    return f"[{COLOURS[row['status']]}]{row['value'] or '·'}{'' if row['status'] == OK else '?'}[/]"
+    return f"[{COLOURS[row['status']]}]{row['value'] or '·'}{'' if row['status'] == Status.OK else '?'}[/]"
 
 
 def _wrong(rows: list[dict[str, Any]], answers: Answers) -> Iterator[str]:

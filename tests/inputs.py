@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from pipelines.inference.outcome import Reason
 from pipelines.labeling.inputs import Items
 from pipelines.labeling.inputs.base import ALL, FoundInput
 
@@ -106,6 +107,14 @@ def pixels(found: FoundInput) -> np.ndarray:
 
 
 def reasons(found: FoundInput) -> list[str | None]:
+    return [reason and reason.text for reason in _reasons(found)]
+
+
+def reason_codes(found: FoundInput) -> set[str]:
+    return {reason.code for reason in _reasons(found) if reason}
+
+
+def _reasons(found: FoundInput) -> list[Reason | None]:
     return [reason for items in read(found) for reason in items.reasons or [None] * len(items)]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.results import Candidate, CellReading, FieldReading, PageResult
 from pipelines.forms.template import Box, Field, Register, Template
+from pipelines.inference.outcome import Reason, ReasonCode, Status
 from pipelines.labeling.forms.evidence import evidence, evidence_name
 from pipelines.labeling.forms.rows import FORM_SCHEMA, ReadBy, to_rows
 from pipelines.labeling.run_folder import LabelingRunFolder
@@ -49,7 +50,8 @@ def field_read(
         )
         for at, label in enumerate(value or "")
     )
-    return FieldReading(field, value, sure, status, reason, cells, (Candidate("777", 0.01),))
+    why = Reason(ReasonCode.LOW_CONFIDENCE, reason) if reason else None
+    return FieldReading(field, value, sure, Status(status), why, cells, (Candidate("777", 0.01),))
 
 
 def page_read(
@@ -65,7 +67,7 @@ def page_read(
 
 
 def unread(source: str, reason: str, page: int = 1) -> PageResult:
-    return PageResult(source, page, None, {}, reason, b"")
+    return PageResult(source, page, None, {}, Reason(ReasonCode.UNREADABLE_FILE, reason), b"")
 
 
 def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet") -> LabelingRunFolder:

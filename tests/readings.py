@@ -45,5 +45,10 @@ def comb(name: str = "number", **constraints: object) -> Field:
     return Field(name, "digits", BOX, **constraints)  # type: ignore[arg-type]
 
 
+def why(reading: FieldReading) -> str | None:
+    """The text of its reason."""
+    return reading.reason and reading.reason.text
+
+
 def read(field: Field, read_in_cells: Sequence[CellReading], accept_above: float = ACCEPT) -> FieldReading:
     return read_cells(field, read_in_cells, CLASSES, accept_above)

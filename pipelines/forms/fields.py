@@ -19,9 +19,10 @@ from pipelines.forms.cells.marks import mark_of
 from pipelines.forms.decoding.field_values import choose, read_cells
 from pipelines.forms.registration.presence import seen, vanished
 from pipelines.forms.registration.registered_page import DOTS_PER_MM, RegisteredPage
-from pipelines.forms.results import EMPTY, ERROR, TICKED, Acceptance, CellReading, FieldReading, doubted, judge
+from pipelines.forms.results import EMPTY, TICKED, Acceptance, CellReading, FieldReading, doubted, judge
 from pipelines.forms.template import Box, Field, FieldKind, Template
 from pipelines.images import SIDE, to_model_input
+from pipelines.inference.outcome import Reason, ReasonCode, Status
 from pipelines.strings.ctc import Frames
 from pipelines.strings.line import TextLine, find_line
 from pipelines.strings.reading import FoundDigit, as_grey, read_line
@@ -33,7 +34,7 @@ NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
 
 
 class ModelOutputs(NamedTuple):
-    """What the engines said of what a field gave them to read."""
+    """The outputs of both models for what a field gave them to read."""
 
     digits: Probabilities
     lines: Sequence[Frames]
@@ -41,10 +42,12 @@ class ModelOutputs(NamedTuple):
 
 WEIGHTS = (0.4, 0.6)
 """Of the two ways in which a digit can be seen: there is a reason to see it with a piece of the printed line."""
-UNCLEAR = "it is not clear whether the box is ticked"
-NO_NUMBER = "what is written does not look like a number"
-ALONE = "what is printed around it was not found: the page may be torn or covered here"
-DISTURBED = "something runs through {} and beyond it, such as a fold, a stain or a stroke"
+UNCLEAR = Reason(ReasonCode.UNCLEAR_MARK, "it is not clear whether the box is ticked")
+NO_NUMBER = Reason(ReasonCode.NOT_A_NUMBER, "what is written does not look like a number")
+ALONE = Reason(
+    ReasonCode.FRAME_NOT_FOUND, "what is printed around it was not found: the page may be torn or covered here"
+)
+MISSING = Reason(ReasonCode.FIELD_MISSING, "the page is torn off, covered or cut here")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class PreparedField(ABC):
     """What the engine is to read, [N, 28, 28]."""
     line: TextLine | None = dataclasses.field(default=None, kw_only=True)
     """What the reader of whole numbers is to read."""
-    doubt: str | None = dataclasses.field(default=None, kw_only=True)
+    doubt: Reason | None = dataclasses.field(default=None, kw_only=True)
     """Why a person must look, whatever is read."""
 
     @property
@@ -63,7 +66,7 @@ class PreparedField(ABC):
         return False
 
     def read(self, outputs: ModelOutputs, classes: Sequence[str], accept: Acceptance) -> FieldReading:
-        """What the field says, by what the engines said."""
+        """The value of the field, from the outputs of the models."""
         reading = self._read(outputs, classes, accept.of(self.field))
         return doubted(reading, self.doubt) if self.doubt else reading
 
@@ -144,7 +147,7 @@ class PictureField(PreparedField):
     """Kept as a picture, and not read."""
 
     def _read(self, outputs: ModelOutputs, classes: Sequence[str], accept_above: float) -> FieldReading:
-        return FieldReading(self.field, None, 1.0, "ok")
+        return FieldReading(self.field, None, 1.0, Status.OK)
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class MissingField(PreparedField):
     """Where the page is torn off or covered."""
 
     def _read(self, outputs: ModelOutputs, classes: Sequence[str], accept_above: float) -> FieldReading:
-        return FieldReading(self.field, None, 0.0, ERROR, "the page is torn off, covered or cut here")
+        return FieldReading(self.field, None, 0.0, Status.ERROR, MISSING)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class PreparedPage:
     page: int
     """From 1, as people count."""
     template: Template | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     """Why it cannot be read, if so."""
     fields: tuple[PreparedField, ...] = ()
     picture: bytes = b""
@@ -205,16 +208,22 @@ def _comb(straight: RegisteredPage, field: Field) -> PreparedField:
     return CombField(field, boxes, counts, struck, digits=digits, doubt=_disturbed([cut.disturbed for cut in cuts]))
 
 
-def _disturbed(cells: Sequence[bool]) -> str | None:
+def _disturbed(cells: Sequence[bool]) -> Reason | None:
     disturbed = [str(at + 1) for at, one in enumerate(cells) if one]
     named = "cell " if len(disturbed) == 1 else "cells "
-    return DISTURBED.format(named + ", ".join(disturbed)) if disturbed else None
+    return _stray_ink(named + ", ".join(disturbed)) if disturbed else None
+
+
+def _stray_ink(where: str) -> Reason:
+    return Reason(
+        ReasonCode.STRAY_INK, f"something runs through {where} and beyond it, such as a fold, a stain or a stroke"
+    )
 
 
 def _number(straight: RegisteredPage, field: Field) -> PreparedField:
     found = cut_field(straight, field)
     line = None if found.blank else find_line(as_grey(found.image))
-    return NumberField(field, line=line, doubt=DISTURBED.format("the box") if found.disturbed else None)
+    return NumberField(field, line=line, doubt=_stray_ink("the box") if found.disturbed else None)
 
 
 def _mark(straight: RegisteredPage, field: Field) -> PreparedField:

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.forms.registration.registered_page import DOTS_PER_MM, Grey
-from pipelines.forms.results import ERROR, OK, REVIEW, TICKED, FieldReading, PageResult
+from pipelines.forms.results import TICKED, FieldReading, PageResult
 from pipelines.forms.template import Box
+from pipelines.inference.outcome import Status
 
-COLOURS = {OK: (24, 128, 62), REVIEW: (214, 118, 0), ERROR: (200, 30, 30)}
+COLOURS = {Status.OK: (24, 128, 62), Status.REVIEW: (214, 118, 0), Status.ERROR: (200, 30, 30)}
 OVERLAY_DOTS = DOTS_PER_MM // 2
 """To the millimetre, which is enough for eyes, and quickly had from twice as many."""
 QUALITY = 72
@@ -86,7 +87,7 @@ def _draw(draw: ImageDraw.ImageDraw, reading: FieldReading) -> None:
 
 
 def _words(reading: FieldReading) -> str:
-    sure = f"  {reading.confidence:.0%}" if reading.status == REVIEW and reading.value is not None else ""
+    sure = f"  {reading.confidence:.0%}" if reading.status == Status.REVIEW and reading.value is not None else ""
     return reading_in_words(reading) + sure
 
 

@@ -1,4 +1,4 @@
-"""Forms read: the bytes of a scan in, what stands in the fields of each of its pages out. Knows nothing of Ray."""
+"""The pipeline of forms without Ray: the bytes of a scan in, the values of the fields on each of its pages out."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from pipelines.documents.document import Document
+from pipelines.documents.document import Document, DocumentCrash, DocumentTimeout
 from pipelines.errors import InkrayError
 from pipelines.forms.decoding.field_values import apply_rules
 from pipelines.forms.fields import NO_DIGITS, ModelOutputs, PreparedPage, prepare_fields
 from pipelines.forms.registration.matching import match_and_register
-from pipelines.forms.registration.registered_page import Grey, RegisteredPage
+from pipelines.forms.registration.registered_page import Grey, NotRegistered, RegisteredPage
 from pipelines.forms.results import EVERYTHING, Acceptance, FieldReading, PageResult
 from pipelines.forms.template import Template
+from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.inference.recognizer import Recognizer
 from pipelines.strings.reading import ReadFrames
 
@@ -36,7 +37,7 @@ def read_document(
 
 
 def prepare_page(document: Document, name: str, number: int, templates: Sequence[Template]) -> PreparedPage:
-    """Page `number`, from 0, opened, laid straight and cut; whatever is wrong with it is told in its reason."""
+    """Page `number`, from 0, opened, laid straight and cut; whatever is wrong with it becomes its reason."""
     try:
         return _prepared(match_and_register(document.page(number), templates), name, number + 1)
     except InkrayError as error:
@@ -45,7 +46,7 @@ def prepare_page(document: Document, name: str, number: int, templates: Sequence
         return failed_page(name, number + 1, _odd(error))
 
 
-def failed_page(name: str, page: int, reason: str) -> PreparedPage:
+def failed_page(name: str, page: int, reason: Reason) -> PreparedPage:
     return PreparedPage(name, page, reason=reason)
 
 
@@ -94,12 +95,20 @@ def _picture(image: Grey) -> bytes:
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY])[1].tobytes()
 
 
-def reason_of(error: InkrayError, name: str) -> str:
+def reason_of(error: InkrayError, name: str) -> Reason:
     """Without the name and page, which stand beside it wherever it is shown."""
-    reason = re.sub(r"^(, page \d+)?: ", "", str(error).removeprefix(name))
-    return reason.rstrip(".")
+    text = re.sub(r"^(, page \d+)?: ", "", str(error).removeprefix(name))
+    return Reason(_code_of(error), text.rstrip("."))
 
 
-def _odd(error: Exception) -> str:
+def _code_of(error: InkrayError) -> ReasonCode:
+    if isinstance(error, NotRegistered):
+        return error.code
+    if isinstance(error, DocumentTimeout):
+        return ReasonCode.TIMEOUT
+    return ReasonCode.PROCESS_DIED if isinstance(error, DocumentCrash) else ReasonCode.UNREADABLE_FILE
+
+
+def _odd(error: Exception) -> Reason:
     line = (str(error).strip().splitlines() or [""])[0]
-    return f"it could not be worked on: {type(error).__name__}: {line}"
+    return Reason(ReasonCode.UNEXPECTED_FAILURE, f"it could not be worked on: {type(error).__name__}: {line}")

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from pipelines.forms.registration.registered_page import Grey
 from pipelines.forms.template import Box, Field, Template
+from pipelines.inference.outcome import WORST_FIRST, Reason, Status, joined, why_unsure
 
-OK, REVIEW, ERROR = "ok", "review", "error"
 SHOWN = 3
 """How many other values a reading shows."""
 WORTH_SHOWING = 1e-4
 """What is less likely is not shown as another value."""
 
-
-WORST_FIRST = (ERROR, REVIEW, OK)
 TICKED, EMPTY = "1", "0"
 """The values of a mark, which can be added up."""
 
@@ -48,13 +46,13 @@ class FieldReading:
     value: str | None
     """The digits; nothing between the quotes if the field is blank; None if it was not read."""
     confidence: float
-    status: str
-    reason: str | None = None
+    status: Status
+    reason: Reason | None = None
     cells: tuple[CellReading, ...] = ()
     alternatives: tuple[Candidate, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     """Every value that was weighed, the likeliest first, for the rules across fields."""
-    note: str | None = None
+    note: Reason | None = None
     """What there is to say of the value, however sure it is."""
     needs_review: bool = False
     """Whether a person must look, however sure the value is."""
@@ -80,13 +78,6 @@ EVERYTHING = Acceptance()
 """However unsure a reading is."""
 
 
-def why_unsure(accept_above: float) -> str:
-    """Why a reading below this confidence needs a second look."""
-    if accept_above > 1:
-        return "this model is never sure enough to be accepted unseen"
-    return f"less sure than {accept_above:.4g}"
-
-
 def judge(
     field: Field,
     value: str,
@@ -95,22 +86,22 @@ def judge(
     *,
     cells: tuple[CellReading, ...] = (),
     candidates: tuple[Candidate, ...] = (),
-    note: str | None = None,
+    note: Reason | None = None,
     needs_review: bool = False,
 ) -> FieldReading:
     """The reading with its status and reason."""
     confidence = min(confidence, 1.0)
     unsure = confidence < accept_above
-    status = REVIEW if unsure or needs_review else OK
+    status = Status.REVIEW if unsure or needs_review else Status.OK
     reason = note or (why_unsure(accept_above) if unsure else None)
     others = tuple(one for one in candidates if one.value != value and one.probability > WORTH_SHOWING)[:SHOWN]
     return FieldReading(field, value, confidence, status, reason, cells, others, candidates, note, needs_review)
 
 
-def doubted(reading: FieldReading, why: str) -> FieldReading:
-    """The same, for a person to look at, whatever else is said of it."""
-    note = "; ".join([why, *([reading.note] if reading.note else [])])
-    status = REVIEW if reading.status == OK else reading.status
+def doubted(reading: FieldReading, why: Reason) -> FieldReading:
+    """The same reading, which a person must look at for this reason, before any other that it has."""
+    note = joined([why, *([reading.note] if reading.note else [])])
+    status = Status.REVIEW if reading.status == Status.OK else reading.status
     return replace(reading, status=status, reason=note, note=note, needs_review=True)
 
 
@@ -124,7 +115,7 @@ class PageResult:
     template: Template | None
     fields: Mapping[str, FieldReading]
     """By name, in the order of the template."""
-    reason: str | None
+    reason: Reason | None
     """Why the page could not be read."""
     picture: bytes
     """The straightened page as JPEG, DOTS_PER_MM pixels to the millimetre; empty if it could not be straightened."""
@@ -137,7 +128,7 @@ class PageResult:
         return np.asarray(cv2.imdecode(np.frombuffer(self.picture, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """Of the field that most needs eyes."""
-        there = {ERROR} if self.reason else {reading.status for reading in self.fields.values()}
-        return next((status for status in WORST_FIRST if status in there), OK)
+        there = {Status.ERROR} if self.reason else {reading.status for reading in self.fields.values()}
+        return next((status for status in WORST_FIRST if status in there), Status.OK)

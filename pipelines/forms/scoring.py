@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.forms.results import OK
 from pipelines.forms.template import Template
+from pipelines.inference.outcome import Status
 
 
 @dataclass(frozen=True)
 class Score:
     fields: int
-    """That have a known answer, read or not."""
+    """How many have a known answer, read or not."""
     right: int
     ok: int
-    """That were said to need no second look."""
+    """How many have the status ok."""
     ok_right: int
 
 
@@ -25,7 +25,7 @@ def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, 
     """Rows of a result against what is written, by source and field."""
     known = [(row, answers[row["source"]][row["field"]]) for row in rows if _is_known(row, answers)]
     right = [row["value"] == written for row, written in known]
-    ok = [is_right for (row, _), is_right in zip(known, right, strict=True) if row["status"] == OK]
+    ok = [is_right for (row, _), is_right in zip(known, right, strict=True) if row["status"] == Status.OK]
     return Score(sum(map(len, answers.values())), sum(right), len(ok), sum(ok))
 
 

@@ -33,6 +33,10 @@ class Box:
     def bottom(self) -> float:
         return self.top + self.height
 
+    def to_json(self) -> list[float]:
+        """Left, top, width and height, to the micrometre."""
+        return [round(side, 3) for side in (self.left, self.top, self.width, self.height)]
+
 
 @dataclass(frozen=True)
 class Field:

@@ -38,12 +38,13 @@ def tiles(counts: Mapping[str, int]) -> str:
 def reasons(tally: Tally, counted: str) -> str:
     if not tally.reasons:
         return ""
-    rows = [(reason, count, tally.examples.get(reason, "")) for reason, count in tally.reasons.most_common(30)]
+    rows = [(code, count, *tally.examples.get(code, ("", ""))) for code, count in tally.reasons.most_common(30)]
     cells = "".join(
-        f"<tr><td>{html.escape(reason)}<td class=number>{count:,}<td>{html.escape(example)}"
-        for reason, count, example in rows
+        f"<tr><td>{html.escape(code)}<td class=number>{count:,}<td>{html.escape(reason)}<td>{html.escape(source)}"
+        for code, count, reason, source in rows
     )
-    return f"<h2>Errors and what is to be reviewed</h2><table><tr><th>reason<th>{counted}<th>for example{cells}</table>"
+    head = f"<tr><th>reason<th>{counted}<th>for example<th>in"
+    return f"<h2>Errors and what is to be reviewed</h2><table>{head}{cells}</table>"
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:

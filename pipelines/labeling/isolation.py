@@ -9,16 +9,17 @@ import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_columns
 from pipelines.labeling.capacity import remaining_capacity
 from pipelines.labeling.inputs import ReadTask
 from pipelines.labeling.pipeline import RunSpec, ShardDone, count
-from pipelines.labeling.rows import ERROR
 from pipelines.labeling.workload import LabelledShard
 from pipelines.ray_runtime.failures import PROCESS_DIED, RESTARTS, a_process_died
 from pipelines.ray_runtime.nodes import all_nodes
 
+DIED = Reason(ReasonCode.PROCESS_DIED, "the process that read it died (crashed, killed, or out of memory)")
 LOOK_S = 10.0
-"""Between two looks at whether there still is room."""
+"""Seconds between two checks that some node can still hold the actor."""
 
 
 class IsolatedWorker:
@@ -62,7 +63,7 @@ class Isolation:
             yield from self._pieces(task, shard, start, middle)
             yield from self._pieces(task, shard, middle, end)
 
-    def _try(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard | str:
+    def _try(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard | Reason:
         """The rows, or how the process ended."""
         if self._actor is None:
             self._actor = self._started()
@@ -70,10 +71,10 @@ class Isolation:
             return ray.get(self._actor.label.remote(task, shard, start, end), timeout=self._spec.seconds)
         except GetTimeoutError:
             self.close()
-            return f"reading it took longer than {self._spec.seconds:g} s"
+            return Reason(ReasonCode.TIMEOUT, f"reading it took longer than {self._spec.seconds:g} s")
         except PROCESS_DIED:
             self._actor = None
-            return "the process that read it died (crashed, killed, or out of memory)"
+            return DIED
 
     def _started(self) -> Any:
         """An actor that is there; one whose node dies before that says nothing about the items."""
@@ -94,16 +95,16 @@ class Isolation:
                     raise
                 actor = ray.remote(IsolatedWorker).options(**options).remote(self._spec)
 
-    def _lost(self, task: ReadTask, shard: int, index: int, reason: str) -> LabelledShard:
+    def _lost(self, task: ReadTask, shard: int, index: int, reason: Reason) -> LabelledShard:
         workload = self._spec.workload
         source, number = self._spec.source.name(task, shard, index)
-        known = {"source": source, workload.number: number, "status": ERROR, "reason": reason}
+        known = {"source": source, workload.number: number, "status": Status.ERROR, **reason_columns(reason)}
         row = dict.fromkeys(workload.schema.names) | known | {"model": self._spec.reader.model}
         return LabelledShard(pa.Table.from_pylist([row], workload.schema))
 
 
 def _with_engine(rows: pa.Table) -> pa.Table:
-    """An item that was lost has no engine of its own to tell; its neighbours know which it would have been."""
+    """An item that was lost has no engine of its own; it gets that of its neighbours."""
     engines = rows["engine"].drop_null()
     known = engines[0].as_py() if len(engines) else None
     index = rows.schema.get_field_index("engine")

@@ -15,9 +15,9 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
+from pipelines.inference.outcome import Status
 from pipelines.labeling.capacity import Capacity, remaining_capacity
 from pipelines.labeling.inputs import Input, ReadTask
-from pipelines.labeling.rows import ERROR, REVIEW
 from pipelines.labeling.run_folder import LabelingRunFolder
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.ray_runtime.actor_pool import patched_actor_pool
@@ -96,7 +96,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 def count(shard: int, items: int, rows: pa.Table) -> ShardDone:
     status = rows["status"].to_pylist()
-    return ShardDone(shard, items, status.count(REVIEW), status.count(ERROR))
+    return ShardDone(shard, items, status.count(Status.REVIEW), status.count(Status.ERROR))
 
 
 def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone]:

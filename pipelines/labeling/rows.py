@@ -14,8 +14,6 @@ import pyarrow.parquet as pq
 
 from pipelines.files.atomic import write_atomic
 
-OK, REVIEW, ERROR = "ok", "review", "error"
-
 SCHEMA = pa.schema(
     [
         ("source", pa.string()),
@@ -24,6 +22,7 @@ SCHEMA = pa.schema(
         ("value", pa.string()),
         ("confidence", pa.float32()),
         ("status", pa.string()),
+        ("reason_code", pa.string()),
         ("reason", pa.string()),
         ("engine", pa.string()),
         ("model", pa.string()),

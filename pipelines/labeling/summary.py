@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.labeling.rows import ERROR
+from pipelines.inference.outcome import Status
 
 BINS = 20
+
+
+class Example(NamedTuple):
+    reason: str
+    source: str
 
 
 @dataclass
@@ -20,21 +25,20 @@ class Tally:
     items: int = 0
     status: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    """Of what is an error or for review."""
+    """By their codes."""
     engines: Counter[str] = field(default_factory=Counter)
     confidence: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
-    examples: dict[str, str] = field(default_factory=dict)
-    """For each reason the first source that has it."""
+    examples: dict[str, Example] = field(default_factory=dict)
+    """For each code the first row that has it."""
 
     def add(self, rows: pa.Table) -> None:
         self.items += self.items_of(rows)
         for column, counter in (("status", self.status), ("engine", self.engines)):
             counter.update(counts(rows[column]))
-        explained = rows.filter(rows["reason"].is_valid())
-        reasons = self.grouped(explained["reason"])
-        self.reasons.update(counts(reasons))
-        for reason, source in zip(reasons[:1000].to_pylist(), explained["source"][:1000].to_pylist(), strict=True):
-            self.examples.setdefault(reason, source)
+        self.reasons.update(counts(rows["reason_code"]))
+        explained = rows.filter(rows["reason_code"].is_valid())
+        for row in explained.select(["reason_code", "reason", "source"])[:1000].to_pylist():
+            self.examples.setdefault(row["reason_code"], Example(row["reason"], row["source"]))
         # A sum of rounded parts may lie above 1 by a hair.
         sure = rows["confidence"].drop_null().to_numpy().clip(0, 1)
         self.confidence += np.histogram(sure, BINS, (0, 1))[0]
@@ -42,13 +46,9 @@ class Tally:
     def items_of(self, rows: pa.Table) -> int:
         return len(rows)
 
-    def grouped(self, reasons: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Reasons as they are counted together."""
-        return reasons
-
     @property
     def errors(self) -> int:
-        return self.status[ERROR]
+        return self.status[Status.ERROR]
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import pyarrow as pa
 
 from pipelines.errors import StoreError
+from pipelines.inference.outcome import Status
 from pipelines.inference.recognizer import Recognizer
 from pipelines.labeling.capacity import Needs
 from pipelines.labeling.inputs.base import Shard
@@ -113,6 +114,7 @@ class Workload(ABC, Generic[P]):
     def counts_line(self, summary: dict[str, Any]) -> str:
         status = summary["status"]
         return (
-            f"{status.get('ok', 0):,} ok, {status.get('review', 0):,} to review, {status.get('error', 0):,} errors; "
+            f"{status.get(Status.OK, 0):,} ok, {status.get(Status.REVIEW, 0):,} to review, "
+            f"{status.get(Status.ERROR, 0):,} errors; "
             f"{pace(summary[f'{self.items}_per_second'])} a second on {', '.join(summary['engines'])}"
         )

@@ -84,6 +84,7 @@ class FormField(BaseModel):
     value: str | None
     confidence: float
     status: str = Field(examples=["ok"], description="ok, review or error")
+    reason_code: str | None
     reason: str | None
     box: list[float]
     cells: list[Cell]
@@ -94,6 +95,7 @@ class FormPage(BaseModel):
     page: int
     template: str | None
     status: str
+    reason_code: str | None
     reason: str | None
     width_mm: float | None
     height_mm: float | None

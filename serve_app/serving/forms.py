@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from pipelines.forms.pipeline import prepare_page, read_pages
 from pipelines.forms.results import Acceptance, FieldReading, PageResult
-from pipelines.forms.template import Box, Template
+from pipelines.forms.template import Template
+from pipelines.inference.outcome import reason_columns
 from pipelines.inference.recognizer import Recognizer
 from serve_app.errors import InvalidRequest, NotFound, TooLarge
 from serve_app.serving.batched_reader import BatchedReader
@@ -83,7 +84,7 @@ def _page_json(page: PageResult, options: FormOptions) -> dict[str, Any]:
         "page": page.page,
         "template": template.name if template else None,
         "status": page.status,
-        "reason": page.reason,
+        **reason_columns(page.reason),
         "width_mm": template.width if template else None,
         "height_mm": template.height if template else None,
         "fields": [_field(reading) for reading in page.fields.values()],
@@ -99,10 +100,10 @@ def _field(reading: FieldReading) -> dict[str, Any]:
         "value": reading.value,
         "confidence": _rounded(reading.confidence),
         "status": reading.status,
-        "reason": reading.reason,
-        "box": _box(reading.field.box),
+        **reason_columns(reading.reason),
+        "box": reading.field.box.to_json(),
         "cells": [
-            {"label": cell.label, "confidence": _rounded(cell.confidence), "box": _box(cell.box)}
+            {"label": cell.label, "confidence": _rounded(cell.confidence), "box": cell.box.to_json()}
             for cell in reading.cells
         ],
         "alternatives": [
@@ -113,7 +114,3 @@ def _field(reading: FieldReading) -> dict[str, Any]:
 
 def _rounded(share: float) -> float:
     return round(float(share), 5)
-
-
-def _box(box: Box) -> list[float]:
-    return [round(side, 3) for side in (box.left, box.top, box.width, box.height)]

@@ -21,12 +21,13 @@ from pipelines.documents.document import open_document
 from pipelines.files.atomic import write_json
 from pipelines.forms.fields import PreparedPage
 from pipelines.forms.pipeline import prepare_page, read_pages
-from pipelines.forms.results import REVIEW, Acceptance, PageResult
+from pipelines.forms.results import Acceptance, PageResult
 from pipelines.forms.scoring import Score, checked_fields, score
 from pipelines.forms.synthesis.forms import synthesise_one, write_blank_pages
 from pipelines.forms.synthesis.scanning import Level
 from pipelines.forms.template import Template
 from pipelines.inference.line_recognizer import LineRecognizer
+from pipelines.inference.outcome import Status, reason_columns
 from pipelines.inference.recognizer import Recognizer
 from pipelines.models.folder import open_model
 
@@ -84,7 +85,7 @@ class FormsAccuracy:
         known, foreign = trials[: self.pages], trials[self.pages :]
         trust, wrong = measure(known, foreign), [row for trial in known for row in wrong_fields(trial)]
         for row in wrong:
-            if row["status"] != REVIEW:
+            if row["status"] != Status.REVIEW:
                 console.print(_in_words(row), highlight=False, soft_wrap=True)
         console.print(table_of(trust))
         write_json(self.json, {"trust": asdict(trust), "wrong": wrong})
@@ -145,12 +146,12 @@ def wrong_fields(trial: Trial) -> Iterator[dict[str, Any]]:
     """A row for each field that was read otherwise than it is written, or one for a page that was not found."""
     page = {"page": trial.result.source}
     if not trial.is_found:
-        yield page | {"status": trial.result.status, "reason": trial.result.reason}
+        yield page | {"status": trial.result.status, **reason_columns(trial.result.reason)}
         return
     for name, written in trial.answers.items():
         reading = trial.result.fields[name]
         if reading.value != written:
-            judged = {"status": reading.status, "confidence": reading.confidence, "reason": reading.reason}
+            judged = {"status": reading.status, "confidence": reading.confidence, **reason_columns(reading.reason)}
             yield page | {"field": name, "written": written, "read": reading.value} | judged
 
 

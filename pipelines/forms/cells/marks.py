@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipelines.forms.cells.ink import Written, read_ink
 from pipelines.forms.registration.registered_page import DOTS_PER_MM, RegisteredPage
 from pipelines.forms.template import Field
+from pipelines.inference.outcome import Reason, ReasonCode
 
 WALL = round(0.3 * DOTS_PER_MM)
 """Next to the printed lines lies what was left of them."""
@@ -25,15 +26,17 @@ BLACKENED, AROUND = 0.6, 0.3
 SUREST = 0.995
 
 
-RUN_THROUGH = "something runs through the box and beyond it, such as a fold, a stain or a stroke"
-STRUCK_OUT = "the box is blackened, perhaps to take a tick back"
+RUN_THROUGH = Reason(
+    ReasonCode.STRAY_INK, "something runs through the box and beyond it, such as a fold, a stain or a stroke"
+)
+STRUCK_OUT = Reason(ReasonCode.MARK_STRUCK_OUT, "the box is blackened, perhaps to take a tick back")
 
 
 class MarkReading(NamedTuple):
     ticked: bool
     confidence: float
     """From 0.5 to 1."""
-    doubt: str | None = None
+    doubt: Reason | None = None
     """Why a person must look, however sure it is."""
 
 

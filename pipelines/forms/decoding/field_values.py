@@ -18,9 +18,11 @@ from pipelines.forms.decoding.evidence import KEPT, WRONGLY_FILLED, surely_contr
 from pipelines.forms.decoding.form_rules import apply_rules
 from pipelines.forms.results import WORTH_SHOWING, Candidate, CellReading, FieldReading, judge
 from pipelines.forms.template import Field
+from pipelines.inference.outcome import Reason, ReasonCode, joined
 
 __all__ = ["Candidate", "CellReading", "FieldReading", "apply_rules", "choose", "read_cells"]
 
+BLANK_REQUIRED = Reason(ReasonCode.BLANK_REQUIRED, "it is blank, but must be filled in")
 SMALLEST = 1e-6
 """No engine's digit is less likely: a saturated or rounded zero must not rule a value out."""
 FOLLOWED = 1e-6
@@ -71,7 +73,7 @@ def choose(
 
 def _blank(field: Field, cells: tuple[CellReading, ...], accept_above: float) -> FieldReading:
     nothing = (Candidate("", 1.0),)
-    note = None if field.blank else "it is blank, but must be filled in"
+    note = None if field.blank else BLANK_REQUIRED
     return judge(field, "", 1.0, accept_above, cells=cells, candidates=nothing, note=note, needs_review=not field.blank)
 
 
@@ -130,15 +132,22 @@ def _search(field: Field, digits: NDArray[np.float64]) -> tuple[float, list[Cand
 
 def _faults(
     digits: NDArray[np.float64], others: NDArray[np.float64], spans: list[tuple[int, int, float]], written: list[int]
-) -> list[str]:
+) -> list[Reason]:
     """What of the cells a person must see, whatever the value: what is no digit, and gaps between digits."""
     likely = [span for span in spans if span[2] > UNUSED]
     start, stop, _ = max(likely, key=lambda span: span[2] * digits[span[0] : span[1]].max(1).prod())
     strange = [written[at] + 1 for at in range(start, stop) if others[at] > digits[at].max()]
     inside = written[start:stop]
     gaps = sorted(set(range(inside[0], inside[-1])) - set(inside)) if inside else []
-    found = [f"{_cells(strange)} not look like {'a digit' if len(strange) == 1 else 'digits'}"] if strange else []
-    return found + [f"cell {gap + 1} is blank between digits" for gap in gaps]
+    return [
+        *([_not_digits(strange)] if strange else []),
+        *(Reason(ReasonCode.GAP_IN_NUMBER, f"cell {gap + 1} is blank between digits") for gap in gaps),
+    ]
+
+
+def _not_digits(numbers: list[int]) -> Reason:
+    kind = "a digit" if len(numbers) == 1 else "digits"
+    return Reason(ReasonCode.NOT_A_DIGIT, f"{_cells(numbers)} not look like {kind}")
 
 
 def _cells(numbers: list[int]) -> str:
@@ -147,7 +156,7 @@ def _cells(numbers: list[int]) -> str:
 
 
 def _decide(
-    field: Field, weighed: _Weighed, accept_above: float, cells: tuple[CellReading, ...], faults: list[str]
+    field: Field, weighed: _Weighed, accept_above: float, cells: tuple[CellReading, ...], faults: list[Reason]
 ) -> FieldReading:
     """The value with the largest share. One that only the constraints speak for goes to a person."""
     raw, why = weighed.raw, failure(field, weighed.raw.value)
@@ -157,9 +166,8 @@ def _decide(
         shares.append(Candidate(raw.value, WRONGLY_FILLED * raw.probability / whole))
     shares.sort(key=lambda one: -one.probability)
     needs_review = bool(faults) or (why is not None and _is_sure(weighed))
-    notes = [*faults, *_told(raw.value, why, shares)]
+    notes = [*faults, *_violation(raw.value, why, shares)]
     value, confidence = shares[0]
-    note = "; ".join(notes) or None
     return judge(
         field,
         value,
@@ -167,7 +175,7 @@ def _decide(
         accept_above,
         cells=cells,
         candidates=tuple(shares[:KEPT]),
-        note=note,
+        note=joined(notes),
         needs_review=needs_review,
     )
 
@@ -176,12 +184,11 @@ def _is_sure(weighed: _Weighed) -> bool:
     return not weighed.admitted or surely_contradicted(weighed.raw.probability, weighed.admitted[0].probability)
 
 
-def _told(raw: str, why: str | None, shares: list[Candidate]) -> list[str]:
-    """How the constraints bear on the reading, if they do."""
+def _violation(raw: str, why: str | None, shares: list[Candidate]) -> list[Reason]:
+    """Which constraint the digits as read violate, if any, and what value would satisfy all."""
     if why is None:
         return []
     read = f"read {raw}, which {why}" if raw else f"read as blank, but it {why}"
     others = [value for value, share in shares if value != raw and share > WORTH_SHOWING]
-    if not others:
-        return [f"{read}; no value near it holds"]
-    return [f"{read}; {others[0] or 'blank'} is the likeliest that holds"]
+    nearest = f"{others[0] or 'blank'} is the likeliest that holds" if others else "no value near it holds"
+    return [Reason(ReasonCode.CONSTRAINT_VIOLATED, f"{read}; {nearest}")]

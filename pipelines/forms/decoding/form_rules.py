@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from pipelines.forms.constraints.rules import Rule, parse_rule
 from pipelines.forms.decoding.evidence import WRONGLY_FILLED, surely_contradicted
-from pipelines.forms.results import ERROR, Acceptance, Candidate, FieldReading, judge
+from pipelines.forms.results import Acceptance, Candidate, FieldReading, judge
 from pipelines.forms.template import Template
+from pipelines.inference.outcome import Reason, ReasonCode, Status, joined
 
 MOST_COMBINATIONS = 4000
 """So many are weighed at most; the rest counts as if it spoke against what was found."""
@@ -56,7 +57,7 @@ def apply_rules(
 
 def _is_read(readings: Mapping[str, FieldReading], name: str) -> bool:
     reading = readings.get(name)
-    if reading is None or reading.status == ERROR or reading.value is None:
+    if reading is None or reading.status == Status.ERROR or reading.value is None:
         return False
     return all(_is_plain(one.value) for one in _candidates(reading))
 
@@ -72,7 +73,7 @@ def _candidates(reading: FieldReading) -> list[Candidate]:
 
 
 def _groups(rules: Sequence[Rule]) -> list[list[Rule]]:
-    """Rules that share a field, also by way of others, are settled together."""
+    """Rules that share a field, also by way of others, are applied together."""
     groups: list[list[Rule]] = []
     for rule in rules:
         near = [group for group in groups if any(set(rule.names) & set(other.names) for other in group)]
@@ -140,7 +141,7 @@ def _conclude(
         shares = [one for one in shares if one.value != OTHER.value]
         notes = [reading.note] if reading.note else []
         if about and kept is raw:
-            notes.append(f"{_in_words(about)} does not hold with {_listed(raw, about)}")
+            notes.append(_violated(raw, about))
         elif kept[name] != raw[name]:
             notes.append(_changed(name, raw, values, about or broken))
         needs_review = reading.needs_review or (sure and bool(kept[name] != raw[name] or (about and kept is raw)))
@@ -151,7 +152,7 @@ def _renewed(
     reading: FieldReading,
     value: str,
     shares: list[Candidate],
-    notes: list[str],
+    notes: list[Reason],
     needs_review: bool,
     accept_above: float,
 ) -> FieldReading:
@@ -164,7 +165,7 @@ def _renewed(
         accept_above,
         cells=reading.cells,
         candidates=tuple(shares),
-        note="; ".join(notes) or None,
+        note=joined(notes),
         needs_review=needs_review,
     )
 
@@ -178,6 +179,13 @@ def _listed(values: Values, rules: Sequence[Rule]) -> str:
     return ", ".join(f"{name} {values[name] or 'blank'}" for name in names)
 
 
-def _changed(name: str, raw: Values, values: Values, rules: Sequence[Rule]) -> str:
+def _violated(raw: Values, rules: Sequence[Rule]) -> Reason:
+    return Reason(ReasonCode.RULE_VIOLATED, f"{_in_words(rules)} does not hold with {_listed(raw, rules)}")
+
+
+def _changed(name: str, raw: Values, values: Values, rules: Sequence[Rule]) -> Reason:
     read, likeliest = raw[name] or "blank", values[name] or "blank"
-    return f"read {read}, with which {_in_words(rules)} does not hold; {likeliest} is the likeliest that holds"
+    return Reason(
+        ReasonCode.RULE_VIOLATED,
+        f"read {read}, with which {_in_words(rules)} does not hold; {likeliest} is the likeliest that holds",
+    )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.forms.template import Box, Template
+from pipelines.inference.outcome import ReasonCode
 
 DOTS_PER_MM = 8
 
@@ -21,6 +22,12 @@ Points = NDArray[np.float64]
 
 class NotRegistered(DataError):
     """This page could not be laid straight, in words that fit behind the page's name."""
+
+    code = ReasonCode.FORM_NOT_RECOGNIZED
+
+
+class BlankPage(NotRegistered):
+    code = ReasonCode.BLANK_PAGE
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.forms.registration.landmarks import THOROUGH, Features, find_features
 from pipelines.forms.registration.qr_codes import Codes, find_codes
-from pipelines.forms.registration.registered_page import Grey, Matrix, NotRegistered, scaling, shrink
+from pipelines.forms.registration.registered_page import BlankPage, Grey, Matrix, scaling, shrink
 
 WORKING_SIDE = 2500
 """The most pixels of the longer side in which pieces of print are compared; fewer than twice as few are left."""
@@ -47,11 +47,11 @@ class ScannedPage:
 
 
 def scan_page(image: Grey) -> ScannedPage:
-    """Prepare a page for the comparison with any number of templates; a NotRegistered if there is nothing on it."""
+    """Prepare a page for the comparison with any number of templates; a BlankPage if there is nothing on it."""
     halved = max(0, int(np.ceil(np.log2(max(image.shape) / WORKING_SIDE))))
     working = shrink(image, 0.5**halved) if halved else image
     if _is_blank(working):
-        raise NotRegistered("the page is blank.")
+        raise BlankPage("the page is blank.")
     return ScannedPage(image, working, find_features(working))
 
 

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.images import SIDE
+from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.inputs import Items
 
 PIXELS = SIDE * SIDE
+REASON = pa.struct([("code", pa.string()), ("text", pa.string())])
 
 
 def to_block(items: Items) -> pa.Table:
@@ -25,9 +27,16 @@ def to_block(items: Items) -> pa.Table:
             "source": pa.DictionaryArray.from_arrays(pa.array(which), sources).cast(pa.string()),
             "number": pa.array(items.numbers),
             "image": pa.Array.from_buffers(pa.binary(PIXELS), count, [None, pixels]),
-            "reason": pa.array(items.reasons, pa.string()) if items.reasons else pa.nulls(count, pa.string()),
+            "reason": reasons_as_array(items),
         }
     )
+
+
+def reasons_as_array(items: Items) -> pa.StructArray:
+    """The reason of each item, null where it can be read."""
+    if items.reasons is None:
+        return pa.nulls(len(items), REASON)
+    return pa.array([reason and {"code": reason.code.value, "text": reason.text} for reason in items.reasons], REASON)
 
 
 def from_block(block: pa.Table) -> Iterator[Items]:
@@ -41,9 +50,13 @@ def from_block(block: pa.Table) -> Iterator[Items]:
         rows = block.slice(start, end - start)
         image = rows["image"].chunk(0)
         pixels = np.frombuffer(image.buffers()[1], np.uint8)[image.offset * PIXELS :][: len(image) * PIXELS]
-        reasons = None if rows["reason"].null_count == len(rows) else rows["reason"].to_pylist()
+        reasons = None if rows["reason"].null_count == len(rows) else _reasons(rows["reason"])
         items = rows["number"].to_numpy()
         yield Items(int(numbers[start]), _sources(rows["source"]), items, pixels.reshape(-1, SIDE, SIDE), reasons)
+
+
+def _reasons(column: pa.ChunkedArray) -> list[Reason | None]:
+    return [row and Reason(ReasonCode(row["code"]), row["text"]) for row in column.to_pylist()]
 
 
 def _sources(column: pa.ChunkedArray) -> str | list[str]:

@@ -6,14 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.forms.results import why_unsure
+from pipelines.inference.outcome import Reason, ReasonCode, Status, why_unsure
+from pipelines.labeling.digits.blocks import reasons_as_array
 from pipelines.labeling.digits.thumbnails import GALLERY, thumbnails, thumbnails_name
 from pipelines.labeling.inputs import Items
-from pipelines.labeling.rows import ERROR, OK, REVIEW, SCHEMA
+from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 
 NONE = "none"
 """The class of what is no digit."""
+NOT_A_DIGIT = Reason(ReasonCode.NOT_A_DIGIT, "it does not look like one digit")
+STATUSES = (Status.OK, Status.REVIEW, Status.ERROR)
 
 
 class DigitLabeler:
@@ -50,14 +53,9 @@ class DigitLabeler:
         nothing = np.array([name == NONE for name in self._recognizer.classes])[best]
         doubtful = nothing | (sure < self._accept)
         status, reason = np.where(doubtful, 1, 0), np.where(nothing, 1, np.where(doubtful, 0, -1))
-        words = pa.array([why_unsure(self._accept), "it does not look like one digit"])
-        reasons = pa.DictionaryArray.from_arrays(pa.array(reason.astype(np.int8), mask=reason < 0), words)
-        reasons = reasons.cast(pa.string())
+        codes, texts = self._reasons(reason.astype(np.int8), items)
         if readable is not None:
             status = np.where(readable, status, 2)
-            reasons = pa.array(
-                [reason or found for reason, found in zip(items.reasons or (), reasons.to_pylist(), strict=True)]
-            )
         engine = f"{self._recognizer.engine.name} {self._recognizer.engine.precision}"
         columns = [
             pa.repeat(items.sources, count) if isinstance(items.sources, str) else pa.array(items.sources),
@@ -65,12 +63,25 @@ class DigitLabeler:
             pa.array(items.numbers),
             pc.if_else(pa.array(nothing), pa.scalar(None, pa.string()), values),
             pa.array(sure, pa.float32(), mask=unread),
-            pa.DictionaryArray.from_arrays(pa.array(status.astype(np.int8)), [OK, REVIEW, ERROR]).cast(pa.string()),
-            reasons,
+            pa.DictionaryArray.from_arrays(pa.array(status.astype(np.int8)), STATUSES).cast(pa.string()),
+            codes,
+            texts,
             pa.repeat(engine, count),
             pa.repeat(self._recognizer.model, count),
         ]
         return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+    def _reasons(self, which: np.ndarray, items: Items) -> tuple[pa.Array, pa.Array]:
+        """The columns of codes and texts: by the number of a doubt, or -1, unless the item could not be read."""
+        doubts = (why_unsure(self._accept), NOT_A_DIGIT)
+        numbers, unread = pa.array(which, mask=which < 0), reasons_as_array(items)
+        codes, texts = (
+            pa.DictionaryArray.from_arrays(numbers, pa.array(words, pa.string())).cast(pa.string())
+            for words in ([doubt.code.value for doubt in doubts], [doubt.text for doubt in doubts])
+        )
+        # Not `unread.field`, which has "" where the whole struct is null.
+        unread_codes, unread_texts = pc.struct_field(unread, "code"), pc.struct_field(unread, "text")
+        return pc.coalesce(unread_codes, codes), pc.coalesce(unread_texts, texts)
 
 
 def _spread(values: np.ndarray, readable: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from pipelines.inference.outcome import Status
 from pipelines.labeling.digits.charts import STYLE, charts, gallery
 from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.digits.thumbnails import least_certain
@@ -19,7 +20,7 @@ def report(folder: LabelingRunFolder, summary: dict[str, Any], tally: DigitTally
     labels = dict(sorted(tally.values.items()))
     sections = [
         f"<h1>{html.escape(summary['input'])}</h1>",
-        tiles({"items": summary["items"]} | {name: status.get(name, 0) for name in ("ok", "review", "error")}),
+        tiles({"items": summary["items"]} | {name.value: status.get(name, 0) for name in Status}),
         f"<h2>What was read</h2>{charts(labels, tally.confidence.tolist())}",
         reasons(tally, "items"),
         _least_certain(folder),

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from pipelines.forms.template import Template
+from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_columns
 from pipelines.labeling.forms.evidence import kept
-from pipelines.labeling.rows import OK, REVIEW
 from pipelines.labeling.run_folder import LabelingRunFolder
 
 PageKey = tuple[str, int]
 """Source and page, from 1."""
-
-
-SAME, MISSING = "this page is the same as", "of this form is missing beside it"
+PAGE_CODES = frozenset({ReasonCode.DUPLICATE_PAGE, ReasonCode.MISSING_PAGE})
+"""The reasons that this module gives, each to all rows of a page."""
 
 
 @dataclass(frozen=True)
@@ -30,42 +29,38 @@ class SeenPage:
 
 
 def mark_across_pages(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
-    """Mark the rows of such pages for review. What is said already stays, so that this can be done again."""
-    remarks = find_remarks(_seen(folder), {template.name: template for template in templates})
-    for shard in sorted(folder.done()) if remarks else ():
+    """Mark the rows of such pages for review. A row that has its reason keeps it, so that this can be done again."""
+    reasons = find_reasons(_seen(folder), {template.name: template for template in templates})
+    for shard in sorted(folder.done()) if reasons else ():
         rows = folder.read(shard)
-        marked = _marked(rows, remarks)
+        marked = _marked(rows, reasons)
         if marked is not None:
             folder.write(shard, marked, {})
 
 
-def is_of_page(reason: str) -> bool:
-    """Whether that was said here, of a page as a whole."""
-    return reason.startswith(SAME) or reason.endswith(MISSING)
-
-
-def find_remarks(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> dict[PageKey, str]:
-    """What is to be said of each page, if anything."""
+def find_reasons(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> dict[PageKey, Reason]:
+    """Why pages need a review, by page."""
     return dict(_incomplete(pages, templates)) | dict(_repeated(pages))
 
 
-def _repeated(pages: Iterable[SeenPage]) -> Iterator[tuple[PageKey, str]]:
+def _repeated(pages: Iterable[SeenPage]) -> Iterator[tuple[PageKey, Reason]]:
     first: dict[str, PageKey] = {}
     for page in pages:
         if page.digest is not None:
             before = first.setdefault(page.digest, page.key)
             if before != page.key:
-                yield page.key, f"{SAME} {_named(before)}"
+                yield page.key, Reason(ReasonCode.DUPLICATE_PAGE, f"this page is the same as {_named(before)}")
 
 
-def _incomplete(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> Iterator[tuple[PageKey, str]]:
+def _incomplete(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> Iterator[tuple[PageKey, Reason]]:
     for group in _groups(pages, templates):
         there = [templates[page.template or ""] for page in group]
         missing = sorted(set(range(1, there[0].pages + 1)) - {one.page for one in there})
         if missing:
             numbers = " and ".join(map(str, missing))
             for page in group:
-                yield page.key, f"page {numbers} of {there[0].pages} {MISSING}"
+                text = f"page {numbers} of {there[0].pages} of this form is missing beside it"
+                yield page.key, Reason(ReasonCode.MISSING_PAGE, text)
 
 
 def _groups(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> Iterator[list[SeenPage]]:
@@ -114,15 +109,16 @@ def _seen(folder: LabelingRunFolder) -> list[SeenPage]:
     return list(pages.values())
 
 
-def _marked(rows: pa.Table, remarks: Mapping[PageKey, str]) -> pa.Table | None:
+def _marked(rows: pa.Table, reasons: Mapping[PageKey, Reason]) -> pa.Table | None:
     """None where there is nothing to mark."""
-    columns = rows.select(["source", "page", "status", "reason"]).to_pylist()
-    found_remarks = [remarks.get((row["source"], row["page"])) if row["status"] == OK else None for row in columns]
-    if not any(found_remarks):
+    columns = rows.select(["source", "page", "status", "reason_code", "reason"]).to_pylist()
+    found = [reasons.get((row["source"], row["page"])) if row["status"] == Status.OK else None for row in columns]
+    if not any(found):
         return None
-    status = [REVIEW if remark else row["status"] for row, remark in zip(columns, found_remarks, strict=True)]
-    reason = [remark or row["reason"] for row, remark in zip(columns, found_remarks, strict=True)]
-    for name, values in (("status", status), ("reason", reason)):
+    for row, reason in zip(columns, found, strict=True):
+        if reason:
+            row.update({"status": Status.REVIEW.value, **reason_columns(reason)})
+    for name in ("status", "reason_code", "reason"):
         index = rows.schema.get_field_index(name)
-        rows = rows.set_column(index, rows.schema.field(index), pa.array(values, pa.string()))
+        rows = rows.set_column(index, rows.schema.field(index), pa.array([row[name] for row in columns], pa.string()))
     return rows

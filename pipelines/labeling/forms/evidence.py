@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines.forms.overlay import crop, reading_in_words
-from pipelines.forms.results import ERROR, OK, FieldReading, PageResult
+from pipelines.forms.results import FieldReading, PageResult
+from pipelines.inference.outcome import Status, reason_columns
 from pipelines.labeling.run_folder import KEPT, LabelingRunFolder
 
 MOST_SHOWN = 40
@@ -27,7 +28,7 @@ def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
         (result, name, reading)
         for result, name in zip(results, names, strict=True)
         for reading in result.fields.values()
-        if reading.status != OK
+        if reading.status != Status.OK
     ]
     worst = sorted(doubtful, key=lambda one: urgency(one[2].status, one[2].confidence))[:MOST_SHOWN]
     fields = [_field(result, name, reading) | _crop(result, reading) for result, name, reading in worst]
@@ -36,7 +37,7 @@ def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
 
 def urgency(status: str, confidence: float) -> tuple[bool, float]:
     """What sorts first needs eyes first."""
-    return status != ERROR, confidence
+    return status != Status.ERROR, confidence
 
 
 def kept(folder: LabelingRunFolder) -> Iterator[dict[str, Any]]:
@@ -60,7 +61,7 @@ def _field(result: PageResult, name: str, reading: FieldReading) -> dict[str, An
         "value": reading.value,
         "confidence": reading.confidence,
         "status": reading.status,
-        "reason": reading.reason,
+        **reason_columns(reading.reason),
         "alternatives": [[one.value, one.probability] for one in reading.alternatives],
     }
 

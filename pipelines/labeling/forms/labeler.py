@@ -9,8 +9,9 @@ from typing import Literal
 
 from pipelines.forms.overlay import crops, overlay
 from pipelines.forms.pipeline import read_pages
-from pipelines.forms.results import OK, Acceptance, PageResult
+from pipelines.forms.results import Acceptance, PageResult
 from pipelines.inference.line_recognizer import LineRecognizer
+from pipelines.inference.outcome import Status
 from pipelines.labeling.forms.evidence import evidence, evidence_name
 from pipelines.labeling.forms.pages import PreparedShard
 from pipelines.labeling.forms.rows import ReadBy, to_rows
@@ -28,7 +29,9 @@ class PictureOptions:
     crops: bool = False
 
     def overlay_of(self, result: PageResult) -> bool:
-        return bool(result.picture) and (self.overlays == "all" or (self.overlays == "review" and result.status != OK))
+        return bool(result.picture) and (
+            self.overlays == "all" or (self.overlays == "review" and result.status != Status.OK)
+        )
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class LineModel:
 
 
 class FormLabeler:
-    def __init__(self, reader: ReaderConfig, wanted: PictureOptions, lines: LineModel) -> None:
-        self._accept, self._wanted = Acceptance(reader.accept_above, lines.accept_above), wanted
+    def __init__(self, reader: ReaderConfig, pictures: PictureOptions, lines: LineModel) -> None:
+        self._accept, self._picture_options = Acceptance(reader.accept_above, lines.accept_above), pictures
         self._lines = LineRecognizer(lines.model, reader.threads, reader.store)
         reader.check_same(lines.model, lines.digest, self._lines.digest)
         self._recognizer = reader.recognizer()
@@ -59,9 +62,9 @@ class FormLabeler:
     def _pictures(self, shard: int, start: int, results: list[PageResult]) -> Iterator[tuple[str, bytes]]:
         for index, result in enumerate(results):
             name = name_of(shard, start + index, result)
-            if self._wanted.overlay_of(result):
+            if self._picture_options.overlay_of(result):
                 yield f"{OVERLAY}/{name}.jpg", overlay(result)
-            if self._wanted.crops and result.picture:
+            if self._picture_options.crops and result.picture:
                 yield from ((f"{CROPS}/{name}/{crop}.jpg", content) for crop, content in crops(result))
 
 

@@ -22,7 +22,8 @@ from pipelines.files.remote import File, Location, fingerprint, list_files, of_k
 from pipelines.forms.fields import PreparedPage
 from pipelines.forms.pipeline import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
-from pipelines.labeling.inputs.base import ALL, FoundInput, Input, ReadTask, cut
+from pipelines.inference.outcome import Reason
+from pipelines.labeling.inputs.base import ALL, FoundInput, Input, ReadTask, bytes_or_reason, cut
 from pipelines.labeling.inputs.image_files import SUFFIXES
 
 LEAST_DPI, MOST_DPI = 75, 600
@@ -40,7 +41,7 @@ class PageLocation(NamedTuple):
     path: str
     number: int
     """Of the page in its file, from 0."""
-    reason: str | None = None
+    reason: Reason | None = None
     """Why the file cannot be opened at all."""
 
 
@@ -76,10 +77,11 @@ class Pages(Input[PreparedShard]):
 
     def _of_file(self, path: str, pages: Sequence[PageLocation]) -> Iterator[PreparedPage]:
         source = self._prefix + path
-        content = pages[0].reason or read_file(self._filesystem, path)
+        content = pages[0].reason or bytes_or_reason(read_file(self._filesystem, path))
+        if isinstance(content, Reason):
+            yield from (failed_page(source, page.number + 1, content) for page in pages)
+            return
         try:
-            if isinstance(content, str):
-                raise DataError(content)
             with shared_pool(self._limits).open(content, source) as document:
                 yield from (prepare_page(document, source, page.number, self._templates) for page in pages)
         except DataError as error:
@@ -129,8 +131,8 @@ def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> l
     """The pages of a file. One that cannot be opened is one page, which gets the row that says why."""
     if file.suffix not in MANY_PAGED:
         return [PageLocation(file.path, 0)]
-    content = read_file(filesystem, file.path)
-    if isinstance(content, str):
+    content = bytes_or_reason(read_file(filesystem, file.path))
+    if isinstance(content, Reason):
         return [PageLocation(file.path, 0, content)]
     try:
         with documents.open(content, file.path) as document:

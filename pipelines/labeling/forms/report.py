@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from pipelines.inference.outcome import Status
 from pipelines.labeling.forms.evidence import kept, urgency
 from pipelines.labeling.forms.summary import FormTally
 from pipelines.labeling.html_page import html_page, reasons, the_run, tiles
@@ -35,7 +36,7 @@ def report(folder: LabelingRunFolder, summary: dict[str, Any], tally: FormTally)
     counts = {"pages": summary["items"], "fields": summary["fields"]}
     sections = [
         f"<h1>{html.escape(summary['input'])}</h1>",
-        tiles(counts | {name: status.get(name, 0) for name in ("ok", "review", "error")}),
+        tiles(counts | {name.value: status.get(name, 0) for name in Status}),
         _pages(tally),
         _fields(folder, tally),
         reasons(tally, "rows"),
@@ -56,7 +57,7 @@ def _pages(tally: FormTally) -> str:
 
 
 def _fields(folder: LabelingRunFolder, tally: FormTally) -> str:
-    # What is true of a whole page is told once, above.
+    # The reason of a whole page is shown once, above.
     whole = {(source, page) for source, page, _ in tally.odd}
     worst = [one for one in _worst(folder) if (one["source"], one["page"]) not in whole]
     if not worst:

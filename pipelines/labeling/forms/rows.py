@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipelines.forms.results import FieldReading, PageResult
-from pipelines.forms.template import Box
-from pipelines.labeling.rows import ERROR, SCHEMA
+from pipelines.inference.outcome import Status, reason_columns
+from pipelines.labeling.rows import SCHEMA
 
 BOX = pa.list_(pa.float32())
 """Left, top, width and height in millimetres of the template's page."""
@@ -44,7 +44,7 @@ def to_rows(results: Iterable[PageResult], digits: ReadBy, numbers: ReadBy) -> p
 def _rows(result: PageResult, digits: ReadBy, numbers: ReadBy) -> Iterator[dict[str, Any]]:
     page = {"source": result.source, "page": result.page}
     if result.template is None or result.reason is not None:
-        yield page | {"status": ERROR, "reason": result.reason} | digits._asdict()
+        yield page | {"status": Status.ERROR} | reason_columns(result.reason) | digits._asdict()
         return
     for number, reading in enumerate(result.fields.values()):
         by = numbers if reading.field.kind == "number" else digits
@@ -57,12 +57,10 @@ def _row(reading: FieldReading) -> dict[str, Any]:
         "value": reading.value,
         "confidence": None if reading.value is None else reading.confidence,
         "status": reading.status,
-        "reason": reading.reason,
-        "box": _box(reading.field.box),
-        "cells": [{"label": one.label, "confidence": one.confidence, "box": _box(one.box)} for one in reading.cells],
+        **reason_columns(reading.reason),
+        "box": reading.field.box.to_json(),
+        "cells": [
+            {"label": one.label, "confidence": one.confidence, "box": one.box.to_json()} for one in reading.cells
+        ],
         "alternatives": [{"value": one.value, "probability": one.probability} for one in reading.alternatives],
     }
-
-
-def _box(box: Box) -> list[float]:
-    return [box.left, box.top, box.width, box.height]

@@ -8,10 +8,9 @@ from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines.labeling.forms.cross_page import is_of_page
-from pipelines.labeling.rows import OK
+from pipelines.inference.outcome import Status
+from pipelines.labeling.forms.cross_page import PAGE_CODES
 from pipelines.labeling.summary import Tally
 
 SHOWN = 200
@@ -27,7 +26,7 @@ class FormTally(Tally):
 
     def items_of(self, rows: pa.Table) -> int:
         pages = 0
-        kept = rows.select(["source", "page", "template", "field", "status", "reason"]).to_pylist()
+        kept = rows.select(["source", "page", "template", "field", "status", "reason_code", "reason"]).to_pylist()
         for (source, page), of_page in groupby(kept, lambda row: (row["source"], row["page"])):
             pages += 1
             self._add_page(source, page, list(of_page))
@@ -39,16 +38,12 @@ class FormTally(Tally):
         else:
             self.fields += len(rows)
             self.templates[rows[0]["template"]] += 1
-        reasons = {row["reason"] for row in rows if row["status"] != OK}
         unread = rows[0]["field"] is None
-        whole = all(row["status"] != OK for row in rows) and len(reasons) == 1
-        if whole and (unread or is_of_page(min(reasons))) and len(self.odd) < SHOWN:
-            self.odd.append((source, page, reasons.pop()))
-
-    def grouped(self, reasons: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Without the numbers that were read, and the pages that others are the same as."""
-        named = pc.replace_substring_regex(reasons, "is the same as .*", "is the same as another")
-        return pc.replace_substring_regex(named, r"(^| )\d+([,; ]|$)", r"\1...\2")
+        reasons = {(row["reason_code"], row["reason"]) if row["status"] != Status.OK else None for row in rows}
+        if len(reasons) == 1 and (reason := reasons.pop()) and len(self.odd) < SHOWN:
+            code, text = reason
+            if unread or code in PAGE_CODES:
+                self.odd.append((source, page, text))
 
     def as_dict(self) -> dict[str, Any]:
         counted = {

@@ -9,9 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.forms.results import WORST_FIRST
 from pipelines.forms.template import Template
-from pipelines.labeling.rows import OK
+from pipelines.inference.outcome import WORST_FIRST, Status
 from pipelines.labeling.run_folder import WIDE, WORK, LabelingRunFolder
 
 FIRST = ("source", "page", "template", "status", "reason")
@@ -38,14 +37,21 @@ def lines(rows: pa.Table, fields: Sequence[str]) -> Iterator[list[Any]]:
 def _line(source: str, page: int, rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
     values = {row["field"]: row["value"] for row in rows}
     worst = next(status for status in WORST_FIRST if any(row["status"] == status for row in rows))
-    return [source, page, rows[0]["template"], worst, "; ".join(_reasons(rows)), *(values.get(one) for one in fields)]
+    return [
+        source,
+        page,
+        rows[0]["template"],
+        worst.value,
+        "; ".join(_reasons(rows)),
+        *(values.get(one) for one in fields),
+    ]
 
 
 def _reasons(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Each once, with the fields that have it."""
     fields_by_reason: dict[str, list[str]] = {}
     for row in rows:
-        if row["reason"] is not None and row["status"] != OK:
+        if row["reason"] is not None and row["status"] != Status.OK:
             fields_by_reason.setdefault(row["reason"], []).append(row["field"])
     for reason, fields in fields_by_reason.items():
         everywhere = fields == [None] or len(fields) == len(rows)

@@ -33,15 +33,15 @@ class FormWorkload(Workload[PreparedShard]):
     schema = FORM_SCHEMA
     needs = Needs(most_threads=1, tasks_compute=True)
 
-    def __init__(self, templates: Sequence[Template], wanted: PictureOptions, lines: LineModel) -> None:
-        self._templates, self._wanted, self._lines = tuple(templates), wanted, lines
+    def __init__(self, templates: Sequence[Template], pictures: PictureOptions, lines: LineModel) -> None:
+        self._templates, self._picture_options, self._lines = tuple(templates), pictures, lines
 
     def identity(self) -> dict[str, Any]:
         return {
             "templates": ", ".join(template.name for template in self._templates),
             "what the templates say": fingerprint(self._templates),
-            "overlays": self._wanted.overlays,
-            "crops": self._wanted.crops,
+            "overlays": self._picture_options.overlays,
+            "crops": self._picture_options.crops,
             "model for numbers without cells": self._lines.model,
             "files of that model": self._lines.digest,
             "accept-above of that model": self._lines.accept_above,
@@ -55,7 +55,7 @@ class FormWorkload(Workload[PreparedShard]):
             yield pickle.loads(packed.as_buffer())
 
     def labeler(self, reader: ReaderConfig) -> FormLabeler:
-        return FormLabeler(reader, self._wanted, self._lines)
+        return FormLabeler(reader, self._picture_options, self._lines)
 
     def finalize(self, folder: LabelingRunFolder) -> None:
         mark_across_pages(folder, self._templates)

@@ -18,7 +18,18 @@ from pyarrow import fs
 
 from pipelines.errors import DataError
 from pipelines.files.remote import File, Location, fingerprint, is_hidden
-from pipelines.labeling.inputs.base import ALL, FILES_PER_SHARD, FoundInput, Input, Items, ReadTask, cut, decoded
+from pipelines.inference.outcome import Reason
+from pipelines.labeling.inputs.base import (
+    ALL,
+    FILES_PER_SHARD,
+    FoundInput,
+    Input,
+    Items,
+    ReadTask,
+    cut,
+    decoded,
+    unreadable,
+)
 from pipelines.labeling.inputs.image_files import SUFFIXES
 
 BROKEN = (
@@ -126,13 +137,13 @@ def _check_end(archive: tarfile.TarFile) -> None:
         raise tarfile.ReadError(f"there is no header of a member at byte {archive.offset:,}")
 
 
-def _unpacked(file: Packed) -> bytes | str:
+def _unpacked(file: Packed) -> bytes | Reason:
     if file.size > MAX_MEMBER:
-        return f"it has {file.size:,} bytes, more than the limit of {MAX_MEMBER:,}"
+        return unreadable(f"it has {file.size:,} bytes, more than the limit of {MAX_MEMBER:,}")
     try:
         return file.unpack()
     except Exception as error:  # noqa: BLE001 - zlib.error, lzma.LZMAError and others have no class in common
-        return f"it cannot be unpacked: {error}"
+        return unreadable(f"it cannot be unpacked: {error}")
 
 
 def _images(names: Iterable[str]) -> Iterator[Image]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import InkrayError
 from pipelines.images import SIDE, decode, to_model_input
+from pipelines.inference.outcome import Reason, ReasonCode
 
 ROWS_PER_SHARD = 16_384
 FILES_PER_SHARD = 2_000
@@ -53,7 +54,7 @@ class Items:
     numbers: NDArray[np.int64]
     """Which item of its source each is."""
     images: NDArray[np.uint8]
-    reasons: Sequence[str | None] | None = None
+    reasons: Sequence[Reason | None] | None = None
     """None where all could be read."""
 
     def __len__(self) -> int:
@@ -106,11 +107,11 @@ def cut(count: int, size: int) -> tuple[int, ...]:
 
 
 def decoded(
-    shard: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | str]
+    shard: int, sources: str | Sequence[str], numbers: NDArray[np.int64], files: Iterator[bytes | Reason]
 ) -> Items:
-    """Encoded images as items; what comes as a string is already a reason."""
+    """Encoded images as items, each with its reason where there is no image."""
     images: list[NDArray[np.uint8]] = []
-    reasons: list[str | None] = []
+    reasons: list[Reason | None] = []
     held: list[NDArray[np.uint8]] = []
     size = 0
     for content in files:
@@ -125,8 +126,19 @@ def decoded(
     return Items(shard, sources, numbers, np.concatenate(images), reasons if any(reasons) else None)
 
 
-def _opened(content: bytes | str) -> tuple[NDArray[np.uint8], str | None]:
+def _opened(content: bytes | Reason) -> tuple[NDArray[np.uint8], Reason | None]:
+    if isinstance(content, Reason):
+        return EMPTY, content
     try:
-        return (EMPTY, content) if isinstance(content, str) else (decode(content, "it"), None)
+        return decode(content, "it"), None
     except InkrayError as error:
-        return EMPTY, str(error).removeprefix("it: ").rstrip(".")
+        return EMPTY, unreadable(str(error).removeprefix("it: ").rstrip("."))
+
+
+def unreadable(text: str) -> Reason:
+    return Reason(ReasonCode.UNREADABLE_FILE, text)
+
+
+def bytes_or_reason(content: bytes | str) -> bytes | Reason:
+    """The content of a file; where `files.remote` could not read it, its words as a reason."""
+    return unreadable(content) if isinstance(content, str) else content

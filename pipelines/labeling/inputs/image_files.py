@@ -8,7 +8,17 @@ import numpy as np
 from pyarrow import fs
 
 from pipelines.files.remote import File, Location, fingerprint, of_kind, read_file
-from pipelines.labeling.inputs.base import ALL, FILES_PER_SHARD, FoundInput, Input, Items, ReadTask, cut, decoded
+from pipelines.labeling.inputs.base import (
+    ALL,
+    FILES_PER_SHARD,
+    FoundInput,
+    Input,
+    Items,
+    ReadTask,
+    bytes_or_reason,
+    cut,
+    decoded,
+)
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
@@ -22,7 +32,7 @@ class ImageFiles(Input[Items]):
     def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
         if task.first in wanted:
             paths: list[str] = task.payload[only]
-            files = (read_file(self._filesystem, path) for path in paths)
+            files = (bytes_or_reason(read_file(self._filesystem, path)) for path in paths)
             sources = [self._prefix + path for path in paths]
             yield decoded(task.first, sources, np.zeros(len(paths), np.int64), files)
 

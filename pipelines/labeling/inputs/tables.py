@@ -15,8 +15,20 @@ from pyarrow import fs
 from pipelines.errors import DataError, UsageError
 from pipelines.files.remote import File, Location, fingerprint, of_kind
 from pipelines.images import SIDE, to_model_input
-from pipelines.labeling.inputs.base import ALL, ROWS_PER_SHARD, FoundInput, Input, Items, ReadTask, decoded
+from pipelines.inference.outcome import Reason, ReasonCode
+from pipelines.labeling.inputs.base import (
+    ALL,
+    ROWS_PER_SHARD,
+    FoundInput,
+    Input,
+    Items,
+    ReadTask,
+    decoded,
+    unreadable,
+)
 
+NULL = Reason(ReasonCode.MISSING_IMAGE, "it is null")
+PARTLY_NULL = Reason(ReasonCode.MISSING_IMAGE, "some of its pixels are null")
 USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
 RAW = SIDE * SIDE
 Footer = tuple[pq.FileMetaData, pa.Schema]
@@ -37,20 +49,20 @@ class Tables(Input[Items]):
             numbers = np.arange(row, row + size)
             row += size
             if shard in wanted:
-                yield _items(shard, source, numbers[only], column if isinstance(column, str) else column[only])
+                yield _items(shard, source, numbers[only], column if isinstance(column, Reason) else column[only])
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         path, _, row = task.payload
         return self._prefix + path, row + task.before(shard) + index
 
-    def _columns(self, path: str, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | str]:
+    def _columns(self, path: str, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | Reason]:
         """The column in arrays of these sizes; from where it is damaged on, the reason."""
         try:
             with self._filesystem.open_input_file(path) as file:
                 batches = pq.ParquetFile(file).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
                 yield from _in_sizes((batch.column(0) for batch in batches), sizes)
         except (OSError, pa.ArrowException) as error:
-            reason = f"its part of the file cannot be read: {str(error).splitlines()[0].rstrip('.')}"
+            reason = unreadable(f"its part of the file cannot be read: {str(error).splitlines()[0].rstrip('.')}")
             while True:
                 yield reason
 
@@ -68,8 +80,8 @@ def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa
         held = [joined[size:]] if len(joined) > size else []
 
 
-def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array | str) -> Items:
-    if isinstance(column, str):
+def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array | Reason) -> Items:
+    if isinstance(column, Reason):
         empty = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
         return Items(shard, source, numbers, empty, [column] * len(numbers))
     shape = tensor_shape(column.type)
@@ -91,10 +103,10 @@ def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array
     return Items(shard, source, numbers, images, reasons)
 
 
-def _hole(there: bool, hole: bool) -> str | None:
+def _hole(there: bool, hole: bool) -> Reason | None:
     if not there:
-        return "it is null"
-    return "some of its pixels are null" if hole else None
+        return NULL
+    return PARTLY_NULL if hole else None
 
 
 def _binary(column: pa.Array) -> list[bytes | None]:
@@ -103,7 +115,7 @@ def _binary(column: pa.Array) -> list[bytes | None]:
 
 def _from_bytes(shard: int, source: str, numbers: NDArray[np.int64], values: list[bytes | None]) -> Items:
     """784 bytes are the pixels themselves, anything else is the file of an image."""
-    items = decoded(shard, source, numbers, ("it is null" if value is None else value for value in values))
+    items = decoded(shard, source, numbers, (NULL if value is None else value for value in values))
     raw = [index for index, value in enumerate(values) if value is not None and len(value) == RAW]
     if not raw:
         return items

@@ -23,6 +23,7 @@ def rows_of(sources: list[str], shard: int = 0) -> pa.Table:
             "value": None if index % 3 == 2 else str(index % 10),
             "confidence": None if index % 3 == 2 else 1 / (index + 3),
             "status": ("ok", "review", "error")[index % 3],
+            "reason_code": (None, "low_confidence", "unreadable_file")[index % 3],
             "reason": None if index % 3 == 0 else source,
             "engine": "onnxruntime fp32",
             "model": f"small:{shard}",

@@ -11,10 +11,13 @@ from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.summary import BINS, tally
 
+CODES = {"unsure": "low_confidence", "cut": "unreadable_file", "no digit": "not_a_digit"}
+
 
 def row(source: str, value: str | None, confidence: float | None, status: str, reason: str | None) -> dict[str, Any]:
-    told = {"source": source, "value": value, "confidence": confidence, "status": status, "reason": reason}
-    return dict.fromkeys(SCHEMA.names) | told | {"item": 0, "engine": "onnxruntime fp32", "model": "small:1"}
+    told = {"source": source, "value": value, "confidence": confidence, "status": status}
+    why = {"reason_code": CODES[reason] if reason else None, "reason": reason}
+    return dict.fromkeys(SCHEMA.names) | told | why | {"item": 0, "engine": "onnxruntime fp32", "model": "small:1"}
 
 
 PARTS = [
@@ -34,7 +37,7 @@ def test_the_counts_are_those_of_the_rows_and_add_up() -> None:
     assert told["items"] == sum(told["status"].values()) == 7
     assert told["status"] == {"error": 2, "ok": 2, "review": 3}
     assert told["labels"] == {"3": 2, "7": 2}
-    assert told["reasons"] == {"cut": 2, "unsure": 2, "no digit": 1}
+    assert told["reasons"] == {"unreadable_file": 2, "low_confidence": 2, "not_a_digit": 1}
     assert told["engines"] == ["onnxruntime fp32"]
     assert found.errors == 2
 
@@ -54,7 +57,11 @@ def test_a_confidence_above_1_by_a_hair_is_counted_too() -> None:
 
 
 def test_every_reason_has_the_first_that_has_it_as_its_example() -> None:
-    assert tally(tables(), DigitTally()).examples == {"unsure": "b", "cut": "c", "no digit": "e"}
+    assert tally(tables(), DigitTally()).examples == {
+        "low_confidence": ("unsure", "b"),
+        "unreadable_file": ("cut", "c"),
+        "not_a_digit": ("no digit", "e"),
+    }
 
 
 def test_the_order_of_the_parts_changes_no_count() -> None:

@@ -63,6 +63,7 @@ def test_the_fields_of_a_page_by_the_name_of_its_template(server: TestClient) ->
     answer = server.post("/v1/forms?template=survey&picture=1", content=png(filled("2741")), headers=PNG)
     (page,) = answer.json()["pages"]
     assert (page["page"], page["template"], page["reason"]) == (1, "survey", None)
+    assert page["reason_code"] is None
     assert (page["width_mm"], page["height_mm"]) == (105, 148)
     (field,) = page["fields"]
     assert (field["field"], field["value"]) == ("code", "2741")
@@ -78,6 +79,7 @@ def test_every_page_of_a_pdf_and_an_unknown_one_says_so(server: TestClient) -> N
     first, second = answer.json()["pages"]
     assert first["fields"][0]["value"] == "2741" and "picture" not in first
     assert (second["page"], second["status"], second["fields"]) == (2, "error", []) and second["reason"]
+    assert second["reason_code"] == "blank_page"
 
 
 def test_a_template_may_come_along(server: TestClient) -> None:

@@ -102,7 +102,7 @@ def test_what_runs_across_a_box_is_no_sure_tick(what: str) -> None:
 def test_what_runs_across_a_box_is_told(what: str) -> None:
     drawing, field = disturbed(what)
     doubt = mark_of(drawing.scan(field), field).doubt
-    assert doubt and "such as a fold, a stain or a stroke" in doubt
+    assert doubt and "such as a fold, a stain or a stroke" in doubt.text
 
 
 def test_a_cross_under_a_shadow_is_a_tick() -> None:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.evaluation.metrics import ACCEPT_NOTHING
+from pipelines.evaluation.confidence_threshold import ACCEPT_NOTHING
 from pipelines.forms.constraints.rules import parse_rule
 from pipelines.forms.decoding.evidence import WRONGLY_FILLED
 from pipelines.forms.decoding.form_rules import apply_rules
 from pipelines.forms.results import EVERYTHING, Acceptance, Candidate, FieldReading, judge
 from pipelines.forms.template import Register, Template
-from tests.readings import ACCEPT, cells, comb, read
+from tests.readings import ACCEPT, cells, comb, read, why
 
 SURE = Acceptance(ACCEPT)
 
@@ -50,11 +50,11 @@ def test_a_doubtful_digit_is_mended_by_the_arithmetic() -> None:
     before = readings(0.9995, total="43", a="12", b="30", doubts={"total": {"3": 0.6, "2": 0.39}})
     after = apply_rules(template("total == a + b"), before, SURE)
     assert (after["total"].value, after["total"].status) == ("42", "ok")
-    assert after["total"].reason == "read 43, with which 'total == a + b' does not hold; 42 is the likeliest that holds"
+    assert why(after["total"]) == "read 43, with which 'total == a + b' does not hold; 42 is the likeliest that holds"
     assert after["a"].reason is None and after["a"].status == "ok"
 
 
-def test_a_doubt_is_settled_by_the_arithmetic() -> None:
+def test_a_doubt_is_resolved_by_the_arithmetic() -> None:
     before = readings(total="42", a="12", b="30", doubts={"total": {"2": 0.7, "7": 0.29}})
     assert before["total"].status == "review"
     assert apply_rules(template("total == a + b"), before, SURE)["total"].status == "ok"
@@ -64,7 +64,8 @@ def test_sums_that_are_wrong_for_sure_go_to_a_person_with_the_rule() -> None:
     after = apply_rules(template("total == a + b"), readings(0.9999, total="43", a="12", b="30"), EVERYTHING)
     for reading in after.values():
         assert reading.status == "review"
-        assert reading.reason == "'total == a + b' does not hold with total 43, a 12, b 30"
+        assert why(reading) == "'total == a + b' does not hold with total 43, a 12, b 30"
+        assert reading.reason is not None and reading.reason.code == "rule_violated"
     assert after["total"].value == "43"
 
 
@@ -87,7 +88,7 @@ def test_no_threshold_lets_a_sure_field_be_overruled(likely: float, accept_above
 def test_rules_that_share_a_field_are_settled_together() -> None:
     before = readings(total="48", a="12", b="30", half="21", doubts={"total": {"8": 0.5, "2": 0.45}})
     after = apply_rules(template("half * 2 == total", "total == a + b"), before, SURE)
-    assert after["total"].value == "42" and "'half * 2 == total' and 'total == a + b'" in str(after["total"].reason)
+    assert after["total"].value == "42" and "'half * 2 == total' and 'total == a + b'" in str(why(after["total"]))
 
 
 def test_only_the_fields_of_a_broken_rule_go_to_a_person() -> None:
@@ -97,13 +98,13 @@ def test_only_the_fields_of_a_broken_rule_go_to_a_person() -> None:
 
 def test_a_date_that_cannot_be_is_told() -> None:
     after = apply_rules(template("date(d, m, y)"), readings(0.9999, d="31", m="02", y="24"), SURE)
-    assert after["d"].reason == "'date(d, m, y)' does not hold with d 31, m 02, y 24"
+    assert why(after["d"]) == "'date(d, m, y)' does not hold with d 31, m 02, y 24"
 
 
 def test_what_a_person_must_see_is_not_settled_away() -> None:
     before = {"a": read(comb("a"), cells("1_2")), "b": read(comb("b"), cells("12_"))}
     after = apply_rules(template("a == b"), before, EVERYTHING)
-    assert (after["a"].status, after["a"].reason) == ("review", "cell 2 is blank between digits")
+    assert (after["a"].status, why(after["a"])) == ("review", "cell 2 is blank between digits")
 
 
 def test_fields_that_were_not_read_leave_a_rule_without_a_word() -> None:

@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.digits.blocks import from_block, to_block
 from pipelines.labeling.inputs import Items
 
 
-def items(shard: int, count: int, sources: str | Sequence[str], reasons: Sequence[str | None] | None = None) -> Items:
+def items(
+    shard: int, count: int, sources: str | Sequence[str], reasons: Sequence[Reason | None] | None = None
+) -> Items:
     chance = np.random.default_rng(shard)
     images = chance.integers(0, 256, (count, 28, 28), np.uint8)
     return Items(shard, sources, np.arange(count) + 10, images, reasons)
@@ -24,12 +27,13 @@ def assert_same(one: Items, other: Items) -> None:
     assert np.array_equal(one.images, other.images)
 
 
+DAMAGED = Reason(ReasonCode.UNREADABLE_FILE, "damaged")
 CASES = [
     items(0, 5, "a.parquet"),
     items(1, 3, ["a.png", "b.png", "c.png"]),
     items(2, 1, "x"),
-    items(7, 4, "a.idx", [None, "it is null", None, "damaged"]),
-    items(9, 2, ["a", "b"], ["x", "x"]),
+    items(7, 4, "a.idx", [None, Reason(ReasonCode.MISSING_IMAGE, "it is null"), None, DAMAGED]),
+    items(9, 2, ["a", "b"], [DAMAGED, DAMAGED]),
 ]
 
 

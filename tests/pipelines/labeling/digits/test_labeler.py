@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import StoreError
-from pipelines.evaluation.metrics import ACCEPT_NOTHING
+from pipelines.evaluation.confidence_threshold import ACCEPT_NOTHING
+from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.inference.recognizer import Recognizer
 from pipelines.labeling.digits.labeler import DigitLabeler
 from pipelines.labeling.digits.thumbnails import GALLERY
@@ -49,7 +50,8 @@ def sure(store: ModelStore, digits: Split) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 def shard(images: np.ndarray, reasons: list[str | None] | None = None, sources: str | list[str] = "a.idx") -> Items:
-    return Items(4, sources, np.arange(len(images)) + 50, images, reasons)
+    whys = reasons and [text and Reason(ReasonCode.UNREADABLE_FILE, text) for text in reasons]
+    return Items(4, sources, np.arange(len(images)) + 50, images, whys)
 
 
 def kept(labelled: LabelledShard) -> tuple[np.ndarray, list[float]]:
@@ -88,12 +90,14 @@ def test_what_is_less_sure_than_asked_keeps_its_value_and_is_to_be_reviewed(
     assert 0 < sum(doubtful) < 200
     assert rows["status"].to_pylist() == ["review" if doubt else "ok" for doubt in doubtful]
     assert rows["reason"].to_pylist() == [f"less sure than {limit:.4g}" if doubt else None for doubt in doubtful]
+    assert rows["reason_code"].to_pylist() == ["low_confidence" if doubt else None for doubt in doubtful]
     assert rows["value"].to_pylist() == sure[0].tolist()
 
 
 def test_a_model_that_is_never_sure_enough_has_every_digit_reviewed(reading: ReaderConfig, digits: Split) -> None:
     rows = DigitLabeler(replace(reading, accept_above=ACCEPT_NOTHING)).label(shard(digits.images[:200])).rows
     assert set(rows["status"].to_pylist()) == {"review"}
+    assert set(rows["reason_code"].to_pylist()) == {"low_confidence"}
     assert set(rows["reason"].to_pylist()) == {"this model is never sure enough to be accepted unseen"}
 
 
@@ -108,6 +112,7 @@ def test_what_could_not_be_read_keeps_its_reason_and_has_no_value(labeler: Digit
             assert row == unhurt
         else:
             assert (row["status"], row["reason"]) == ("error", told[index])
+            assert row["reason_code"] == "unreadable_file"
             assert (row["value"], row["confidence"]) == (None, None)
             assert (row["source"], row["item"]) == ("a.idx", 50 + index)
 
@@ -150,5 +155,5 @@ def test_what_is_no_digit_has_no_value_and_is_to_be_reviewed(
     assert found
     for row in found:
         assert (row["value"], row["status"]) == (None, "review")
-        assert row["reason"] == "it does not look like one digit"
+        assert (row["reason_code"], row["reason"]) == ("not_a_digit", "it does not look like one digit")
         assert row["confidence"] > 0

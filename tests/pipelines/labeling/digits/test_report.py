@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pipelines.corpora.corpus import Split
-from pipelines.evaluation.metrics import ACCEPT_NOTHING
+from pipelines.evaluation.confidence_threshold import ACCEPT_NOTHING
 from pipelines.labeling.digits.report import SHOWN, report
 from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.digits.thumbnails import least_certain, thumbnails, thumbnails_name
@@ -37,10 +37,11 @@ def filled(path: Path, digits: Split, kind: str = "parquet", shards: int = 12, p
                 "value": "3",
                 "confidence": 0.9 - shard / 20 + item / 1000,
                 "status": "review",
+                "reason_code": "low_confidence",
                 "reason": BAD,
             }
             for item in range(per_part)
-        ] + [{"source": "x", "status": "error", "reason": "cut"}]
+        ] + [{"source": "x", "status": "error", "reason_code": "unreadable_file", "reason": "cut"}]
         sure = np.array([row["confidence"] for row in rows[:per_part]], np.float32)
         kept = thumbnails(digits.images[shard * 10 :][:per_part], ["3"] * per_part, sure)
         folder.write(shard, pa.Table.from_pylist(rows, SCHEMA), {thumbnails_name(shard, 0): kept})
@@ -73,11 +74,11 @@ def test_names_are_escaped_wherever_they_stand(tmp_path: Path, digits: Split) ->
     assert page.count("&lt;b&gt;&amp;&quot;1&quot;.png") == 5
 
 
-def test_it_tells_the_counts_and_the_reasons(tmp_path: Path, digits: Split) -> None:
+def test_it_shows_the_counts_and_the_reasons(tmp_path: Path, digits: Split) -> None:
     page = written(filled(tmp_path, digits))
     for count, name in ((84, "items"), (0, "ok"), (72, "review"), (12, "error")):
         assert f"<b>{count}</b>{name}" in page
-    assert "<td>cut<td class=number>12<td>x" in page
+    assert "<td>unreadable_file<td class=number>12<td>cut<td>x" in page
 
 
 @pytest.mark.parametrize(("above", "told"), [(0.5, "0.5"), (1.0, "1.0"), (ACCEPT_NOTHING, "nothing is accepted")])

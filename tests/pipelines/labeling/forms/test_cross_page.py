@@ -1,4 +1,4 @@
-"""Pages that are there twice, and forms of which a page is missing: told in the rows, by the words."""
+"""Pages that are there twice, and forms of which a page is missing: marked in the rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.forms.results import PageResult
-from pipelines.labeling.forms.cross_page import SeenPage, find_remarks, mark_across_pages
+from pipelines.inference.outcome import ReasonCode
+from pipelines.labeling.forms.cross_page import SeenPage, find_reasons, mark_across_pages
 from tests.page_results import CARD, form_folder, page_read, two_paged, unread
 
 ONE, TWO = two_paged(1), two_paged(2)
@@ -41,8 +42,9 @@ def seen(*pages: str) -> list[SeenPage]:
     ],
 )
 def test_a_form_needs_its_pages_beside_each_other(pages: list[str], expected: dict[str, str]) -> None:
-    remarks = find_remarks(seen(*pages), TEMPLATES)
-    assert {source: words for (source, _), words in remarks.items()} == expected
+    found = find_reasons(seen(*pages), TEMPLATES)
+    assert {source: reason.text for (source, _), reason in found.items()} == expected
+    assert {reason.code for reason in found.values()} <= {ReasonCode.MISSING_PAGE}
 
 
 def test_the_second_of_two_same_pages_names_the_first(tmp_path: Path) -> None:
@@ -50,16 +52,16 @@ def test_the_second_of_two_same_pages_names_the_first(tmp_path: Path) -> None:
     folder = form_folder(tmp_path, pages, [page_read("c.pdf", 3, seed=1), unread("d.png", "blank page")])
     mark_across_pages(folder, [CARD])
     rows = [row for shard in folder.shards() for row in shard.to_pylist()]
-    told = {(row["source"], row["status"], row["reason"]) for row in rows}
-    assert told == {
-        ("a.png", "ok", None),
-        ("b.png", "ok", None),
-        ("c.pdf", "review", "this page is the same as a.png, page 1"),
-        ("d.png", "error", "blank page"),
+    found = {(row["source"], row["status"], row["reason_code"], row["reason"]) for row in rows}
+    assert found == {
+        ("a.png", "ok", None, None),
+        ("b.png", "ok", None, None),
+        ("c.pdf", "review", "duplicate_page", "this page is the same as a.png, page 1"),
+        ("d.png", "error", "unreadable_file", "blank page"),
     }
 
 
-def test_what_is_said_of_a_field_already_stays(tmp_path: Path) -> None:
+def test_a_field_that_has_a_reason_keeps_it(tmp_path: Path) -> None:
     doubtful = page_read("b.png", seed=1, amount=("9", "review", 0.2))
     folder = form_folder(tmp_path, [page_read("a.png", seed=1), doubtful])
     mark_across_pages(folder, [CARD])
@@ -67,7 +69,7 @@ def test_what_is_said_of_a_field_already_stays(tmp_path: Path) -> None:
     assert [row["reason"] for row in rows] == [None, None, "this page is the same as a.png, page 1", "amount is odd"]
 
 
-def test_settling_twice_is_as_once(tmp_path: Path) -> None:
+def test_marking_twice_is_as_once(tmp_path: Path) -> None:
     pages: list[PageResult] = [page_read("a.png", template=ONE), page_read("b.png", template=ONE, seed=1)]
     folder = form_folder(tmp_path, pages[:1], pages[1:])
     mark_across_pages(folder, [ONE, TWO])

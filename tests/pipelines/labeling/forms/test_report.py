@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+import pyarrow as pa
 from PIL import Image
 
 from pipelines.labeling.forms.report import report
@@ -42,9 +43,10 @@ def test_the_worst_come_first_with_their_pictures(tmp_path: Path) -> None:
     assert "30.0% sure, or 777 (1.0%)" in page
 
 
-def test_pages_that_were_not_read_are_told_on_top(tmp_path: Path) -> None:
+def test_pages_that_were_not_read_are_shown_on_top(tmp_path: Path) -> None:
     page = written(filled(tmp_path))
     assert "<td>d.png<td class=number>1<td>blank page" in page
+    assert "<td>unreadable_file<td class=number>1<td>blank page<td>d.png" in page
     assert page.index("Pages to look at") < page.index("Fields to look at")
     for count, name in ((5, "pages"), (8, "fields"), (5, "ok"), (2, "review"), (2, "error")):
         assert f"<b>{count}</b>{name}" in page
@@ -65,25 +67,27 @@ def test_a_field_leads_to_the_picture_of_its_page_if_there_is_one(tmp_path: Path
     assert '<a href="overlay/page-0-0.jpg">a.png, page 1</a>' in written(folder)
 
 
-def test_what_is_true_of_a_whole_page_is_told_once(tmp_path: Path) -> None:
+def with_reason(rows: pa.Table, code: str, text: str) -> pa.Table:
+    for name, value in (("reason_code", code), ("reason", text)):
+        rows = rows.set_column(rows.schema.get_field_index(name), name, [[value] * len(rows)])
+    return rows
+
+
+def test_what_is_true_of_a_whole_page_is_shown_once(tmp_path: Path) -> None:
     everything = {"number": ("1", "review", 0.1), "amount": ("1", "review", 0.1)}
     folder = form_folder(tmp_path, [page_read("a.png", **everything)])
     for reading in ("number is odd", "amount is odd"):
         assert reading in written(folder)
-    rows = folder.read(0)
-    told = "this page is the same as b.png, page 1"
-    same = rows.set_column(rows.schema.get_field_index("reason"), "reason", [[told] * 2])
-    folder.write(0, same, {})
+    same = "this page is the same as b.png, page 1"
+    folder.write(0, with_reason(folder.read(0), "duplicate_page", same), {})
     page = written(folder)
-    assert f"<td>a.png<td class=number>1<td>{told}" in page
+    assert f"<td>a.png<td class=number>1<td>{same}" in page
     assert "None: every field" in page
 
 
 def test_a_doubt_that_all_fields_share_is_shown_field_by_field(tmp_path: Path) -> None:
     folder = form_folder(tmp_path, [page_read("a.png", number=("1", "review", 0.1), amount=("1", "review", 0.1))])
-    rows = folder.read(0)
-    same = rows.set_column(rows.schema.get_field_index("reason"), "reason", [["less sure than 0.5"] * 2])
-    folder.write(0, same, {})
+    folder.write(0, with_reason(folder.read(0), "low_confidence", "less sure than 0.5"), {})
     page = written(folder)
     assert "Pages to look at" not in page
     assert "None: every field" not in page

@@ -21,7 +21,7 @@ PAGES = [
 def test_each_field_has_a_row_with_its_place_cells_and_alternatives() -> None:
     row = to_rows(PAGES[:1], DIGITS, NUMBERS).to_pylist()[0]
     assert (row["source"], row["page"], row["item"], row["template"], row["field"]) == ("a.png", 1, 0, "card", "number")
-    assert (row["value"], row["status"], row["reason"]) == ("12345", "ok", None)
+    assert (row["value"], row["status"], row["reason_code"], row["reason"]) == ("12345", "ok", None, None)
     assert row["box"] == [10, 10, 30, 8]
     assert [cell["label"] for cell in row["cells"]] == list("12345")
     assert row["cells"][1]["box"] == [16, 10, 6, 8]
@@ -45,7 +45,8 @@ def test_what_is_blank_is_told_from_what_was_not_read() -> None:
 
 def test_a_page_that_was_not_read_has_one_row_with_the_reason() -> None:
     [row] = to_rows(PAGES[1:2], DIGITS, NUMBERS).to_pylist()
-    assert (row["status"], row["reason"], row["field"], row["item"]) == ("error", "blank page", None, None)
+    assert (row["status"], row["reason_code"], row["reason"]) == ("error", "unreadable_file", "blank page")
+    assert (row["field"], row["item"]) == (None, None)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -81,6 +81,8 @@ def test_a_folder_of_scans_becomes_rows_a_wide_table_overlays_crops_and_a_report
     assert {row["status"] for row in rows if row["source"].endswith("c.png")} == {"review"}
     reasons = {Path(row["source"]).name: row["reason"] for row in rows if row["field"] is None}
     assert reasons["b.png"] == "the page is blank" and reasons["d.pdf"].startswith("the PDF is damaged")
+    assert tallied.reasons["blank_page"] == tallied.reasons["unreadable_file"] == 1
+    assert tallied.reasons["duplicate_page"] > 1
     with (tmp_path / "out" / "wide.csv").open(newline="") as file:
         assert [Path(line["source"]).name for line in csv.DictReader(file)] == ["a.png", "b.png", "c.png", "d.pdf"]
     assert "this page is the same as" in report and "the page is blank" in report
