@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.documents.image_file import ImageDocument
+from pipelines.documents.limits import DEFAULT_LIMITS, Limits
 from pipelines.documents.pdf import is_pdf, open_pdf
 from pipelines.errors import DataError
-from pipelines.images.decoding import MAX_PIXELS
 
 Pixels = NDArray[np.uint8]
 
@@ -24,25 +23,6 @@ class DocumentCrash(DataError):
 
 class DocumentTimeout(DocumentCrash):
     """The document took longer to open than its limit."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a document may cost; one that exceeds a limit is refused, or its page is."""
-
-    dpi: int = 200
-    """Resolution at which PDF pages are rendered; image files have their own pixels."""
-    pixels: int = MAX_PIXELS
-    """Maximum pixels of a page."""
-    pages: int = 5_000
-    """Maximum pages per document."""
-    seconds: float = 30.0
-    """Maximum time to open the document, and to render each page."""
-    memory_mib: int = 2_048
-    """Maximum memory of the process that opens it, beyond what it has when idle."""
-
-
-DEFAULT_LIMITS = Limits()
 
 
 class Document(Protocol):

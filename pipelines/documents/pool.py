@@ -9,7 +9,8 @@ from functools import cache
 
 import numpy as np
 
-from pipelines.documents.document import DEFAULT_LIMITS, Document, DocumentCrash, DocumentTimeout, Limits, Pixels
+from pipelines.documents.document import Document, DocumentCrash, DocumentTimeout, Pixels
+from pipelines.documents.limits import DEFAULT_LIMITS, Limits
 from pipelines.documents.worker_handle import Slot, WorkerDied, WorkerTimedOut
 
 MOST_DEATHS = 2

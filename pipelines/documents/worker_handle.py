@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pipelines.documents.document import Limits, Pixels
+from pipelines.documents.document import Pixels
+from pipelines.documents.limits import Limits
 from pipelines.errors import DataError, InkrayError
 
 START_S = 120.0

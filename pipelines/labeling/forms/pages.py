@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 from pyarrow import fs
 
-from pipelines.documents.document import Limits
+from pipelines.documents.limits import Limits
 from pipelines.documents.pool import DocumentPool, shared_pool
 from pipelines.errors import DataError, UsageError
 from pipelines.files.remote import File, Location, fingerprint, list_files, of_kind, parse_location, read_file

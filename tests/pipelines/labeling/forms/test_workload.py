@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.documents.document import Limits
+from pipelines.documents.limits import Limits
 from pipelines.errors import UsageError
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
