@@ -1,17 +1,22 @@
-"""The house: what lies where, and which way the arrows point."""
+"""The layout: what lies where, and which way the imports point."""
 
 from __future__ import annotations
 
 import ast
 import fnmatch
 import os
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import REPO
 
 TOP = (
     *("cluster", "jobs", "serve_app", "pipelines", "tests"),
@@ -26,33 +31,99 @@ TOP = (
         ".*",
     ),
 )
+PRODUCT = ("pipelines", "serve_app", "jobs", "cluster")
 ABOVE_PIPELINES = {"jobs", "serve_app", "cluster", "tests"}
-WITHOUT_RAY = """
-    networks.architectures evaluation.metrics drawing.pen drawing.non_digits evaluation.corruptions augment corpora
-    corpora.convert corpora.preview corpora.statistics evaluation.digits evaluation.plots models.store
-    training.options training.recipes training.mixture training.calibration training.data training.learner
-    training.checkpoint images inference.engines inference.engines.onnx_runtime inference.engines.openvino
-    inference.engines.pytorch inference.engines.tensorrt inference.engines.tensorrt_build inference.engines.lanes
-    inference.engines.torch_cuda networks.folding networks.cuda_graphs inference.recognizer inference.line_recognizer
-    conversion.convert forms.templates.loading strings.reading strings.samples training.losses training.ragged
-    training.examples documents.document documents.pool forms.decoding.field_values forms.registration.matching
-    forms.synthesis.forms forms.cells.cutting forms.cells.marks forms.drafting.draft strings.finding strings.synthesis
-    forms.pipeline forms.overlay forms.scoring
-"""
+# A package imports from itself and from those before a bar to its left.
+PIPELINES = (
+    "errors | files images networks ray_runtime | augment drawing models documents | corpora | strings | inference | "
+    "evaluation | forms conversion | training labeling | streaming review | trust"
+)
+SERVE_APP = "errors settings client | proxy serving | http | app"
+AT_MOST = 20
+WITH_RAY = {
+    *("ray_runtime", "labeling"),
+    *(f"training.{name}" for name in ("capacity", "line_task", "loop", "progress", "publishing", "run", "task")),
+}
+OF_GIT = "--error-unmatch"
+KNOWN_TO_NAME_OPTIONS = {
+    "pipelines.conversion.convert",
+    "pipelines.conversion.engines",
+    "pipelines.corpora.convert",
+    "pipelines.corpora.mnist",
+    "pipelines.files.atomic",
+    "pipelines.forms.registration.page_size",
+    "pipelines.inference.engines.opening",
+    "pipelines.inference.recognizer",
+    "pipelines.labeling.capacity",
+    "pipelines.labeling.inputs.finding",
+    "pipelines.labeling.inputs.tables",
+    "pipelines.labeling.run",
+    "pipelines.labeling.run_folder",
+    "pipelines.labeling.workload",
+    "pipelines.models.folder",
+    "pipelines.models.location",
+    "pipelines.ray_runtime.session",
+    "pipelines.training.capacity",
+    "pipelines.training.data",
+    "pipelines.training.loop",
+    "pipelines.training.options",
+    "pipelines.training.run_folder",
+}
+KNOWN_TO_IMPORT_A_JOB = {"jobs.demo"}
+FLAG = re.compile(r"(?<![\w-])--[a-z]")
 
 
-def imported(file: Path) -> Iterator[str]:
-    """The first part of every name that a file imports, at its head or within a function."""
-    for node in ast.walk(ast.parse(file.read_text())):
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the product by its dotted name; a package by its own."""
+    files = [file for house in PRODUCT for file in sorted((REPO / house).rglob("*.py"))]
+    assert len(files) > 200
+    return {dotted(file): ast.parse(file.read_text()) for file in files}
+
+
+def dotted(file: Path) -> str:
+    return ".".join(file.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(tree: ast.Module, name: str = "") -> Iterator[str]:
+    """The full name of everything that a module imports, at its head or within a function."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (name.name.partition(".")[0] for name in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{file} imports by a relative name"
-            yield (node.module or "").partition(".")[0]
+            assert not node.level, f"{name} imports by a relative name"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """Which modules of the product each of them imports."""
+    known = modules()
+    graph: dict[str, set[str]] = {}
+    for name, tree in known.items():
+        found = (next((n for n in prefixes(full) if n in known), None) for full in imported(tree, name))
+        graph[name] = {other for other in found if other} - {name}
+    return graph
+
+
+def prefixes(name: str) -> Iterator[str]:
+    """A dotted name, and that of each package around it, the innermost first."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 def jobs(repo: Path) -> list[Path]:
     return sorted(path for path in (repo / "jobs").glob("*.py") if not path.name.startswith("_"))
+
+
+def levels(order: str) -> dict[str, int]:
+    return {name: level for level, names in enumerate(order.split("|")) for name in names.split()}
+
+
+def outermost_within(house: str, name: str) -> str:
+    """The file or folder directly in a house that a module is or lies in; nothing for what is no part of it."""
+    return name.removeprefix(f"{house}.").partition(".")[0] if name.startswith(f"{house}.") else ""
 
 
 def test_nothing_else_lies_at_the_top(repo: Path) -> None:
@@ -65,41 +136,101 @@ def test_nothing_else_lies_at_the_top(repo: Path) -> None:
     assert {"cluster", "jobs", "pipelines", "tests"} <= top
 
 
-def test_pipelines_imports_nothing_from_above(repo: Path) -> None:
-    files = sorted((repo / "pipelines").rglob("*.py"))
-    assert files
-    upward = {str(file.relative_to(repo)): ABOVE_PIPELINES & set(imported(file)) for file in files}
-    assert {file: names for file, names in upward.items() if names} == {}
+def test_pipelines_imports_nothing_from_above() -> None:
+    for name, tree in modules().items():
+        if name.startswith("pipelines."):
+            assert {full.partition(".")[0] for full in imported(tree)} & ABOVE_PIPELINES == set(), name
 
 
-@pytest.mark.parametrize("house", ["pipelines", "pipelines/forms"])
-def test_no_two_parts_need_each_other(repo: Path, house: str) -> None:
-    """Parts are the files and folders that lie side by side there."""
-    start = house.replace("/", ".") + "."
-    arrows: dict[str, set[str]] = {}
-    for file in (repo / house).rglob("*.py"):
-        part = file.relative_to(repo / house).parts[0].removesuffix(".py")
-        nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
-        full = {f"{node.module}.{name.name}" for node in nodes for name in node.names}
-        used = {name.removeprefix(start).partition(".")[0] for name in full if name.startswith(start)}
-        arrows.setdefault(part, set()).update(used - {part})
-    assert len(arrows) > 5
-    TopologicalSorter(arrows).prepare()
+def test_pipelines_has_few_packages_and_no_loose_module(repo: Path) -> None:
+    found = [path for path in (repo / "pipelines").iterdir() if path.name not in ("__init__.py", "__pycache__")]
+    assert len(found) <= AT_MOST
+    assert {path.name for path in found if path.is_file()} == {"errors.py"}
 
 
-def test_only_jobs_and_tests_import_a_job(repo: Path) -> None:
-    files = [file for folder in ("serve_app", "cluster") for file in (repo / folder).rglob("*.py")]
-    assert {str(file.relative_to(repo)) for file in files if "jobs" in imported(file)} == set()
+@pytest.mark.parametrize(("house", "order"), [("pipelines", PIPELINES), ("serve_app", SERVE_APP)])
+def test_a_package_imports_only_from_those_below_it(house: str, order: str) -> None:
+    level = levels(order)
+    for name, used in imports().items():
+        if not (own := outermost_within(house, name)):
+            continue
+        assert own in level, f"{name} has no place in the order of {house}"
+        others = {outermost_within(house, other) for other in used} - {"", own}
+        assert {other for other in others if level[other] >= level[own]} == set(), name
+
+
+def test_nobody_imports_the_client() -> None:
+    assert {name for name, used in imports().items() if "serve_app.client" in used} == set()
+    assert imports()["serve_app.client"] == set()
+
+
+def test_no_two_parts_need_each_other() -> None:
+    """Neither modules nor folders: those that lie side by side in any folder can be put in an order."""
+    folders = {name.rpartition(".")[0] for name in modules()} - {""}
+    for folder in sorted(folders):
+        graph: dict[str, set[str]] = defaultdict(set)
+        for name, used in imports().items():
+            if own := outermost_within(folder, name):
+                graph[own] |= {outermost_within(folder, other) for other in used} - {"", own}
+        TopologicalSorter(graph).prepare()
+
+
+def test_no_job_is_imported_by_another_nor_by_the_server_or_the_cluster(repo: Path) -> None:
+    programs = {dotted(job) for job in jobs(repo)}
+    importers = {name for name, used in imports().items() if used & programs}
+    assert importers <= KNOWN_TO_IMPORT_A_JOB
+    outside = [name for name in modules() if name.startswith(("serve_app.", "cluster."))]
+    assert {name for name in outside if any(used.startswith("jobs") for used in imports()[name])} == set()
+
+
+def test_the_cluster_needs_of_the_server_only_its_proxy() -> None:
+    used = {other for name, others in imports().items() if name.startswith("cluster.") for other in others}
+    assert {name for name in used if outermost_within("serve_app", name) not in ("", "proxy")} == set()
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for name, tree in modules().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(name)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_pipelines_names_no_option_and_no_job() -> None:
+    """A library's error says what is wrong; the job that offers options adds which one mends it."""
+    found = {
+        name: [text for text in strings(tree) if FLAG.search(text) or "jobs/" in text]
+        for name, tree in modules().items()
+        if name.startswith("pipelines.") and name not in KNOWN_TO_NAME_OPTIONS
+    }
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def strings(tree: ast.Module) -> Iterator[str]:
+    """The strings of a module, docstrings included; style sheets apart, whose variables look like options."""
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return (text for text in texts if "var(--" not in text and text != OF_GIT)
+
+
+def without_ray() -> list[str]:
+    """The modules of pipelines that work in a bare interpreter."""
+    inner = {name: name.removeprefix("pipelines.") for name in modules() if name.startswith("pipelines.")}
+    return [name for name, within in inner.items() if WITH_RAY.isdisjoint(prefixes(within))]
 
 
 def test_what_thinks_without_a_cluster_never_imports_ray(repo: Path) -> None:
+    names = without_ray()
+    assert {"pipelines.training.learner", "pipelines.forms.pipeline", "pipelines.inference.recognizer"} <= set(names)
+    for name in names:
+        assert {full for full in imported(modules()[name]) if full.partition(".")[0] == "ray"} == set(), name
     code = (
         "import sys, importlib\n"
         "for name in sys.argv[1:]:\n"
-        "    importlib.import_module('pipelines.' + name)\n"
-        "    if 'ray' in sys.modules: sys.exit(f'pipelines.{name} imports ray')\n"
+        "    importlib.import_module(name)\n"
+        "    if 'ray' in sys.modules: sys.exit(f'{name} imports ray')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *WITHOUT_RAY.split()], cwd=repo, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, *names], cwd=repo, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
