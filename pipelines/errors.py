@@ -25,6 +25,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def first_line(error: BaseException) -> str:
+    """What a library said was wrong, without the advice that follows, to be put into a sentence of our own."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error).strip()
+    return (text.splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 class InkrayError(Exception):
     exit_code = 1
 

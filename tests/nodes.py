@@ -18,8 +18,7 @@ from tests.clusters import RayCluster
 # `ray start --address` refuses loopback; what it calls does not.
 JOIN = """
 import sys
-from ray._private.node import Node
-from ray._private.parameter import RayParams
+from pipelines.ray_runtime.head import Node, RayParams
 
 node = Node(
     RayParams(

@@ -1,18 +1,25 @@
-"""Which of Ray's errors mean that a process died, with or without its node, and not that what it was told failed."""
+"""Which of Ray's errors mean that a process died, with or without its node, and not that its work failed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ray.exceptions import NodeDiedError, ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
+from ray.exceptions import (
+    AuthenticationError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    WorkerCrashedError,
+)
 
 RESTARTS = 3
-"""After so many deaths in a row it is no accident."""
+"""More deaths than this in a row are no accident."""
 PROCESS_DIED = (RayActorError, WorkerCrashedError, NodeDiedError, ObjectLostError, OutOfMemoryError)
 
 
 def cause_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from, as Ray and Python tell it."""
+    """The error and what caused it, as Ray and Python record it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -21,5 +28,34 @@ def cause_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def a_process_died(error: BaseException) -> bool:
-    # An actor whose constructor raises, for want of an engine for example, is said to have died, too.
-    return any(isinstance(one, PROCESS_DIED) and "creation task" not in str(one) for one in cause_chain(error))
+    return any(isinstance(one, PROCESS_DIED) and not _constructor_raised(one) for one in cause_chain(error))
+
+
+def _constructor_raised(error: BaseException) -> bool:
+    """Ray calls an actor dead, too, whose constructor raises, for want of an engine for example."""
+    return isinstance(error, RayActorError) and error.actor_init_failed
+
+
+def a_training_worker_died(error: BaseException) -> bool:
+    """Whether Ray Train gave up since a worker died: at work, while it was set up, or before it had begun."""
+    # Only where a training failed, and so Ray Train is loaded already: labelling does without it, and starts sooner.
+    from ray.train import ControllerError, WorkerGroupError
+    from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError, WorkerHealthCheckFailedError
+
+    match error:
+        case WorkerGroupError():
+            return any(a_training_worker_died(failure) for failure in error.worker_failures.values())
+        case ControllerError():
+            return a_training_worker_died(error.controller_failure)
+        case WorkerHealthCheckFailedError():
+            return a_process_died(error.health_check_failure)
+        case WorkerGroupStartupFailedError():
+            return True
+        case _:
+            return a_process_died(error)
+
+
+def is_token_error(error: BaseException) -> bool:
+    """Whether a cluster refused this process for its token, or for the want of one."""
+    # Ray has a type only for the want of one; of a wrong one it tells in the text of the traceback within the cause.
+    return isinstance(error, AuthenticationError) or AuthenticationError.__name__ in str(error.__cause__)

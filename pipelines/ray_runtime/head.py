@@ -11,7 +11,7 @@ from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
-from pipelines.errors import ClusterError
+from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime.processes import children, kill
 
 START_S = 120.0
@@ -55,8 +55,9 @@ def ray_head(folder: str) -> Iterator[str]:
     try:
         head = Head(params, head=True, shutdown_at_exit=False)
     except Exception as error:  # Ray has no class of its own for it
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ClusterError(f"Ray did not start ({why}). Try again when this machine has less to do.") from error
+        raise ClusterError(
+            f"Ray did not start ({first_line(error)}). Try again when this machine has less to do."
+        ) from error
     try:
         yield head.gcs_address
     finally:

@@ -18,9 +18,10 @@ from typing import Any
 
 import ray
 from ray._private import ray_constants
-from ray.exceptions import AuthenticationError, RayError
+from ray.exceptions import RayError
 
-from pipelines.errors import ClusterError
+from pipelines.errors import ClusterError, first_line
+from pipelines.ray_runtime.failures import is_token_error
 from pipelines.ray_runtime.head import ray_head
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
@@ -52,24 +53,19 @@ def _connected(address: str) -> Iterator[None]:
         with _stderr_silenced(), _sigterm_handler_kept():
             ray.init(address=address, **QUIET)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        if _is_token_error(error):
+        if is_token_error(error):
             raise ClusterError(
                 f"The cluster at RAY_ADDRESS={address} asks for a token, and there is none here, or another one. "
                 'On its machine, `eval "$(python -m cluster.local status --env)"` sets it.'
             ) from error
         raise ClusterError(
-            f"No Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}). "
+            f"No Ray cluster answers at RAY_ADDRESS={address} ({first_line(error)}). "
             "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
         ) from error
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _is_token_error(error: Exception) -> bool:
-    # Ray says so itself only where none is at hand; of another one it tells in the traceback within the cause.
-    return isinstance(error, AuthenticationError) or AuthenticationError.__name__ in str(error.__cause__)
 
 
 @contextmanager
@@ -140,8 +136,3 @@ def _remove(folder: str) -> None:
 def _short(folder: str) -> str:
     """Ray's sockets lie up to 86 characters deeper, and must fit in 107."""
     return folder if len(folder) <= 21 else "/tmp"
-
-
-def _first_line(error: BaseException) -> str:
-    text = (isinstance(error, OSError) and error.strerror) or str(error).strip()
-    return (text.splitlines() or [type(error).__name__])[0]

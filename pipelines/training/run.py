@@ -17,8 +17,9 @@ from rich.console import Console
 from pipelines.corpora.corpus import Corpus
 from pipelines.errors import TrainingError
 from pipelines.networks.weights import WEIGHTS
+from pipelines.ray_runtime.failures import RESTARTS, a_training_worker_died
 from pipelines.ray_runtime.process_group import ProcessGroupConfig
-from pipelines.ray_runtime.trainer import DEATHS, SNAPSHOT_FILE, FailureConfig, Trainer
+from pipelines.ray_runtime.trainer import SNAPSHOT_FILE, FailureConfig, Trainer
 from pipelines.training import checkpoint
 from pipelines.training.capacity import WorkerResources
 from pipelines.training.data import check_batch, describe, split_validation
@@ -29,8 +30,6 @@ from pipelines.training.options import TrainingOptions
 from pipelines.training.progress import TrainingDisplay, drained, start_progress_actor, why_stopped
 from pipelines.training.run_folder import CHECKPOINTS, TrainingRunFolder
 from pipelines.training.task import DigitTask, Task
-
-RESTARTS = 3
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,10 @@ def _fit(plan: Plan, resources: WorkerResources, run: TrainingRunFolder) -> None
 
 
 def _cause(error: Exception) -> str:
-    # Ray tells a stack trace that ends in what happened, and of a process that died a paragraph.
-    last = (str(error).strip().splitlines() or ["Ray did not say why"])[-1]
-    if any(words in last for words in DEATHS):
+    if a_training_worker_died(error):
         return f"a worker died, and again after each of {RESTARTS} restarts (killed, or out of memory)"
-    return last.rstrip(".")
+    # Ray's text is a stack trace that ends in what happened.
+    return (str(error).strip().splitlines() or ["Ray did not say why"])[-1].rstrip(".")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
-from pipelines.training.run import RESTARTS
+from pipelines.ray_runtime.failures import RESTARTS
 from tests.clusters import RayCluster
 from tests.digits import drawn
 from tests.processes import Home, Job, cluster_processes, gone, new_home, train_workers, until

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from pipelines import errors
-from pipelines.errors import InkrayError, UnknownName, UsageError
+from pipelines.errors import InkrayError, UnknownName, UsageError, first_line
 
 
 def test_only_a_usage_error_exits_2() -> None:
@@ -32,3 +32,16 @@ def test_an_unknown_name_is_told_the_known_ones(name: str, known: list[str], mes
 def test_an_error_keeps_its_option_on_its_way_from_another_process() -> None:
     error = pickle.loads(pickle.dumps(UsageError("A batch of 3 is too small.", option="batch")))
     assert (str(error), error.option) == ("A batch of 3 is too small.", "batch")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("\nThe graph is cut.\nSee the guide."), "The graph is cut"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("libcuda.so: cannot open shared object file"), "libcuda.so: cannot open shared object file"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_of_what_a_library_said_the_first_line_is_told(error: Exception, line: str) -> None:
+    assert first_line(error) == line

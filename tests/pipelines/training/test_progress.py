@@ -35,7 +35,8 @@ from pipelines.training.progress import drained, start_progress_actor, why_stopp
 with ray_session():
     progress_actors = [start_progress_actor() for _ in range(8)]
     assert [drained(progress) for progress in progress_actors] == [[]] * 8
-    where = {ray._private.state.actors(progress._actor_id.hex())["Address"]["NodeID"] for progress in progress_actors}
+    its_node = lambda _: ray.get_runtime_context().get_node_id()
+    where = set(ray.get([progress.__ray_call__.remote(its_node) for progress in progress_actors]))
     print("beside the driver" if where == {ray.get_runtime_context().get_node_id()} else where)
     ray.kill(progress_actors[0])
     print(drained(progress_actors[0]), why_stopped(progress_actors[0]))
