@@ -6,21 +6,23 @@ on the PATH. `down` ends its own processes and no others, so other clusters on t
 
 from __future__ import annotations
 
-import fcntl
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
+from tyro.conf import subcommand
 
 from cluster import _head, _ports, _record
 from cluster._record import Cluster
 from cluster.processes import end, owned
 from pipelines.errors import ClusterError, InkrayError, UsageError
 from pipelines.files import paths
+from pipelines.files.locks import HeldByAnother, locked
 
 DOWN = "No cluster is up; start one with `python -m cluster.local up`."
 
@@ -46,7 +48,7 @@ class Up:
 
 
 @dataclass(frozen=True)
-class Status:
+class ClusterStatus:
     """Say what the cluster has; exit 0 where it is up, 1 where it is not."""
 
     env: bool = False
@@ -56,6 +58,9 @@ class Status:
 @dataclass(frozen=True)
 class Down:
     """End the cluster and all that runs on it."""
+
+
+Command = Up | Annotated[ClusterStatus, subcommand("status")] | Down
 
 
 def state_folder() -> Path:
@@ -109,13 +114,14 @@ def _clear(folder: Path) -> int | None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One `up` or `down` at a time."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise ClusterError(f"Cannot write {folder} ({error.strerror}); name another place in INKRAY_HOME.") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder / "lock"))
+        except OSError as error:
+            raise ClusterError(
+                f"Cannot write {folder} ({error.strerror}); name another place in INKRAY_HOME."
+            ) from error
         yield
 
 
@@ -126,7 +132,7 @@ def _up(options: Up) -> None:
     print(f"export {_exports(cluster)}\nray job submit jobs/train.py")
 
 
-def _status(options: Status) -> None:
+def _status(options: ClusterStatus) -> None:
     folder = state_folder()
     cluster = running(folder)
     if cluster is None:
@@ -151,12 +157,11 @@ def _why_down(folder: Path) -> str:
 
 def _is_changing(folder: Path) -> bool:
     """Whether an `up` or `down` is at work."""
-    with (folder / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    try:
+        with locked(folder / "lock", wait=False):
+            return False
+    except HeldByAnother:
+        return True
 
 
 def _down() -> None:
@@ -168,11 +173,11 @@ def _exports(cluster: Cluster) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in cluster.client_env().items())
 
 
-def _run(command: Up | Status | Down) -> None:
+def _run(command: Command) -> None:
     match command:
         case Up():
             _up(command)
-        case Status():
+        case ClusterStatus():
             _status(command)
         case Down():
             _down()
@@ -180,7 +185,7 @@ def _run(command: Up | Status | Down) -> None:
 
 def main() -> None:
     try:
-        _run(tyro.cli(Up | Status | Down, prog="python -m cluster.local", description=__doc__))
+        _run(tyro.cli(Command, prog="python -m cluster.local", description=__doc__))
     except InkrayError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
@@ -18,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from pipelines.errors import DataError
+from pipelines.files.locks import locked
 
 ATTEMPTS = 3
 TIMEOUT_SECONDS = 30
@@ -43,24 +41,14 @@ class _GiveUp(Exception):
 def fetch_files(names: Iterable[str], folder: Path, source: Source) -> None:
     """Bring files into `folder`; an interrupted one stays as NAME.part and is resumed by the next call."""
     try:
-        with _alone_in(folder), _progress() as progress:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Two processes that miss the same files must not write into the same .part.
+        with locked(folder), _progress() as progress:
             for name in names:
                 if not (folder / name).exists():
                     _fetch(name, folder, source, progress)
     except OSError as error:
         raise DataError(f"cannot write into {folder}: {error.strerror}") from error
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Two processes that miss the same files must not write into the same .part."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _progress() -> Progress:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipelines.corpora.corpus import SIDE, Corpus, Split
 from pipelines.corpora.labels import as_digits
 from pipelines.corpora.png import PNG_START, decode_png
-from pipelines.errors import DataError
+from pipelines.errors import DataError, first_line
 from pipelines.files.atomic import write_named
 
 PIXELS = SIDE * SIDE
@@ -59,7 +59,7 @@ def _read_table(path: Path) -> pa.Table:
         wanted = [column for column in ("image", "label", "split") if column in dataset.schema.names]
         return dataset.to_table(columns=wanted)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path} cannot be read as parquet: {first_line(error)}.") from error
 
 
 def _check_columns(names: list[str], path: Path) -> None:

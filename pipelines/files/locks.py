@@ -1,20 +1,41 @@
-"""A file that one process at a time holds, and that says which."""
+"""Files and folders that one process at a time holds, and that say which."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
-def held_by_another(lock: IO[str]) -> str | None:
-    """Who holds it, as far as that is known; None if nobody did, and this process does now, until it is closed."""
+class HeldByAnother(Exception):
+    """`str(error)` says which process holds the file, as far as that is known."""
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the file, or the folder where it is one, until the end; the lock dies with its holder, too.
+
+    Another holder is waited for, or without `wait` answered by `HeldByAnother`.
+    """
+    folder = path.is_dir()
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _taken(handle, wait):
+            holder = "" if folder else os.read(handle, 256).decode(errors="replace").strip()
+            raise HeldByAnother(holder or "unknown")
+        if not folder:
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()} on {os.uname().nodename}".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.seek(0)
-        return lock.read().strip() or "unknown"
-    lock.truncate(0)
-    lock.write(f"{os.getpid()} on {os.uname().nodename}")
-    lock.flush()
-    return None
+        return False
+    return True

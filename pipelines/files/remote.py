@@ -10,12 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
-from pipelines.errors import DataError, UsageError
+from pipelines.errors import DataError, InkrayError, UsageError, first_line
 from pipelines.files.patterns import ALL, Pattern
 from pipelines.files.walking import Entry, walk
 
@@ -54,15 +53,16 @@ class Location:
     @property
     def prefix(self) -> str:
         """What stands before a path of the filesystem in the name of a file."""
-        return "" if self.is_local else f"{urlsplit(self.shown).scheme}://"
+        return "" if self.is_local else f"{self.shown.partition('://')[0]}://"
 
 
 def display_name(place: str) -> str:
     """What a place is called, however it was written, and without the password that a URI may hold."""
     if "://" not in place:
         return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
-    parts = urlsplit(place)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    scheme, _, rest = place.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}".partition("?")[0]
 
 
 def parse_location(place: str) -> Location:
@@ -71,11 +71,13 @@ def parse_location(place: str) -> Location:
         return Location(fs.LocalFileSystem(), name, name)
     try:
         filesystem, path = fs.FileSystem.from_uri(place)
-    except (pa.ArrowInvalid, OSError) as error:
+    except pa.ArrowInvalid as error:
         raise UsageError(
             f"{name!r} cannot be opened ({str(error).replace(place, name)}); name a path, or a URI such as "
             "s3://BUCKET/FOLDER."
         ) from error
+    except OSError as error:
+        raise InkrayError(f"{name!r} cannot be reached: {first_line(error).replace(place, name)}.") from error
     return Location(filesystem, path, path if isinstance(filesystem, fs.LocalFileSystem) else name)
 
 
@@ -89,7 +91,7 @@ def list_files(where: Location, without: Path | None = None) -> list[File]:
         return sorted(files, key=lambda file: file.path)
     except (OSError, pa.ArrowException) as error:
         place = (isinstance(error, OSError) and error.filename) or where.shown
-        raise DataError(f"{place} cannot be listed: {_reason(error)}.") from error
+        raise DataError(f"{place} cannot be listed: {first_line(error)}.") from error
     except UnicodeError as error:
         name = os.fsencode(error.object) if isinstance(error, UnicodeEncodeError) else getattr(error, "object", b"")
         raise DataError(
@@ -160,10 +162,6 @@ def of_kind(files: Iterable[File], suffixes: Collection[str]) -> list[File]:
     return [file for file in files if file.suffix in suffixes or file.leads_nowhere]
 
 
-def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error).strip().splitlines()[0].rstrip(".")
-
-
 def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
     """The file's bytes, or why it cannot be read."""
     try:
@@ -172,7 +170,7 @@ def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
         with filesystem.open_input_stream(path) as stream:
             return stream.read()
     except (OSError, pa.ArrowException) as error:
-        return f"{_subject(filesystem, path)} cannot be read: {_reason(error)}"
+        return f"{_subject(filesystem, path)} cannot be read: {first_line(error)}"
 
 
 def _subject(filesystem: fs.FileSystem, path: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, first_line
 from pipelines.images.levels import to_bytes
 from pipelines.images.quick_png import quick_png
 
@@ -61,11 +61,7 @@ def inspect(
     except Exception as error:
         # Pillow's decoders answer bytes that lie with whatever they stumble over: OSError, SyntaxError, struct.error,
         # KeyError, OverflowError, RuntimeError...
-        raise DataError(f"{where}: the image is damaged ({_reason(error)}).") from error
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise DataError(f"{where}: the image is damaged ({first_line(error)}).") from error
 
 
 def check_size(size: tuple[int, int], where: object, max_pixels: int = MAX_PIXELS) -> None:

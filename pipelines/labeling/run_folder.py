@@ -1,4 +1,4 @@
-"""The output folder of a run: whose it is, who works on it, what is done, what was under way when a process died.
+"""The output folder of a run: which run it belongs to, its lock, what is done, and what was under way at a crash.
 
 run.json        what this run labels, with what and how: another run is refused
 rows/           the result, a file for each shard of the input
@@ -17,13 +17,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
 from pipelines.errors import InkrayError, UsageError
 from pipelines.files.atomic import write_atomic
-from pipelines.files.locks import held_by_another
+from pipelines.files.locks import HeldByAnother, locked
 from pipelines.labeling.rows import SCHEMA, existing_shards, read_shard, read_shards, shard_name, write_shard
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
@@ -112,7 +112,7 @@ def _open(folder: LabelingRunFolder, identity: dict[str, Any], fresh: bool, held
     path = folder.path
     _check_ours(path)
     (path / WORK).mkdir(parents=True, exist_ok=True)
-    _take(held.enter_context((path / WORK / "lock").open("a+")), path)
+    _hold(path, held)
     if fresh:
         _empty(path)
     _check_identity(path, identity)
@@ -136,9 +136,11 @@ def _check_ours(path: Path) -> None:
         raise UsageError(f"The folder {path} holds other things ({', '.join(others[:3])}); name a new or empty one.")
 
 
-def _take(lock: IO[str], path: Path) -> None:
-    if other := held_by_another(lock):
-        raise InkrayError(f"Another process ({other}) is labelling into {path}; wait for it, or end it.")
+def _hold(path: Path, held: ExitStack) -> None:
+    try:
+        held.enter_context(locked(path / WORK / "lock", wait=False))
+    except HeldByAnother as other:
+        raise InkrayError(f"Another process ({other}) is labelling into {path}; wait for it, or end it.") from None
 
 
 def _empty(path: Path) -> None:
@@ -160,5 +162,6 @@ def _check_identity(path: Path, identity: dict[str, Any]) -> None:
         if before.get(name) != value:
             raise UsageError(
                 f"{path} belongs to another run: its {name} is {before.get(name)!r}, and this one's is {value!r}. "
-                "Name another folder, or start over in this one with --fresh."
+                "Name another folder, or start over in this one.",
+                option="fresh",
             )

@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
-from pipelines.errors import StoreError, UsageError
+from pipelines.errors import StoreError
 from pipelines.files import paths
+from pipelines.files.remote import display_name, parse_location
 
 CHUNK = 1 << 20
 CLAIM = ".claim-"
@@ -31,7 +32,8 @@ class StoreLocation:
         if filesystem is not None:
             self._fs, self._root, self.name = filesystem, str(where), f"{filesystem.type_name}:{where}"
         elif "://" in str(where):
-            self._fs, self._root, self.name = _from_uri(str(where))
+            place = parse_location(str(where))
+            self._fs, self._root, self.name = place.filesystem, place.path, display_name(str(where))
         else:
             path = absolute_location(where)
             self._fs, self._root, self.name = fs.LocalFileSystem(), path, path
@@ -216,22 +218,6 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, OSError) or not error.errno:
         return str(error).rstrip(".")
     return os.strerror(error.errno) + (f" ({error.filename})" if error.filename else "")
-
-
-def _from_uri(uri: str) -> tuple[fs.FileSystem, str, str]:
-    scheme, _, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    shown = f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"  # a URI may hold a password
-    try:
-        filesystem, root = fs.FileSystem.from_uri(uri)
-    except pa.ArrowInvalid as error:
-        raise UsageError(
-            f"A model store cannot lie at {shown!r}: name a folder, or a URI such as s3://BUCKET/FOLDER, "
-            "gs://BUCKET/FOLDER or file:///FOLDER."
-        ) from error
-    except OSError as error:
-        raise StoreError(f"The model store {shown} cannot be reached: {error}.") from error
-    return filesystem, root, shown
 
 
 def absolute_location(where: str | Path) -> str:

@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pipelines.errors import DataError, TrainingError, UsageError
 from pipelines.files import paths
 from pipelines.files.atomic import write_named
-from pipelines.files.locks import held_by_another
+from pipelines.files.locks import HeldByAnother, locked
 from pipelines.training.options import TrainingOptions
 
 RECORD, RESULT, CHECKPOINTS, CURVES, LOCK = "options.json", "result.json", "ray", "tensorboard", ".lock"
@@ -113,7 +113,7 @@ def _open(run: TrainingRunFolder, resume: bool, held: ExitStack) -> None:
     if resume and not run.begun():
         raise UsageError(f"There is no {run} in {run.path.parent} to resume; leave --resume out to start it.")
     run.path.mkdir(parents=True, exist_ok=True)
-    _take(held.enter_context((run.path / LOCK).open("a+")), run)
+    _hold(run, held)
     if resume:
         _check_resumable(run)
     elif run.begun():
@@ -121,12 +121,14 @@ def _open(run: TrainingRunFolder, resume: bool, held: ExitStack) -> None:
         raise UsageError(f"The {run} in {run.path.parent} {state}; give another --name to start anew.")
 
 
-def _take(lock: IO[str], run: TrainingRunFolder) -> None:
-    if other := held_by_another(lock):
+def _hold(run: TrainingRunFolder, held: ExitStack) -> None:
+    try:
+        held.enter_context(locked(run.path / LOCK, wait=False))
+    except HeldByAnother as other:
         raise TrainingError(
             f"Another process ({other}) is at work on the {run} in {run.path.parent}; "
             "wait for it, end it, or give another --name."
-        )
+        ) from None
 
 
 def _check_resumable(run: TrainingRunFolder) -> None:

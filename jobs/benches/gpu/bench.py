@@ -23,7 +23,7 @@ from jobs.benches.gpu.training import train_often
 from jobs.benches.timing import median_seconds, median_speed
 from jobs.benches.turns import check_counts, check_turns
 from pipelines.corpora import load_corpus
-from pipelines.errors import InkrayError, UsageError
+from pipelines.errors import InkrayError, UsageError, first_line
 from pipelines.files.atomic import write_json
 from pipelines.models.folder import ModelFolder, open_model
 from pipelines.networks.weights import load_reader
@@ -138,5 +138,5 @@ class Report:
     missing: dict[str, str] = field(default_factory=dict)
 
     def missed(self, name: str, error: Exception) -> None:
-        self.missing[name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        self.missing[name] = first_line(error)
         self.console.print(f"not measured: {name}: {self.missing[name]}", highlight=False, soft_wrap=True)

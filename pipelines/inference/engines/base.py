@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import DataError, EngineError
+from pipelines.errors import DataError, EngineError, first_line
 from pipelines.images import SIDE
 
 Images = NDArray[np.uint8]
@@ -98,11 +98,6 @@ class Engine(AbstractContextManager["Engine"], ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def first_line(error: Exception) -> str:
-    """A library's own words without its advice."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _check(images: object) -> None:

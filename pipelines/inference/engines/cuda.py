@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from pipelines.errors import EngineError
-from pipelines.inference.engines.base import first_line
+from pipelines.errors import EngineError, first_line
 
 
 @functools.cache

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pipelines.errors import EngineError
-from pipelines.inference.engines.base import BatchSlice, Engine, Images, Probabilities, first_line
+from pipelines.errors import EngineError, first_line
+from pipelines.inference.engines.base import BatchSlice, Engine, Images, Probabilities
 
 IN_FLIGHT = 2
 

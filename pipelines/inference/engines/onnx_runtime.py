@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import onnxruntime
 
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, first_line
 from pipelines.inference.engines.base import BatchSlice, Engine
 
 PROVIDERS = {
@@ -32,7 +32,7 @@ class OnnxRuntimeEngine(Engine):
         try:
             self._session = onnxruntime.InferenceSession(graph, options, [provider])
         except Exception as error:
-            raise EngineError(f"ONNX Runtime cannot load the graph: {str(error).splitlines()[0]}") from error
+            raise EngineError(f"ONNX Runtime cannot load the graph: {first_line(error)}.") from error
         check_provider(self._session, provider)
 
     def _infer(self, parts: Iterable[BatchSlice]) -> None:

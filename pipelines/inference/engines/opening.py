@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.errors import EngineError, UnknownName, UsageError
-from pipelines.inference.engines.base import Engine, first_line
+from pipelines.errors import EngineError, UnknownName, UsageError, first_line
+from pipelines.inference.engines.base import Engine
 from pipelines.inference.engines.cuda import cuda_gpus, tensorrt_flavour, torch_computes_on_cuda
 from pipelines.inference.engines.threads import available_threads
 from pipelines.models.folder import ModelFolder

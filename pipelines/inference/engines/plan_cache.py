@@ -25,10 +25,6 @@ def open_on_this_gpu(model: ModelFolder, flavour: str, precision: str) -> Tensor
     raise refused
 
 
-def find_or_build(model: ModelFolder, graph: bytes, wanted: PlanKey) -> bytes:
-    return next(fitting(model, graph, wanted))
-
-
 def fitting(model: ModelFolder, graph: bytes, wanted: PlanKey) -> Iterator[bytes]:
     """The plans there are that fit, the published ones first, and at last one that is built when it is asked for."""
     cache = cache_folder()

@@ -5,17 +5,17 @@ A plan lies beside its record, NAME.plan and NAME.json; the record comes last, s
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines.errors import EngineError
 from pipelines.files import paths
 from pipelines.files.atomic import write_atomic
+from pipelines.files.locks import locked
 
 PROFILE = (1, 256, 4096)
 """The smallest, the usual and the largest batch that a plan is made for."""
@@ -145,10 +145,7 @@ def cache_folder() -> Path:
     return paths.cache() / "plans"
 
 
-@contextmanager
-def only_builder(folder: Path, key: PlanKey) -> Iterator[None]:
-    """One process at a time builds a plan; the others wait and then find it. The lock dies with its holder."""
+def only_builder(folder: Path, key: PlanKey) -> AbstractContextManager[None]:
+    """One process at a time builds a plan; the others wait and then find it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{key.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return locked(folder / f".{key.name}.lock")

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, first_line
 from pipelines.images import SIDE
-from pipelines.inference.engines.base import first_line
 from pipelines.inference.engines.cuda import current, load_pycuda, primary_context
 from pipelines.inference.engines.lanes import IN_FLIGHT, Lane, LanedEngine
 from pipelines.inference.engines.plans import PROFILE

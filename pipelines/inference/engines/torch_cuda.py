@@ -7,9 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, first_line
 from pipelines.images import SIDE
-from pipelines.inference.engines.base import first_line
 from pipelines.inference.engines.lanes import IN_FLIGHT, Lane, LanedEngine
 from pipelines.networks.architectures import Reader
 from pipelines.networks.cuda_graphs import ALONE, WARM_UP, capture

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from pipelines.errors import DataError, UsageError
+from pipelines.errors import DataError, UsageError, first_line
 from pipelines.files.remote import File, Location, fingerprint, of_kind
 from pipelines.images import SIDE, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
@@ -62,7 +62,7 @@ class Tables(Input[Items]):
                 batches = pq.ParquetFile(file).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
                 yield from _in_sizes((batch.column(0) for batch in batches), sizes)
         except (OSError, pa.ArrowException) as error:
-            reason = unreadable(f"its part of the file cannot be read: {str(error).splitlines()[0].rstrip('.')}")
+            reason = unreadable(f"its part of the file cannot be read: {first_line(error)}")
             while True:
                 yield reason
 
@@ -169,7 +169,8 @@ def choose_column(schema: pa.Schema, shown: str) -> str:
         return usual[0]
     if fitting:
         raise UsageError(
-            f"{shown} has several columns that may hold images; name one with --column: {', '.join(fitting)}."
+            f"{shown} has several columns that may hold images ({', '.join(fitting)}); name one of them.",
+            option="column",
         )
     raise UsageError(
         f"{shown} has no column of images (tensors, 784 bytes, or encoded files); it has {_columns_of(schema)}."
@@ -205,9 +206,7 @@ def _footer(where: Location, file: File) -> Footer:
             opened = pq.ParquetFile(stream)
             return opened.metadata, opened.schema_arrow
     except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{where.prefix}{file.path} cannot be read as parquet: {str(error).splitlines()[0].rstrip('.')}."
-        ) from error
+        raise DataError(f"{where.prefix}{file.path} cannot be read as parquet: {first_line(error)}.") from error
 
 
 def _read_tasks(path: str, metadata: pq.FileMetaData, shard: int) -> Iterator[ReadTask]:

@@ -17,7 +17,7 @@ def test_a_folder_is_told_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert paths.folder(Path("a:/out"), "rows") == tmp_path / "a:/out"
 
 
-def test_an_uri_is_no_folder() -> None:
+def test_a_uri_is_no_folder() -> None:
     """What would else be a local folder called s3:, and rows that nobody finds."""
     told = refusal(UsageError, lambda: paths.folder(Path("s3://bucket/out"), "rows"))
     assert told == "The rows cannot lie at a URI, as s3:/bucket/out seems to be; name a folder that every node sees."

@@ -118,8 +118,9 @@ def test_a_kind_of_uri_that_is_not_known_is_refused() -> None:
     assert said.endswith("); name a path, or a URI such as s3://BUCKET/FOLDER.")
 
 
-def test_the_user_and_password_of_an_uri_are_not_told() -> None:
-    assert "secret" not in refusal(UsageError, lambda: parse_location("ftp://me:secret@example.org/a"))
+def test_the_user_and_password_of_a_uri_are_not_told() -> None:
+    for uri in ("ftp://me:secret@example.org/a", "s3://me:secret@[b/x?region=a@b"):
+        assert "secret" not in refusal(UsageError, lambda uri=uri: parse_location(uri))
 
 
 def test_a_file_is_read_or_told_why_not(folder: Path) -> None:
@@ -161,8 +162,9 @@ def test_a_place_is_called_the_same_however_it_is_written(way: str, folder: Path
     assert display_name(way.format(folder)) == parse_location(way.format(folder)).shown == str(folder)
 
 
-def test_what_is_shown_of_an_uri_holds_no_password() -> None:
+def test_what_is_shown_of_a_uri_holds_no_password() -> None:
     assert display_name("s3://KEY:SECRET@bucket/scans") == "s3://bucket/scans"
+    assert display_name("s3://KEY:SECRET@[b/x?region=a@b") == "s3://[b/x"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import EngineError
-from pipelines.inference.engines.plan_cache import find_or_build, fitting
+from pipelines.inference.engines.plan_cache import fitting
 from pipelines.inference.engines.plans import (
     PlanKey,
     PlanRecord,
@@ -117,15 +117,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_built_here_is_kept_and_found_again(model: ModelFolder, key: PlanKey, cache: Path) -> None:
-    plan = find_or_build(model, model.graph("fp32"), key)
+    plan = next(fitting(model, model.graph("fp32"), key))
     written = (cache / f"{key.name}.plan").stat()
-    assert find_or_build(model, model.graph("fp32"), key) == plan
+    assert next(fitting(model, model.graph("fp32"), key)) == plan
     assert (cache / f"{key.name}.plan").stat().st_mtime_ns == written.st_mtime_ns
 
 
 def test_where_no_plan_can_be_kept(model: ModelFolder, key: PlanKey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INKRAY_CACHE", "/proc/inkray")
-    assert refusal(EngineError, lambda: find_or_build(model, model.graph("fp32"), key)) == (
+    assert refusal(EngineError, lambda: next(fitting(model, model.graph("fp32"), key))) == (
         f"No plan can be kept in /proc/inkray/plans: {os.strerror(errno.ENOENT)}. "
         "Make room there, or name another place by INKRAY_CACHE."
     )
@@ -153,9 +153,9 @@ def test_what_was_tried_is_not_found_again(
 
 
 def test_a_damaged_plan_is_built_again(model: ModelFolder, key: PlanKey, cache: Path) -> None:
-    plan = find_or_build(model, model.graph("fp32"), key)
+    plan = next(fitting(model, model.graph("fp32"), key))
     (cache / f"{key.name}.plan").write_bytes(plan[:1000])
-    again = find_or_build(model, model.graph("fp32"), key)
+    again = next(fitting(model, model.graph("fp32"), key))
     assert len(again) > 1000
     assert find_plan([cache], key).plan == again
 
@@ -165,7 +165,7 @@ def test_the_published_plan_is_taken_where_it_fits(
 ) -> None:
     write_plan(tmp_path / "version" / "plans", *built)
     version = ModelFolder(tmp_path / "version", model.manifest)
-    assert find_or_build(version, model.graph("fp32"), key) == built[0]
+    assert next(fitting(version, model.graph("fp32"), key)) == built[0]
     assert not cache.exists()
 
 
@@ -175,7 +175,7 @@ def test_where_none_fits_and_none_can_be_built_both_reasons_are_told(
     write_plan(tmp_path / "version" / "plans", *built)
     version = ModelFolder(tmp_path / "version", model.manifest)
     wanted = replace(key, onnx_sha256="0" * 64)
-    said = refusal(EngineError, lambda: find_or_build(version, b"no graph", wanted))
+    said = refusal(EngineError, lambda: next(fitting(version, b"no graph", wanted)))
     assert said.startswith("TensorRT cannot parse the graph: ")
     assert said.endswith(f" Not usable here: {key.name}: it was built from another graph.")
     assert not list(cache.glob("*.plan"))
@@ -193,7 +193,7 @@ real = plan_cache.build_plan
 plan_cache.build_plan = lambda *given: (print("building"), real(*given))[1]
 key = PlanKey(**{**told["key"], "capabilities": tuple(told["key"]["capabilities"])})
 model = ModelFolder(Path(told["folder"]), {})
-print(len(plan_cache.find_or_build(model, Path(told["graph"]).read_bytes(), key)))
+print(len(next(plan_cache.fitting(model, Path(told["graph"]).read_bytes(), key))))
 """
 
 
