@@ -23,11 +23,12 @@ GZIP_START = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class IdxContent:
-    """What a file holds once decompressed. `cut`: its gzip stream breaks off before its end."""
+    """What a file holds once decompressed."""
 
-    file: Path
+    file: Path | str
     data: bytes
     cut: bool = False
+    """Whether its gzip stream breaks off before its end."""
 
 
 def read_idx(images: Path, labels: Path) -> Split:
@@ -48,9 +49,42 @@ def parse_idx(images: IdxContent, labels: IdxContent) -> Split:
 
 
 def read_content(file: Path) -> IdxContent:
+    return unpack(file.read_bytes(), file)
+
+
+def unpack(data: bytes, file: Path | str) -> IdxContent:
     """Gzip is known by its first bytes, whatever the file is called."""
-    data = file.read_bytes()
     return _decompress(data, file) if data.startswith(GZIP_START) else IdxContent(file, data)
+
+
+def header_size(dimensions: int) -> int:
+    return 4 * (1 + dimensions)
+
+
+def read_shape(content: IdxContent, dimensions: int) -> tuple[int, ...]:
+    """The sizes that the header declares, of at least these first bytes of a file."""
+    file, data = content.file, content.data
+    if len(data) < header_size(dimensions):
+        raise DataError(f"{file}: expected an IDX header of {header_size(dimensions)} bytes, found {len(data)} bytes.")
+    magic, *shape = struct.unpack_from(f">{1 + dimensions}I", data)
+    expected = UNSIGNED_BYTE | dimensions
+    if magic != expected:
+        kind = "images" if dimensions == 3 else "labels"
+        raise DataError(f"{file}: expected the magic number {expected} of IDX {kind}, found {magic}.")
+    return tuple(shape)
+
+
+def check_length(file: Path | str, shape: tuple[int, ...], length: int) -> None:
+    """The length of the whole file, decompressed, is what its header declares."""
+    size, found = math.prod(shape), length - header_size(len(shape))
+    if found != size:
+        by = " x ".join(map(str, shape))
+        raise DataError(f"{file}: expected {size} bytes after the header ({by}), found {found}.")
+
+
+def check_not_cut(content: IdxContent) -> None:
+    if content.cut:
+        raise DataError(f"{content.file}: the gzip data lacks its closing checksum; fetch or copy the file again.")
 
 
 def write_idx(split: Split, images: Path, labels: Path) -> None:
@@ -58,7 +92,7 @@ def write_idx(split: Split, images: Path, labels: Path) -> None:
     _write(split.labels, labels)
 
 
-def _decompress(data: bytes, file: Path) -> IdxContent:
+def _decompress(data: bytes, file: Path | str) -> IdxContent:
     parts = []
     while data:
         stream = zlib.decompressobj(wbits=31)
@@ -66,27 +100,15 @@ def _decompress(data: bytes, file: Path) -> IdxContent:
             parts.append(stream.decompress(data))
         except zlib.error as error:
             raise DataError(f"{file}: the gzip data is damaged ({error}); fetch or copy the file again.") from error
-        data = stream.unused_data
+        data = stream.unused_data.lstrip(b"\0")  # some tools pad what they pack
     return IdxContent(file, b"".join(parts), cut=not stream.eof)
 
 
 def _parse_array(content: IdxContent, dimensions: int) -> NDArray[np.uint8]:
-    file, data = content.file, content.data
-    header = 4 * (1 + dimensions)
-    if len(data) < header:
-        raise DataError(f"{file}: expected an IDX header of {header} bytes, found {len(data)} bytes.")
-    magic, *shape = struct.unpack_from(f">{1 + dimensions}I", data)
-    expected = UNSIGNED_BYTE | dimensions
-    if magic != expected:
-        kind = "images" if dimensions == 3 else "labels"
-        raise DataError(f"{file}: expected the magic number {expected} of IDX {kind}, found {magic}.")
-    size, found = math.prod(shape), len(data) - header
-    if found != size:
-        by = " x ".join(map(str, shape))
-        raise DataError(f"{file}: expected {size} bytes after the header ({by}), found {found}.")
-    if content.cut:
-        raise DataError(f"{file}: the gzip data lacks its closing checksum; fetch or copy the file again.")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    shape = read_shape(content, dimensions)
+    check_length(content.file, shape, len(content.data))
+    check_not_cut(content)
+    return np.frombuffer(content.data, np.uint8, offset=header_size(dimensions)).reshape(shape)
 
 
 def _write(array: NDArray[np.uint8], file: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -11,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import fs
 
+from pipelines.corpora.idx import IdxContent, check_length, check_not_cut, header_size, read_shape, unpack
 from pipelines.errors import DataError
 from pipelines.files.remote import File, Location, fingerprint
 from pipelines.images import to_model_input
 from pipelines.labeling.inputs.base import ALL, ROWS_PER_SHARD, FoundInput, Input, Items, ReadTask, cut
 
-MAGIC = b"\x00\x00\x08\x03"
-HEADER = 16
+HEADER = header_size(dimensions=3)
 
 
 class Idx(Input[Items]):
@@ -28,27 +26,16 @@ class Idx(Input[Items]):
 
     def shape(self) -> tuple[int, int, int]:
         """From its header; the length of a plain file is held against it."""
-        content = self._content(HEADER)
-        if len(content) < HEADER or content[:4] != MAGIC:
-            raise DataError(
-                f"{self._shown} is no IDX file of images: it begins with {content[:4].hex(' ') or 'nothing'}."
-            )
-        count, height, width = (int.from_bytes(content[start : start + 4], "big") for start in (4, 8, 12))
+        count, height, width = read_shape(self._content(HEADER), dimensions=3)
         if count and not height * width:
             raise DataError(f"{self._shown} says {count:,} images of {height} x {width}, which have no pixels.")
         return count, height, width
 
     def check(self, length: int) -> None:
-        count, height, width = self.shape()
-        expected = HEADER + count * height * width
-        if length != expected:
-            raise DataError(
-                f"{self._shown} says {count:,} images of {height} x {width}, which is {expected:,} bytes, "
-                f"and has {length:,}: it is cut, or not what it says."
-            )
+        check_length(self._shown, self.shape(), length)
 
     def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
-        content, shape = self._content(), self.shape()
+        content, shape = self._content().data, self.shape()
         images: NDArray[Any] = np.frombuffer(content, np.uint8, offset=HEADER).reshape(shape)
         start = 0
         for shard, size in zip(task.shards, task.sizes, strict=True):
@@ -61,18 +48,17 @@ class Idx(Input[Items]):
         return self._shown, task.before(shard) + index
 
     def length(self, file: File) -> int:
-        return len(self._content()) if self._path.endswith(".gz") else file.size
+        return len(self._content().data) if self._path.endswith(".gz") else file.size
 
-    def _content(self, length: int | None = None) -> bytes:
+    def _content(self, length: int | None = None) -> IdxContent:
         try:
             with self._filesystem.open_input_stream(self._path, compression=None) as stream:
                 head = stream.read(length) if length and not self._path.endswith(".gz") else stream.read()
         except OSError as error:
             raise DataError(f"{self._shown} cannot be read: {error}.") from error
-        try:
-            return gzip.decompress(head)[:length] if head[:2] == b"\x1f\x8b" else head
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{self._shown} cannot be unpacked: {error}.") from error
+        content = unpack(head, self._shown)
+        check_not_cut(content)
+        return content
 
 
 def find_idx(where: Location, file: File) -> FoundInput:

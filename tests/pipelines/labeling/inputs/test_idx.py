@@ -59,16 +59,16 @@ def test_a_cut_file_is_refused_with_its_numbers(path: Path, missing: int) -> Non
     else:
         path.write_bytes(content[:-missing])
     assert refusal(DataError, lambda: find_input(str(path))) == (
-        f"{path} says 10 images of 28 x 28, which is 7,856 bytes, and has {7856 - missing:,}: it is cut, or not what "
-        "it says."
+        f"{path}: expected 7840 bytes after the header (10 x 28 x 28), found {7840 - missing}."
     )
 
 
 def test_a_gz_that_is_cut_is_refused(tmp_path: Path, digits: Split) -> None:
     path = tmp_path / "idx.gz"
     path.write_bytes(gzip.compress(idx_bytes(digits.images[:10]))[:-100])
-    said = refusal(DataError, lambda: find_input(str(path)))
-    assert said.startswith(f"{path} cannot be unpacked: ")
+    assert refusal(DataError, lambda: find_input(str(path))) == (
+        f"{path}: the gzip data lacks its closing checksum; fetch or copy the file again."
+    )
 
 
 @pytest.mark.parametrize("start", [30, 1000])
@@ -76,17 +76,20 @@ def test_a_gz_that_is_damaged_is_refused(tmp_path: Path, digits: Split, start: i
     path = tmp_path / "idx.gz"
     path.write_bytes(gzip.compress(idx_bytes(digits.images[:10])))
     said = refusal(DataError, lambda: find_input(str(flip(path, start))))
-    assert said.startswith(f"{path} cannot be unpacked: ")
+    assert said.startswith(f"{path}: the gzip data is damaged (Error -3 while decompressing data: ")
 
 
 @pytest.mark.parametrize(
-    ("content", "begins"), [(b"", "nothing"), (b"\x00\x00\x08\x01" + bytes(20), "00 00 08 01"), (b"abc", "61 62 63")]
+    ("content", "why"),
+    [
+        (b"", "expected an IDX header of 16 bytes, found 0 bytes"),
+        (b"\x00\x00\x08\x01" + bytes(20), "expected the magic number 2051 of IDX images, found 2049"),
+        (b"abc", "expected an IDX header of 16 bytes, found 3 bytes"),
+    ],
 )
-def test_what_is_no_idx_of_images_is_refused(tmp_path: Path, content: bytes, begins: str) -> None:
+def test_what_is_no_idx_of_images_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "labels-idx1").write_bytes(content)
-    assert refusal(DataError, lambda: find_input(str(tmp_path / "labels-idx1"))) == (
-        f"{tmp_path}/labels-idx1 is no IDX file of images: it begins with {begins}."
-    )
+    assert refusal(DataError, lambda: find_input(str(tmp_path / "labels-idx1"))) == (f"{tmp_path}/labels-idx1: {why}.")
 
 
 @pytest.mark.parametrize(("height", "width"), [(0, 28), (28, 0), (0, 0)])
