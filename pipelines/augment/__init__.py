@@ -1,4 +1,4 @@
-"""What hands and scanners do to a digit, on batches of tensors."""
+"""Augmentation of batches of digits: what handwriting, forms and scanners do to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.augment.steps import as_from_paper
 
 
 def augment(images: Tensor, family: str, without: Collection[str] = ()) -> Tensor:
-    """Uint8 images in the model's form, as `family` changes them; `without` names effects of paper."""
+    """Augment uint8 images [N, 28, 28] by a family: affine, line, paper or none. `without` names effects of paper."""
     if family == "affine":
         return affine(images)
     if family == "line":

@@ -1,4 +1,4 @@
-"""A straight stroke with round ends: the one shape of which lines, corners, dots and gaps are made."""
+"""A straight stroke with round ends, the shape of which lines, corners, dots and gaps are made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def bars(like: Tensor, x: Tensor, y: Tensor, angle: Tensor, length: Tensor, width: Tensor) -> Tensor:
-    """One for each image [N, side, side], with soft edges; in pixels, each number [N, 1, 1]. No width, no bar."""
+    """One bar for each image [N, side, side], with soft edges; numbers are [N, 1, 1] in pixels. Width 0 is no bar."""
     places = torch.arange(like.shape[1], device=like.device) + 0.5
     across, down = places - x, places[:, None] - y
     cos, sin = torch.cos(angle), torch.sin(angle)

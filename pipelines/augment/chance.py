@@ -1,4 +1,4 @@
-"""Who is hit, and how hard."""
+"""Random choices: which images an effect is applied to, and how strongly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Effect = Callable[[Tensor], Tensor]
 
 
 def between(low: float, high: float, like: Tensor, *shape: int) -> Tensor:
-    """A number for each image, so shaped that it applies to whole images."""
+    """A uniform random number for each image, shaped to broadcast over it."""
     return low + (high - low) * torch.rand(len(like), *(shape or (1, 1)), device=like.device)
 
 

@@ -1,4 +1,4 @@
-"""What runs across a digit though its writer did not draw it: waves printed on cheques, bands of a failing scan."""
+"""Patterns that run across a digit: waves printed on cheques, inverted bands of a bad scan."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ KNOTS = 5
 
 @dataclass(frozen=True)
 class HandVariation:
-    """How far it may go, as deviations; `wobble` and `shift` in halves of the image's side."""
+    """How far handwriting varies, as standard deviations; `wobble` and `shift` in halves of the image's side."""
 
     turn: float
     slant: float

@@ -1,4 +1,4 @@
-"""What else lies in the picture: remains of lines and boxes, a neighbour's stroke, dots and dirt."""
+"""Other marks in the image: remains of lines and boxes, strokes of a neighbour, dots and dirt."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def cornered(ink: Tensor) -> Tensor:
 
 
 def underlined(ink: Tensor) -> Tensor:
-    """By the writer's own hand, below the digit or just through its foot."""
+    """Underline the digit by hand, below it or just through its foot."""
     side = ink.shape[1]
     y = (1 - between(0.02, MARGIN * 1.1, ink)) * side
     x, length = between(0.35, 0.65, ink) * side, between(0.3, 0.9, ink) * side

@@ -30,14 +30,14 @@ def prepared(ink: Tensor) -> Tensor:
 
 
 def _stretched(ink: Tensor) -> Tensor:
-    """So that the usual level of ink is full."""
+    """Stretch the levels so that the usual level of ink becomes full."""
     inked = (ink > INKED * ink.amax((1, 2), keepdim=True)).float()
     full = (inked * ink).sum((1, 2), keepdim=True) / inked.sum((1, 2), keepdim=True).clamp(min=1)
     return _evened((ink / full.clamp(min=0.004)).clamp_(0, 1))
 
 
 def _evened(ink: Tensor) -> Tensor:
-    """With faint strokes nearer to the dark ones."""
+    """Lift faint strokes nearer to the dark ones."""
     # At half the size, where it is as smooth and costs a quarter.
     half = torch.maximum(ink[:, ::2], ink[:, 1::2])
     half = torch.maximum(half[:, :, ::2], half[:, :, 1::2])

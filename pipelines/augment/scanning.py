@@ -1,4 +1,4 @@
-"""What a scanner does: blur, few pixels, noise, JPEG, one bit. Images [N, 56, 56] from 0 (paper) to 1 (ink)."""
+"""Effects of a scanner: blur, low resolution, noise, JPEG, one bit. Images [N, 56, 56] from 0 (paper) to 1 (ink)."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def coarse(ink: Tensor) -> Tensor:
 
 
 def cut_off(ink: Tensor) -> Tensor:
-    """What is faint beside the rest is taken for paper by the preparation: thin strokes end early, or break."""
+    """Drop faint ink, which the preparation takes for paper: thin strokes end early or break."""
     floor = between(0.1, 0.4, ink) * ink.amax((1, 2), keepdim=True)
     return (ink - floor).clamp(min=0)
 
 
 def noisy(ink: Tensor) -> Tensor:
-    """What grain and low contrast leave when the preparation has cut off the paper's texture around the ink."""
+    """Imitate what grain and low contrast leave once the preparation has removed the paper's texture."""
     near = grown(grown(shifted_back(grown(grown((ink > 0.15).float())))))
     noise = torch.randn_like(ink) * between(0.02, 0.22, ink)
     floor = between(0.0, 0.25, ink)
@@ -65,7 +65,7 @@ def noisy(ink: Tensor) -> Tensor:
 
 
 def shifted_back(ink: Tensor) -> Tensor:
-    """What has grown to the right and down, moved so that it has grown to all sides."""
+    """Shift an image that was dilated to the right and down, so that it has grown evenly to all sides."""
     return functional.pad(ink[:, 2:, 2:], (0, 2, 0, 2))
 
 
@@ -79,7 +79,7 @@ def _cosines() -> Tensor:
 
 
 def compressed(ink: Tensor) -> Tensor:
-    """As JPEG of quality 8 to 50 keeps it."""
+    """Imitate JPEG compression of quality 8 to 50."""
     count, side, _ = ink.shape
     waves = _cosines().to(ink.device)
     blocks = ink.view(count, side // 8, 8, side // 8, 8).transpose(2, 3) * 255 - 128

@@ -1,4 +1,4 @@
-"""Digits as they come from real paper, again in the form in which the model gets them."""
+"""The table of augmentations: each effect of real paper and the share of images that it is applied to."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from pipelines.images import SIDE
 
 SCAN = 2 * SIDE
 LIGHT = 0.33
-"""The share of a batch that stays clean but for a gentle bend, so that a clean digit is read as well as ever."""
+"""The share of a batch that is only warped gently, so that clean digits are still read as well as before."""
 
 LOST = 0.15
+"""A digit of which less than this share of its ink is left has lost its label."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Step:
     effect: Effect
 
 
-# In the order in which it happens to paper: pen, form and neighbours, scanner, preparation. Most pens that fill in
+# In the order in which these happen to paper: pen, form and neighbours, scanner, preparation. Most pens that fill in
 # forms are thin beside those of MNIST, and most scans of single digits have few pixels.
 STEPS = (
     Step("width", 0.55, thinner),
@@ -60,9 +61,9 @@ EFFECTS = ("geometry", *dict.fromkeys(step.family for step in STEPS))
 
 
 def as_from_paper(images: Tensor, without: Collection[str] = ()) -> Tensor:
-    """Uint8 images [N, 28, 28] as floats from 0 to 255, the first of them clean and the others as on real paper."""
+    """Uint8 images [N, 28, 28] as floats from 0 to 255: the first stay clean, the others look like real paper."""
     clean = round(LIGHT * len(images))
-    # In full precision also within a training step that computes in less: places lose meaning when rounded.
+    # In full precision even within autocast: coordinates lose their meaning when they are rounded.
     with torch.autocast(images.device.type, enabled=False):
         light = warp(images[:clean], SIDE, STILL if "geometry" in without else GENTLE) * 255
         return torch.cat([light, on_paper(images[clean:], without)])
@@ -78,9 +79,9 @@ def on_paper(images: Tensor, without: Collection[str] = ()) -> Tensor:
 
 
 def _lost(ink: Tensor, drawn: Tensor) -> Tensor:
-    """What was worn away to next to nothing has no label any more, whatever lines lie around it.
+    """Which digits have faded so far that they have lost their label; these are drawn again without effects.
 
-    Nor has a line on blank paper: it would be shown as `none`, and it is a 1.
+    Otherwise a lone line left on blank paper would keep its digit's label, and it looks like a 1.
     """
     left = (ink * drawn).sum((1, 2), keepdim=True)
     return left <= LOST * drawn.square().sum((1, 2), keepdim=True)

@@ -1,4 +1,4 @@
-"""What a pen does: width, pressure, gaps. Images [N, 56, 56] from 0 (paper) to 1 (ink)."""
+"""Effects of the pen: width, pressure, gaps. Images [N, 56, 56] from 0 (paper) to 1 (ink)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def broken(ink: Tensor) -> Tensor:
 
 
 def hollow(ink: Tensor) -> Tensor:
-    """Only the outline of each stroke, as a dry marker leaves it, or a scanner that looks for edges."""
+    """Keep only the outline of each stroke, as a dry marker or an edge-enhancing scanner does."""
     outside = torch.where(torch.rand(len(ink), 1, 1, device=ink.device) < 0.5, grown(ink), grown(grown(ink), False))
     outline = outside - torch.where(torch.rand(len(ink), 1, 1, device=ink.device) < 0.7, shrunk(ink, False), ink)
     return (outline * between(1.0, 2.0, ink)).clamp(0, 1)

@@ -1,1 +1,1 @@
-"""Documents from outside (PDF, TIFF and other image files): their pages as pixels, opened in processes that may die."""
+"""Documents (PDF, TIFF and other image files) as pages of pixels; untrusted ones are opened in worker processes."""

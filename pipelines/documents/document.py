@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 
 
 class DocumentCrash(DataError):
-    """The process that opened the document died of it."""
+    """The worker process that opened the document died."""
 
 
 class DocumentTimeout(DocumentCrash):
@@ -37,7 +37,7 @@ class Document(Protocol):
 
 @contextmanager
 def open_document(content: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Document]:
-    """Open a document in this process: for trusted files, such as a template's blank page.
+    """Open a document in this process: for trusted files, such as the blank page of a template.
 
     Raises a DataError if there is no page in it. Only `DocumentPool` enforces the limits on time and memory.
     """

@@ -1,4 +1,4 @@
-"""Image files as documents: one page each, but for TIFF, which may have many."""
+"""Image files as documents: a TIFF may have many pages, all others have one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pipelines.images.decoding import PNG_END, check_size, decode, inspect
 
 UPRIGHT = (None, 0, 1)
 ORIENTATION = 0x0112
-TURNING_NOTES = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
-"""Chunks of a PNG that may say how it is turned."""
+ORIENTATION_CHUNKS = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+"""Chunks of a PNG that may hold its orientation."""
 
 Pixels = NDArray[np.uint8]
 
@@ -30,14 +30,14 @@ class ImageDocument:
         where = f"{self._name}, page {number + 1}"
         check_number(number, self._count, where)
         if number == 0 and inspect(self._content, self._name, self._is_plain):
-            # Several times as fast as Pillow; what OpenCV cannot open is left to Pillow, which says why.
+            # Several times as fast as Pillow, which is left to say why an image cannot be opened.
             quick = cv2.imdecode(np.frombuffer(self._content, np.uint8), cv2.IMREAD_GRAYSCALE)
             if quick is not None:
                 return quick.astype(np.uint8, copy=False)
         return _as_grey(decode(self._content, where if number else self._name, self._max_pixels, page=number))
 
     def _is_plain(self, image: ImageFile.ImageFile) -> bool:
-        """Whether OpenCV opens it exactly as Pillow does: grey or colour, not turned, and complete."""
+        """Whether OpenCV opens it exactly as Pillow does: grey or colour, not rotated, and complete."""
         check_size(image.size, self._name, self._max_pixels)
         tail = self._content[-64:]
         complete = {"PNG": PNG_END in tail, "JPEG": b"\xff\xd9" in tail}
@@ -54,8 +54,8 @@ def _frames(image: ImageFile.ImageFile) -> int:
 
 
 def _orientation(image: ImageFile.ImageFile, content: bytes) -> int | None:
-    # Such a note may stand behind the pixels: Pillow would decode a whole PNG to look for it.
-    if image.format == "PNG" and not any(note in content for note in TURNING_NOTES):
+    # Such a chunk may follow the pixels: Pillow would decode a whole PNG to look for it.
+    if image.format == "PNG" and not any(note in content for note in ORIENTATION_CHUNKS):
         return None
     return image.getexif().get(ORIENTATION)
 

@@ -1,4 +1,4 @@
-"""What a document may cost, and how the process that opens it is held to it: it is killed when its time is up."""
+"""Limits on time, memory and size for opening a document, and their enforcement: a process that hangs is killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATM = Path("/proc/self/statm")
 
 @dataclass(frozen=True)
 class Limits:
-    """What a document may cost; one that exceeds a limit is refused, or its page is."""
+    """Limits for one document; if it exceeds one, the document or the page is refused."""
 
     dpi: int = 200
     """Resolution at which PDF pages are rendered; image files have their own pixels."""
@@ -29,7 +29,7 @@ class Limits:
     seconds: float = 30.0
     """Maximum time to open the document, and to render each page."""
     memory_mib: int = 2_048
-    """Maximum memory of the process that opens it, beyond what it has when idle."""
+    """Maximum memory of the worker process, beyond what it uses when idle."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -46,7 +46,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def limit_memory(mib: int) -> None:
-    """Let this process allocate so much beyond what it has now, and dump no core if it crashes."""
+    """Let this process allocate `mib` more than it has now, and dump no core if it crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     most = _memory_pages(0) * resource.getpagesize() + mib * MIB
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -1,4 +1,4 @@
-"""The check that every kind of document makes of the number of a page."""
+"""The check of a page number, the same for every kind of document."""
 
 from __future__ import annotations
 

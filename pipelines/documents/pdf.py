@@ -17,8 +17,8 @@ from pipelines.images.decoding import check_size
 
 POINTS_PER_INCH = 72
 
-_one_at_a_time = threading.Lock()
-"""PDFium must never be entered by two threads at once."""
+_pdfium_lock = threading.Lock()
+"""PDFium is not thread-safe: only one thread at a time may be in it."""
 
 
 def is_pdf(content: bytes) -> bool:
@@ -28,7 +28,7 @@ def is_pdf(content: bytes) -> bool:
 
 @contextmanager
 def open_pdf(content: bytes, name: str, dpi: int, max_pixels: int) -> Iterator[PdfDocument]:
-    with _one_at_a_time, _told_plainly(name):
+    with _pdfium_lock, _pdfium_errors_in_words(name):
         document = pdfium.PdfDocument(content)
         try:
             # Otherwise values that were typed into form fields are not rendered.
@@ -39,7 +39,7 @@ def open_pdf(content: bytes, name: str, dpi: int, max_pixels: int) -> Iterator[P
 
 
 @contextmanager
-def _told_plainly(name: str) -> Iterator[None]:
+def _pdfium_errors_in_words(name: str) -> Iterator[None]:
     try:
         yield
     except pdfium.PdfiumError as error:
@@ -59,7 +59,7 @@ class PdfDocument:
     def page(self, number: int) -> NDArray[np.uint8]:
         where = f"{self._name}, page {number + 1}"
         check_number(number, self._count, where)
-        with _told_plainly(where):
+        with _pdfium_errors_in_words(where):
             return self._rendered(number, where)
 
     def _rendered(self, number: int, where: str) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Worker processes that open documents, each within limits on time and memory; one that dies is replaced."""
+"""A pool of worker processes that open documents within limits on time and memory; dead ones are replaced."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pipelines.documents.document import Document, DocumentCrash, DocumentTimeou
 from pipelines.documents.limits import DEFAULT_LIMITS, Limits
 from pipelines.documents.worker_handle import Slot, WorkerDied, WorkerTimedOut
 
-MOST_DEATHS = 2
-"""After so many workers have died of a document, the rest of its pages is given up."""
+MAX_DEATHS = 2
+"""After this many workers have died of a document, its remaining pages are given up."""
 
 
 @cache
 def shared_pool(limits: Limits) -> DocumentPool:
-    """The pool of this process, one document at a time: Ray has many tasks follow each other in one process."""
+    """The pool of this process, for one document at a time; Ray runs many tasks one after the other in a process."""
     return DocumentPool(1, limits)
 
 
 class DocumentPool:
-    """Opens documents from outside, `size` at a time; further callers wait."""
+    """Opens untrusted documents, `size` at a time; further callers wait."""
 
     def __init__(self, size: int = 1, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
@@ -35,7 +35,7 @@ class DocumentPool:
 
     @contextmanager
     def open(self, content: bytes, name: str) -> Iterator[Document]:
-        """Raises a DataError if there is no page in it, or if opening it exceeds the limits."""
+        """Open a document; raises a DataError if it has no page or exceeds a limit."""
         slot = self._idle.get()
         try:
             yield IsolatedDocument(slot, content, name)
@@ -49,7 +49,7 @@ class DocumentPool:
             slot.start()
 
     def close(self) -> None:
-        """End the workers, and with them whatever they are working on."""
+        """Kill the workers, whatever they are working on."""
         for slot in self._slots:
             slot.close()
 
@@ -61,7 +61,7 @@ class DocumentPool:
 
 
 class IsolatedDocument:
-    """A document that a worker holds open; after a death it is opened again for the next page."""
+    """A document held open by a worker; if that dies, a new one opens it again for the next page."""
 
     def __init__(self, slot: Slot, content: bytes, name: str) -> None:
         self._slot, self._content, self._name = slot, content, name
@@ -82,7 +82,7 @@ class IsolatedDocument:
             return pixels
 
     def _open(self) -> int:
-        if self._deaths >= MOST_DEATHS:
+        if self._deaths >= MAX_DEATHS:
             raise DocumentCrash(
                 f"{self._name}: the document is given up, since {self._deaths} of its pages broke a limit."
             )

@@ -1,4 +1,4 @@
-"""The process that opens documents for a `DocumentPool`: it may hang, crash or run out of memory, and it alone does.
+"""The worker process of a `DocumentPool`: if a document hangs or crashes it, or fills its memory, only it dies.
 
 Messages are bytes over a socket. A request is JSON, followed by the document's bytes if it opens one; the answer is
 JSON, followed by the pixels if it is a page.
@@ -26,7 +26,7 @@ LARGEST_IDLE_MIB = 512
 
 
 class Session:
-    """The one document that is open at a time."""
+    """The document that is open; there is one at a time."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits, self._opened = limits, ExitStack()
@@ -47,7 +47,7 @@ class Session:
 
 
 def serve(connection: Connection, limits: Limits) -> None:
-    """Answer until the other end closes, or this process has grown too large."""
+    """Answer requests until the parent closes the socket or this process has grown too large."""
     session = Session(limits)
     connection.send_bytes(b"{}")
     while (request := _next(connection)) is not None:
@@ -82,13 +82,13 @@ def _next(connection: Connection) -> dict[str, Any] | None:
 
 def main() -> None:
     descriptor, limits = int(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
-    # Ctrl-C reaches every process of a terminal; this one ends with its parent.
+    # Ctrl-C reaches every process of a terminal, but this one ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     cv2.setNumThreads(1)
     limit_memory(limits.memory_mib)
     serve(Connection(socket.socket(fileno=descriptor).detach()), limits)
-    # Without clearing up: nothing is held that outlives this process.
+    # No cleanup is needed: nothing that this process holds outlives it.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The parent's side of a worker process: how it is started, asked, and replaced when it has died."""
+"""The parent's side of a worker process: starting it, sending requests, replacing it when it has died."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WorkerTimedOut(WorkerDied):
 
 
 class Slot:
-    """The place of one worker, which is started when it is first needed."""
+    """Holds one worker, which is started when it is first needed."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -51,18 +51,18 @@ class Slot:
         return self._worker
 
     def ask(self, request: dict[str, Any], content: bytes | None = None) -> dict[str, Any]:
-        with self._dropping_the_dead() as worker:
+        with self._dropping_dead_worker() as worker:
             answer = worker.ask(request, content)
         if "error" in answer:
             raise DataError(answer["error"])
         return answer
 
     def receive_into(self, pixels: Pixels) -> None:
-        with self._dropping_the_dead() as worker:
+        with self._dropping_dead_worker() as worker:
             worker.receive_into(pixels)
 
     @contextmanager
-    def _dropping_the_dead(self) -> Iterator[Worker]:
+    def _dropping_dead_worker(self) -> Iterator[Worker]:
         try:
             yield self.start()
         except WorkerDied:

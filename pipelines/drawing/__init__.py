@@ -1,1 +1,1 @@
-"""Digits, and what is none, drawn by a pen."""
+"""Synthetic digits and non-digits, drawn by a pen."""

@@ -1,6 +1,7 @@
-"""What lies in a cell and is no digit: the eleventh class, `none`, drawn from a seed.
+"""Synthetic content of cells that is no digit: the eleventh class, `none`, drawn from a seed.
 
-What could be a digit is left out: the letters O I l S Z q g b, one upright or slanting line, half of a 7 or of a 9.
+Whatever could be taken for a digit is left out: the letters O I l S Z q g b, one upright or slanting line, half of a 7
+or of a 9.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ HALVES = {"left": (2, 3, 5, 8), "top": (0, 5), "bottom": (0,)}
 
 
 def blank(random: Random) -> Picture:
-    """Paper with its texture, and nothing on it; a fifth of them nothing at all."""
+    """Blank paper with its texture; in a fifth of the cases, nothing at all."""
     if random.random() < 0.2:
         return np.zeros((CANVAS, CANVAS), np.uint8)
     side = int(random.integers(16, CANVAS))
@@ -45,9 +46,9 @@ def specks(random: Random) -> Picture:
 
 
 def residue(random: Random) -> Picture:
-    """Lines of a form: corners, combs, a writing line; never one upright line alone, which is a 1."""
+    """Printed lines of a form: corners, combs, a writing line; never a single upright line, which looks like a 1."""
     canvas, width, level = _empty(), int(random.integers(2, 9)), _level(random)
-    # Nearer to the rim the preparation would take a line away, and the one that is left is a 1.
+    # Nearer to the rim the preparation would remove a line, and a single line that is left looks like a 1.
     near, far = random.integers(20, 46), random.integers(66, CANVAS - 20)
     flat = [(near, far), (far, far)]
     tall = [[(x, near), (x, far)] for x in (near, far)]
@@ -88,7 +89,7 @@ def sign(random: Random) -> Picture:
 
 
 def half(random: Random) -> Picture:
-    """Only halves that are nothing whole."""
+    """Half of a digit; only halves that do not look like another digit."""
     part = list(HALVES)[random.integers(len(HALVES))]
     digits = HALVES[part]
     canvas, cut = ink_digit(digits[random.integers(len(digits))], random), int(random.integers(50, 58))
@@ -102,7 +103,7 @@ def half(random: Random) -> Picture:
 
 
 def two(random: Random) -> Picture:
-    """Two digits in one cell that touch, or nearly; each is there by two thirds at least."""
+    """Two digits in one cell that touch or nearly touch; at least two thirds of each are visible."""
     left, right = (_cropped(ink_digit(int(random.integers(10)), random)) for _ in range(2))
     height = max(len(left), len(right))
     overlap = int(random.integers(-6, 10))
@@ -123,7 +124,7 @@ SHARES = (0.08, 0.05, 0.08, 0.1, 0.17, 0.2, 0.08, 0.1, 0.14)
 
 
 def draw_junk(count: int, seed: int) -> NDArray[np.uint8]:
-    """`count` images as the model gets them, of all kinds in mixed order."""
+    """Draw `count` images of all kinds in random order, prepared for the model."""
     random = np.random.default_rng(seed)
     kinds = random.choice(list(JUNK), count, p=SHARES)
     return to_model_input([JUNK[kind](random) for kind in kinds])
@@ -152,7 +153,7 @@ def _cropped(canvas: Picture) -> Picture:
 
 
 def _scribble_over(canvas: Picture, random: Random, points: int) -> None:
-    """To and fro along one direction, or round and round."""
+    """Scribble back and forth in one direction, or in circles."""
     turn = random.uniform(0, np.pi)
     across, along = random.uniform(18, 40), random.uniform(15, 36)
     steps = np.arange(points)

@@ -1,4 +1,4 @@
-"""Digits as a pen draws them: stroke skeletons in several hands, jittered and inked."""
+"""Draws digits with a pen: stroke skeletons in several styles, jittered and inked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _hand(random: np.random.Generator) -> NDArray[np.float64]:
 def trace(
     skeleton: Skeleton, hand: NDArray[np.float64], wobble: float, random: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """The ways of the pen, around the origin and about 1 high, in a hand given as a 2x2 matrix."""
+    """The paths of the pen, centred on the origin and about 1 high, transformed by a 2x2 matrix for the handwriting."""
     return [
         _smooth((np.array(stroke) + random.normal(0, wobble, (len(stroke), 2)) - 0.5) @ hand) for stroke in skeleton
     ]
@@ -87,7 +87,7 @@ def _centred(image: MatLike, random: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def draw_digits(count: int, seed: int, hands: Styles = STYLES) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """`count` images and their labels, every digit equally often, in mixed order."""
+    """Draw `count` images, every digit equally often and in random order; returns the images and their labels."""
     random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(count) % 10).astype(np.uint8)
     return np.stack([draw_digit(int(label), random, hands) for label in labels]), labels

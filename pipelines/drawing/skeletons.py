@@ -1,4 +1,4 @@
-"""How hands write: the stroke skeletons of digits, and of letters and signs that are none.
+"""Stroke skeletons of digits in several handwriting styles, and of letters and signs.
 
 A stroke is a smooth curve through its points, x to the right and y down in a unit box. Where the pen turns sharply a
 new stroke starts at the same point.
@@ -38,7 +38,7 @@ CURLED_TOP = [(0.45, 0.36), (0.22, 0.33), (0.14, 0.14), (0.45, 0), (0.8, 0.16), 
 RING = [(0.42, 0.5), (0.8, 0.42), (0.88, 0.15), (0.5, 0), (0.15, 0.12), (0.14, 0.4)]
 LOOP = [(0.85, 0.25), (0.6, 0.5), (0.25, 0.45), (0.12, 0.22), (0.35, 0.02), (0.7, 0.03), (0.85, 0.25)]
 
-# The hands that write each digit: a list of strokes each.
+# Each digit in several handwriting styles, each a list of strokes.
 STYLES: dict[int, list[Skeleton]] = {
     0: [
         [OVAL],

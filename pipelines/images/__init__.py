@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the model's input, on one way that everybody takes."""
+"""From the bytes of an image file to the model's input, by the one code path that all callers share."""
 
 from pipelines.images.decoding import decode as decode
 from pipelines.images.digits import SIDE as SIDE

@@ -1,4 +1,4 @@
-"""The bytes of an image file as pixels, safely: whatever the bytes are, the answer is pixels or a DataError."""
+"""Safe decoding of image files: whatever the bytes are, the result is pixels or a DataError."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000
 """A4 at 800 dpi has 62 million."""
 MAX_SIDE = 40_000
-"""A0 at 800 dpi has 37,500. What is longer is a strip of a few pixels, which costs many times its memory."""
+"""A0 at 800 dpi has 37,500. Anything longer is a narrow strip, which costs many times its own memory to decode."""
 PAPER = 255
 STRIP_PIXELS = 1 << 20
 PNG_END = b"IEND\xaeB`\x82"
@@ -28,7 +28,7 @@ Found = TypeVar("Found")
 
 
 def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS, page: int = 0) -> Pixels:
-    """A picture of the file, the first by default, as grey [H, W] or RGB [H, W, 3], upright, on white."""
+    """Decode one page of an image file, the first by default: grey [H, W] or RGB [H, W, 3], upright, on white."""
     quick = quick_png(content)
     if quick is not None and quick.size <= max_pixels:
         return quick
@@ -48,7 +48,7 @@ def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS, page: in
 def inspect(
     content: bytes, where: object, look: Callable[[ImageFile.ImageFile], Found], max_pixels: int = MAX_PIXELS
 ) -> Found:
-    """What `look` finds in the file, opened but not yet decoded; a DataError if it stumbles over the bytes."""
+    """Call `look` with the file opened but not yet decoded; raises a DataError if the file is damaged."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             return look(image)

@@ -20,11 +20,11 @@ from pipelines.images.levels import as_bytes, to_bytes
 SIDE = 28
 INK_SIDE = 20
 WORKING_SIDE = 4 * INK_SIDE
-"""Strokes are measured and mended at this size at most."""
+"""Strokes are measured and thickened at this size at most."""
 MIN_STROKE = 1.5
 """A stroke that is thinner than this in the result would fade or break where it is scaled down."""
 INK = 48
-"""What is brighter than this counts as ink of a prepared digit."""
+"""Brighter pixels count as the ink of a prepared digit."""
 BLACK = 8
 """The paper of a prepared digit is no brighter than this."""
 
@@ -33,7 +33,7 @@ _POSITIONS = np.arange(SIDE, dtype=np.float32)
 
 
 def to_model_input(images: NDArray[Any] | Sequence[NDArray[Any]]) -> Digits:
-    """A stack [N, H, W], [N, H, W, 3] or a list of such images of any sizes, as uint8 [N, 28, 28]."""
+    """Prepare a stack [N, H, W] or [N, H, W, 3], or a list of images of any sizes; returns uint8 [N, 28, 28]."""
     if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == (SIDE, SIDE):
         return _prepare_stack(images)
     greys = [_to_grey(image, index) for index, image in enumerate(images)]
@@ -58,7 +58,7 @@ def _prepare_stack(images: Digits) -> Digits:
 
 
 def is_prepared(images: Digits) -> NDArray[np.bool_]:
-    """Which of these 28x28 images have the model's form, or are blank in it."""
+    """Which of these 28x28 images already have the model's form, or are blank."""
     ink = images >= INK
     across, down = ink.any(1), ink.any(2)
     length = np.maximum(_extent(across), _extent(down))
@@ -71,14 +71,14 @@ def is_prepared(images: Digits) -> NDArray[np.bool_]:
 
 
 def _is_placed(images: Digits, axis: int) -> NDArray[np.bool_]:
-    """With its mass in the middle, or as near to it as a lopsided shape comes without leaving the field."""
+    """Whether the centre of mass is in the middle, or as near as a lopsided shape can be without leaving the field."""
     sums = images.sum(axis, dtype=np.float32)
     off = sums @ _POSITIONS / np.maximum(sums.sum(1), 1) - 13.5
     return (np.abs(off) <= 1.5) | ((off > 0) & (sums[:, :2] > 0).any(1)) | ((off < 0) & (sums[:, -2:] > 0).any(1))
 
 
 def _extent(marked: Any) -> NDArray[np.intp]:
-    """From the first to the last mark of each row; the whole row where there is none."""
+    """The extent of each row from its first to its last mark; the whole row if it has none."""
     return marked.shape[1] - marked.argmax(1) - marked[:, ::-1].argmax(1)
 
 
@@ -113,7 +113,7 @@ def _without_margin(digit: Digits) -> Digits:
 
 
 def _scale(digit: Digits) -> Digits:
-    """To 20 pixels on its longer side, with strokes that stay whole."""
+    """Scale to 20 pixels on the longer side, keeping strokes unbroken."""
     digit = _shrink(digit)
     height, width = digit.shape
     factor = INK_SIDE / max(height, width)
@@ -131,7 +131,7 @@ def _scale(digit: Digits) -> Digits:
 
 
 def _shrink(digit: Digits) -> Digits:
-    """A large scan, by the brightest of each block: its lines stay whole where an average would dissolve them."""
+    """Shrink a large scan by max pooling: an average would dissolve thin lines."""
     block = max(digit.shape) // WORKING_SIDE
     if block < 2:
         return digit
@@ -153,7 +153,7 @@ def _stroke_width(digit: Digits) -> float:
 
 
 def _place(digit: Digits) -> Digits:
-    """On an empty field with its centre of mass in the middle, as far as it stays inside."""
+    """Put the digit on an empty field with its centre of mass in the middle, as far as it stays inside."""
     height, width = digit.shape
     mass = max(float(digit.sum()), 1.0)
     row = float(digit.sum(1) @ np.arange(height)) / mass

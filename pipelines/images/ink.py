@@ -1,4 +1,4 @@
-"""What is ink in the picture of one digit, and which of the ink is the digit."""
+"""Finding the ink in the image of one digit, and the digit in the ink."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pipelines.images.levels import as_bytes
 Ink = NDArray[np.uint8]
 
 FAINTEST = 10
-"""Levels of contrast below which there is nothing but paper, however clean it is."""
+"""Below this contrast, in grey levels, an image is blank paper, however clean it is."""
 GRAINY_SIDE = 48
 STRONG, FIRM, WEAK = 96, 64, 48
 """A blob is ink if it is strong somewhere, and reaches as far as it is weak: the pen's pressure changes on its way."""
 SPECK = 0.04
 """A blob smaller than this share of the largest is dirt."""
 EVENING = 0.7
-"""How far a stroke is lifted to the usual level: 0 not at all, 1 wholly."""
+"""How far a faint stroke is lifted to the usual level: 0 not at all, 1 completely."""
 LEAST = 0.15
-"""On clean paper."""
+"""The `least` of `_evened` on clean paper."""
 OUTSTANDING = 99.5
-"""Less of a picture than the rest of this percentage is no stroke but dirt."""
+"""The percentile of brightness that a stroke exceeds; fewer pixels than lie above it are dirt."""
 LEVELS = np.arange(256)
 RIM = 0.14
 """The outer part of the picture, in which lie the remains of a printed box."""
@@ -35,7 +35,7 @@ def find_ink(grey: Ink) -> Ink | None:
     bright = _smooth(~grey if is_paper_bright(grey) else grey)
     lifted = as_bytes(cv2.subtract(bright, _paper(bright)))
     threshold, _ = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    # Of pixels that are bytes every middle and share can be had from how often each level occurs.
+    # The pixels are bytes, so every median and percentile can be computed from their histogram.
     counts = np.bincount(lifted.ravel(), minlength=256)
     inked = np.where(threshold < LEVELS, counts, 0)
     if not inked.any():
@@ -50,9 +50,9 @@ def find_ink(grey: Ink) -> Ink | None:
 
 
 def _evened(ink: Ink, least: float) -> Ink:
-    """With faint strokes nearer to the dark ones: a hand presses harder here than there, and a pen runs dry.
+    """Lift faint strokes towards the dark ones, since pressure varies and a pen runs dry.
 
-    They are lifted as if they had `least` of the usual level at least, so that what is no stroke stays faint.
+    No ink is lifted as if it were fainter than `least` of the usual level, so that what is no stroke stays faint.
     """
     reach = max(ink.shape) // 8 | 1
     near = as_bytes(cv2.blur(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), (reach, reach)))
@@ -61,12 +61,12 @@ def _evened(ink: Ink, least: float) -> Ink:
 
 
 def _smooth(bright: Ink) -> Ink:
-    """Less of a camera's or scanner's noise, where there are pixels enough to pay for it."""
+    """Reduce the noise of a camera or scanner, if the image has pixels to spare."""
     return as_bytes(cv2.GaussianBlur(bright, (0, 0), 0.9)) if max(bright.shape) >= GRAINY_SIDE else bright
 
 
 def _texture(counts: NDArray[np.intp]) -> float:
-    """How bright bare paper gets. By medians, which ink that covers less than half of the picture does not move."""
+    """How bright bare paper gets; by medians, which are unaffected by ink on less than half of the image."""
     middle = _median(LEVELS, counts)
     apart = np.abs(LEVELS - middle)
     order = np.argsort(apart)
@@ -74,14 +74,14 @@ def _texture(counts: NDArray[np.intp]) -> float:
 
 
 def _median(values: NDArray[Any], counts: NDArray[np.intp]) -> float:
-    """Of values in their order, each of which occurs so often."""
+    """The median of sorted values, each of which occurs `counts` times."""
     upto = np.cumsum(counts)
     low, high = values[np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], "right")]
     return float(low + high) / 2
 
 
 def _outstanding(counts: NDArray[np.intp]) -> float:
-    """The level that only what stands out of the rest exceeds."""
+    """The level that only the brightest pixels exceed: the percentile `OUTSTANDING`."""
     upto = np.cumsum(counts)
     rank = OUTSTANDING / 100 * (upto[-1] - 1)
     low, high = np.searchsorted(upto, [int(rank), min(int(rank) + 1, upto[-1] - 1)], "right")
@@ -112,7 +112,7 @@ def _paper(bright: Ink) -> Ink:
 
 
 def _framed(small: Ink, reach: int) -> Ink:
-    """With more paper above and below, shaded as at the rim, but without the strokes that end there."""
+    """Pad with paper above and below, shaded as at the rim, but without the strokes that end there."""
     height, width = small.shape
     framed = np.empty((height + 2 * reach, width), np.uint8)
     framed[reach:-reach] = small

@@ -1,4 +1,4 @@
-"""Pixels of any number type as bytes."""
+"""Conversion of pixels of any number type to bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 
 
 def to_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """By the range that the type means (0 to 1 for floats, 65535 for 16 bits), or by their own where that is wider."""
+    """Scale pixels by the range of their type (0 to 1 for floats, 65535 for 16 bits), or by their own if wider."""
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.bool_:
@@ -24,7 +24,7 @@ def to_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def as_bytes(image: Any) -> NDArray[np.uint8]:
-    """What OpenCV gives for bytes is bytes, though its types do not say so."""
+    """Narrow the type of what OpenCV returns: for bytes it returns bytes, but its annotations do not say so."""
     return np.asarray(image, np.uint8)
 
 

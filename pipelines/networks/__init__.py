@@ -1,1 +1,1 @@
-"""The networks, what is published of them, and their weights on disk."""
+"""Network architectures, their form for publishing, their weights on disk, and CUDA graphs."""

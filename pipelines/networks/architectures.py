@@ -68,9 +68,9 @@ def _block(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> list
 
 
 class WholeMap(nn.Conv2d):
-    """A convolution that covers each map with a window of its own, and so is a weighted sum of it.
+    """A depthwise convolution whose kernel covers the whole map, and so is a weighted sum of it.
 
-    To learn as such takes a tenth of the time; what is published stays a convolution, which engines are quick at.
+    Training it as a sum takes a tenth of the time; published it stays a convolution, which engines are fast at.
     """
 
     def __init__(self, channels: int, side: int) -> None:
@@ -98,14 +98,14 @@ def ink(classes: int) -> nn.Module:
 
 
 class Frames(nn.Module):
-    """Maps of one row, [N, C, 1, T], as what each of its T places says, [N, T, C]."""
+    """Turns maps of one row, [N, C, 1, T], into a sequence of T frames, [N, T, C]."""
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.squeeze(2).transpose(1, 2)
 
 
-def _aside(channels: int) -> list[nn.Module]:
-    """What stands to the left and right."""
+def _along_line(channels: int) -> list[nn.Module]:
+    """A convolution along the line: each place sees its neighbours to the left and right."""
     convolution = nn.Conv2d(channels, channels, (1, 7), padding=(0, 3), bias=False)
     return [convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.Dropout(0.1)]
 
@@ -120,7 +120,7 @@ def lines(classes: int) -> nn.Module:
         nn.Conv2d(1, 32, 5, 2, padding=2, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True),
         *_block(32, 32), *_block(32, 48, (2, 1)), *_block(48, 64), *_block(64, 80, (2, 1)), *_block(80, 80),
         nn.Conv2d(80, 96, (6, 1), bias=False), nn.BatchNorm2d(96), nn.ReLU(inplace=True), nn.Dropout(0.1),
-        *_aside(96), *_aside(96),
+        *_along_line(96), *_along_line(96),
         nn.Conv2d(96, classes, 1), Frames(),
     )  # fmt: skip
 
@@ -135,7 +135,7 @@ LINE_NETWORKS: dict[str, Callable[[int], nn.Module]] = {"lines": lines}
 
 
 class Reader(nn.Module):
-    """A network with its normalisation inside: uint8 images in, [N, 28, 28] or lines, and logits out."""
+    """A network together with its normalisation: takes uint8 images, [N, 28, 28] or lines, and returns logits."""
 
     mean: Tensor
     deviation: Tensor
@@ -159,6 +159,6 @@ class Reader(nn.Module):
         return self.network(self.normalised(images)) / self.temperature
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # Weights from before there was calibration are those of an uncalibrated reader.
+        # Weights that were saved before there was calibration are those of an uncalibrated reader.
         state_dict.setdefault(f"{prefix}temperature", torch.tensor(1.0))
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -1,4 +1,4 @@
-"""Work on a GPU kept as one graph, which is launched at once and costs Python nothing more."""
+"""Capturing work on a GPU as a CUDA graph, which is launched by one call and costs Python nothing more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 WARM_UP = 3
-"""How often work must have run on its stream before it is captured: libraries set themselves up in the first runs."""
+"""How often work must run on its stream before it is captured: libraries initialise themselves in the first runs."""
 
 ALONE = threading.RLock()
 """Held while a graph is captured, of which PyTorch allows one at a time in a process, and by whoever gives memory back
@@ -17,7 +17,7 @@ to the driver, which it does not allow meanwhile."""
 
 
 def capture(work: Callable[[], object], stream: torch.cuda.Stream, pool: Any = None) -> torch.cuda.CUDAGraph:
-    """What `work` does on the stream, without doing it; graphs of one pool share memory and must not run side by side.
+    """Record what `work` does on the stream, without doing it. Graphs of one pool share memory and must not overlap.
 
     The work has run there `WARM_UP` times before, and reads and writes tensors that outlive the graph.
     """

@@ -1,4 +1,4 @@
-"""A reader as it is published: folded into as few layers as it needs, from the bytes to the answer."""
+"""A reader in its published form: batch norm and temperature folded into the layers, from bytes to probabilities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.networks.architectures import Reader
 
 
 class Readout(nn.Module):
-    """All that stands between the bytes and the answer, so that no two callers can disagree on it."""
+    """Everything from the bytes to the probabilities, so that no two callers can disagree on it."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__()
@@ -23,8 +23,8 @@ class Readout(nn.Module):
 
 
 def folded(reader: Reader) -> Reader:
-    """With each batch norm folded into the convolution before it, and the temperature into the last layer: less to
-    compute, and less to round."""
+    """Fold each batch norm into the convolution before it, and the temperature into the last layer: less to compute
+    and less to round."""
     copy = Reader(reader.name, reader.classes, float(reader.mean), float(reader.deviation))
     copy.load_state_dict(reader.state_dict())
     copy.eval()
@@ -36,12 +36,12 @@ def folded(reader: Reader) -> Reader:
         else:
             fewer.append(layer)
     copy.network = nn.Sequential(*fewer)
-    _cool([layer for layer in fewer if isinstance(layer, nn.Linear | nn.Conv2d)][-1], copy)
+    _divide_by_temperature([layer for layer in fewer if isinstance(layer, nn.Linear | nn.Conv2d)][-1], copy)
     return copy
 
 
 @torch.no_grad()
-def _cool(last: nn.Linear | nn.Conv2d, reader: Reader) -> None:
+def _divide_by_temperature(last: nn.Linear | nn.Conv2d, reader: Reader) -> None:
     for weights in last.parameters():
         weights.div_(reader.temperature)
     reader.temperature.fill_(1.0)

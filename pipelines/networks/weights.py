@@ -1,4 +1,4 @@
-"""The weights of a network on disk: written, and read without executing anything."""
+"""Saving the weights of a network, and loading them without executing anything in the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def save_weights(folder: Path, description: dict[str, Any], reader: Reader) -> N
 
 
 def load_reader(folder: Path) -> Reader:
-    """The reader of a checkpoint or a model version; nothing in the file is ever executed."""
+    """Load the reader of a checkpoint or a model version; nothing in the file is ever executed."""
     path = folder / WEIGHTS
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
