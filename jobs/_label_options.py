@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, configure, subcommand
 
-from pipelines.documents.document import Limits
+from pipelines.documents.limits import Limits
 from pipelines.errors import UnknownName, UsageError
+from pipelines.files import paths
 from pipelines.forms.templates.loading import load_templates
 from pipelines.inference.engines.opening import OPENERS
 from pipelines.inference.line_recognizer import open_line_model
@@ -20,6 +22,7 @@ from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, find_pages
 from pipelines.labeling.forms.workload import FormWorkload
 from pipelines.labeling.inputs import find_input
 from pipelines.labeling.inputs.base import FoundInput
+from pipelines.labeling.run import LabelingRequest
 from pipelines.labeling.workload import Workload
 from pipelines.models.folder import ModelFolder, open_model
 from pipelines.models.store import ModelStore
@@ -85,9 +88,6 @@ class Options:
 
     def store_of_models(self) -> ModelStore | None:
         return ModelStore(self.store) if self.store else None
-
-    def accepted_above(self, model: ModelFolder) -> float:
-        return model.accepted_above if self.accept_above is None else self.accept_above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +158,9 @@ class LabelForms(Options):
 
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         _, lines = models
-        wanted = PictureOptions(self.overlays, self.crops)
-        own = LineModel(lines.reference, lines.digest, self.accepted_above(lines))
-        return FormWorkload(load_templates(self.template), wanted, own)
+        accept_above = lines.accepted_above if self.accept_above is None else self.accept_above
+        line_model = LineModel(lines.reference, lines.digest, accept_above)
+        return FormWorkload(load_templates(self.template), PictureOptions(self.overlays, self.crops), line_model)
 
     def found(self, output: Path) -> FoundInput:
         """All there is to read; never what a run itself has left, where its output lies within the input."""
@@ -179,3 +179,31 @@ class Label:
     """
 
     what: Annotated[LabelDigits, subcommand("digits")] | Annotated[LabelForms, subcommand("forms")]
+
+
+def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
+    """What these options ask for, once they are checked and models and input are found."""
+    started = time.time()
+    what.check()
+    models = what.models()
+    workload = what.workload(models)
+    output = paths.folder(what.output, "rows")
+    return LabelingRequest(
+        workload=workload,
+        input=what.input,
+        found=what.found(output),
+        models=models,
+        output=output,
+        format=what.format,
+        engine=what.engine,
+        precision=what.precision,
+        accept_above=what.accept_above,
+        threads=what.threads,
+        gpus_per_actor=what.gpus_per_actor,
+        min_actors=what.min_actors,
+        max_actors=what.max_actors,
+        deadline=what.deadline,
+        store=what.store,
+        fresh=what.fresh,
+        started=started,
+    )

@@ -14,8 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs._cli import run
-from jobs._label_options import LabelForms
-from jobs.label import read_in_bulk
+from jobs._label_options import LabelForms, labeling_request
 from pipelines.errors import UsageError
 from pipelines.files import paths
 from pipelines.forms.drafting.draft import draft
@@ -26,7 +25,9 @@ from pipelines.forms.template import Box, Template
 from pipelines.forms.templates.loading import write_template
 from pipelines.inference.outcome import Status
 from pipelines.labeling.forms.rows import FORM_SCHEMA
+from pipelines.labeling.progress import LabelingDisplay
 from pipelines.labeling.rows import read_shards
+from pipelines.labeling.run import read_in_bulk
 
 COLOURS = {Status.OK: "green", Status.REVIEW: "yellow", Status.ERROR: "red"}
 MARK = "EMPTIED-BY-EACH-DEMO.txt"
@@ -65,7 +66,7 @@ def main(options: Demo) -> None:
     console.rule("the scans are read", align="left")
     labels = folder / "labels"
     what = LabelForms(input=str(folder / "scans"), output=labels, template=(template,), overlays="all")
-    read_in_bulk(what, Console(markup=False))
+    read_in_bulk(labeling_request(what), LabelingDisplay(Console(markup=False)))
     rows = [row for shard in read_shards(labels / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
     console.print(_table(rows, answers))
     for line in (*_wrong(rows, answers), _in_words(score(rows, answers))):
@@ -159,7 +160,7 @@ def _number(source: str) -> str:
 def _in_words(found: Score) -> str:
     return (
         f"{found.right:,} of {found.fields:,} fields are as they were written; "
-        f"{found.ok:,} were said to be ok, and {found.ok_right:,} of those are right"
+        f"{found.ok:,} have the status ok, and {found.ok_right:,} of those are right"
     )
 
 

@@ -1,4 +1,4 @@
-"""How many actors fit into the cluster, and what each may use: asked before a run, since Ray would wait in silence."""
+"""How many actors fit into the cluster, and what each may use: planned ahead, since Ray would wait in silence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARED_CPUS = 0.5
 
 @dataclass(frozen=True)
 class Needs:
-    """What a kind of work takes where nothing else is wished."""
+    """What a workload takes by default."""
 
     most_threads: int = 4
     """More threads of one engine gain less than another actor."""
@@ -31,7 +31,7 @@ class Capacity:
     min_actors: int
     max_actors: int
     remark: str | None = None
-    """What was wished and did not fit."""
+    """What was asked for and did not fit."""
     cores: int | None = None
     """How many have a task each, where most of the work is in the tasks."""
 
@@ -50,15 +50,20 @@ def plan_capacity(
     needs: Needs = Needs(),
 ) -> Capacity:
     if (min_actors or 1) > (max_actors or min_actors or 1):
-        raise UsageError(f"--min-actors {min_actors} is more than --max-actors {max_actors}.")
+        raise UsageError(
+            f"At least {min_actors} actors are more than the {max_actors} at most; ask for fewer.", option="min_actors"
+        )
     widest = int(max((node.cpus for node in nodes), default=0))
     threads = threads or min(max(1, widest), needs.most_threads)
     cpus = threads - SHARED_CPUS
     fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
     if not fitting:
         needed = Capacity(threads, cpus, gpus, 1, 1)
-        fewer = "--threads or --gpus-per-actor" if gpus else "--threads"
-        raise ClusterError(f"{_too_small(nodes, needed, 'free')} Take fewer {fewer}, or wait until others are done.")
+        fewer = "threads or GPUs" if gpus else "threads"
+        raise ClusterError(
+            f"{_too_small(nodes, needed, 'free')} Wait until others are done, or take fewer {fewer} for each actor.",
+            option="threads",
+        )
     most = min(max_actors or fitting, fitting)
     remark = None
     if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
@@ -69,7 +74,7 @@ def plan_capacity(
 
 
 def remaining_capacity(capacity: Capacity, nodes: list[Node]) -> Capacity:
-    """The room after nodes were lost: fewer actors, or words where Ray would wait for ever."""
+    """The capacity after nodes were lost: fewer actors, or an error where Ray would wait for ever."""
     fitting = sum(_fitting(node, capacity.cpus, capacity.gpus) for node in nodes)
     if not fitting:
         raise ClusterError(

@@ -1,10 +1,10 @@
-"""How a run goes, for people: a live bar on a terminal, elsewhere a line every ten seconds."""
+"""The progress of a run on a console: a live bar on a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,9 +16,10 @@ EVERY_S = 10.0
 
 
 class LabelingDisplay:
-    def __init__(self, console: Console, items: int, done: int, items_name: str) -> None:
-        self._console, self._items, self._done, self._already, self._items_name = console, items, done, done, items_name
-        self._errors = 0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._items = self._done = self._already = self._errors = 0
+        self._items_name = ""
         self._started = self._printed_at = time.monotonic()
         self._bar = Progress(
             TextColumn("labelling"),
@@ -30,16 +31,15 @@ class LabelingDisplay:
             disable=not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=items, completed=done, speed=pace(0), errors=0)
+        self._task = self._bar.add_task("", speed=pace(0), errors=0)
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+    @contextmanager
+    def under_way(self, items: int, done: int, items_name: str) -> Iterator[None]:
+        self._items, self._done, self._already, self._items_name = items, done, done, items_name
+        self._started = self._printed_at = time.monotonic()
+        self._bar.update(self._task, total=items, completed=done)
+        with self._bar:
+            yield
 
     def line(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A labelling run from its first look at the input to its report, seen from the driver."""
+"""A labelling run as the driver sees it, from what was asked for to its report."""
 
 from __future__ import annotations
 
@@ -6,26 +6,71 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.errors import InkrayError
-from pipelines.labeling.capacity import remaining_capacity
+from pipelines.files.remote import display_name
+from pipelines.labeling.capacity import plan_capacity, remaining_capacity
 from pipelines.labeling.inputs.base import FoundInput
 from pipelines.labeling.isolation import Isolation
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import RunSpec, ShardDone, run_pipeline
+from pipelines.labeling.run_folder import LabelingRunFolder, open_run
+from pipelines.labeling.workload import ReaderConfig, Workload
+from pipelines.models.folder import ModelFolder
+from pipelines.models.store import store_location
 from pipelines.ray_runtime.failures import RESTARTS, a_process_died, cause_chain
-from pipelines.ray_runtime.nodes import all_nodes
+from pipelines.ray_runtime.nodes import all_nodes, free_nodes
+from pipelines.ray_runtime.session import ray_session
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelingRequest:
+    """What is to be read, with which models, on how much of the cluster, and where the rows go."""
+
+    workload: Workload[Any]
+    input: str
+    """Path, pattern or URI."""
+    found: FoundInput
+    """The items that the input holds."""
+    models: Sequence[ModelFolder]
+    """The models that read, that of single digits first."""
+    output: Path
+    format: str
+    engine: str
+    precision: str
+    accept_above: float | None
+    """The least confidence of readings that are ok; None leaves it to each model."""
+    threads: int | None
+    gpus_per_actor: float
+    min_actors: int | None
+    max_actors: int | None
+    deadline: float
+    """Seconds after which a shard is given up, and its items are tried one by one."""
+    store: str | None
+    fresh: bool
+    """Whether to drop the rows of an earlier run and to start over."""
+    started: float
+    """When the run was asked for, as `time.time()` counts."""
+
+    @property
+    def accepted_above(self) -> float:
+        return self.models[0].accepted_above if self.accept_above is None else self.accept_above
 
 
 class ProgressListener(Protocol):
-    """Who is told how a run goes."""
+    """Shows how a run goes."""
 
     def line(self, text: str) -> None: ...
+
+    def under_way(self, items: int, done: int, items_name: str) -> AbstractContextManager[object]:
+        """While items are labelled, of which so many were done before."""
+        ...
 
     def shard_done(self, done: ShardDone) -> None: ...
 
@@ -34,6 +79,99 @@ class ProgressListener(Protocol):
 class LabelingRun:
     spec: RunSpec
     found: FoundInput
+
+
+def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[str, Any]:
+    """The whole run, or what is left of it; its summary."""
+    workload, output = request.workload, request.output
+    with open_run(output, request.format, _identity(request), request.fresh, workload.schema) as folder:
+        summary = folder.summary()
+        if summary:
+            listener.line(f"{output} is finished already, and nothing is read again unless the run starts afresh.")
+        else:
+            summary = _labelled(request, folder, listener)
+    listener.line(f"{workload.summary_line(summary)}; {workload.results} in {output}")
+    return summary
+
+
+def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> dict[str, Any]:
+    found, items = request.found, request.workload.items
+    already = _already_done(found, folder)
+    with ray_session(), listener.under_way(found.count, already, items):
+        run = LabelingRun(_spec(request, folder, listener), found)
+        if already:
+            listener.line(f"going on after {already:,} {items}")
+        labelled = label(run, listener)
+    about = {
+        "input": display_name(request.input),
+        "model": request.models[0].reference,
+        "accept_above": request.accepted_above,
+        "format": request.format,
+    }
+    return sum_up(run, about, labelled, request.started)
+
+
+def _spec(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> RunSpec:
+    """The run as it fits into what is free in the cluster."""
+    workload, model, found = request.workload, request.models[0], request.found
+    capacity = plan_capacity(
+        free_nodes(),
+        request.threads,
+        request.gpus_per_actor,
+        request.min_actors,
+        request.max_actors,
+        workload.needs,
+    )
+    listener.line(
+        f"{found.count:,} {workload.items} in {display_name(request.input)}, "
+        f"{capacity.min_actors} to {capacity.max_actors} readers of {capacity.threads} threads, "
+        f"model {model.reference}"
+    )
+    for remark in (*found.remarks, capacity.remark, *(untested(request.accept_above, one) for one in request.models)):
+        if remark:
+            listener.line(remark)
+    reader = ReaderConfig(
+        model.reference,
+        model.digest,
+        store_location(request.store),
+        request.engine,
+        request.precision,
+        capacity.threads,
+        request.accepted_above,
+    )
+    return RunSpec(workload, found.input, folder, reader, capacity, request.deadline)
+
+
+def untested(accept_above: float | None, model: ModelFolder) -> str | None:
+    """A remark where neither the user nor the model states from which confidence on a reading is ok."""
+    if accept_above is not None or model.accepted_above:
+        return None
+    return (
+        f"all that {model.reference} reads counts as ok, however unsure, since it was tested on no images, or on too "
+        "few to say how sure is sure enough; state from which confidence on to accept"
+    )
+
+
+def _already_done(found: FoundInput, folder: LabelingRunFolder) -> int:
+    done = folder.done()
+    return sum(task.size(shard) for task in found.tasks for shard in task.shards if shard in done)
+
+
+def _identity(request: LabelingRequest) -> dict[str, Any]:
+    """All that the rows depend on."""
+    model = request.models[0]
+    return {
+        "work": request.workload.name,
+        "input": display_name(request.input),
+        "files of the input": request.found.fingerprint,
+        **request.workload.identity(),
+        "model": model.reference,
+        "files of the model": model.digest,
+        "engine": request.engine,
+        "precision": request.precision,
+        "accept-above": request.accepted_above,
+        "format": request.format,
+    }
 
 
 def label(run: LabelingRun, listener: ProgressListener) -> int:
@@ -117,7 +255,8 @@ def _summed_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, st
     if found.items != run.found.count:
         raise InkrayError(
             f"{folder.path} has rows of {found.items:,} items, and there are {run.found.count:,}: the input changed "
-            "while it was read, or rows were taken away. Start over with --fresh."
+            "while it was read, or rows were taken away. Start the run afresh.",
+            option="fresh",
         )
     seconds = time.time() - started
     summary = {

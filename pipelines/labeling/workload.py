@@ -49,7 +49,8 @@ class ReaderConfig:
         if found != expected:
             raise StoreError(
                 f"{model} in the store {self.store} is another model on {os.uname().nodename} than where this run "
-                "was started; name a store that every node sees with --store."
+                "was started; name a store that every node sees.",
+                option="store",
             )
 
 

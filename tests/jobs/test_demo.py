@@ -20,7 +20,7 @@ def test_the_demo_fills_drafts_reads_and_compares(repo: Path, tmp_path: Path) ->
     command = [sys.executable, "jobs/demo.py", "--scans", "3"]
     done = subprocess.run(command, cwd=repo, env=env | {"INKRAY_HOME": str(tmp_path)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    told = re.search(r"(\d+) of (\d+) fields are as .* written; (\d+) were said to be ok, and (\d+) of", done.stdout)
+    told = re.search(r"(\d+) of (\d+) fields are as .* written; (\d+) have the status ok, and (\d+) of", done.stdout)
     assert told, done.stdout
     right, fields, ok, ok_right = map(int, told.groups())
     assert fields == 24 and right >= 22 and ok == ok_right >= 12

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from jobs._label_options import LabelDigits
-from jobs.label import untested
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
+from pipelines.labeling.run import untested
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
@@ -123,7 +122,7 @@ def test_what_is_damaged_gets_a_row_with_its_reason(label: Label, tmp_path: Path
     once(table, 2000)
     bad = table.filter(pc.equal(table["status"], "error"))
     assert bad["source"].to_pylist() == [str(file) for file in files[::10]]
-    assert all(bad["reason"].to_pylist())
+    assert all(bad["reason"].to_pylist()) and set(bad["reason_code"].to_pylist()) == {"unreadable_file"}
     assert bad["value"].null_count == bad["confidence"].null_count == 200
     good = table.filter(pc.not_equal(table["status"], "error"))
     assert len(good) == 1800 and good["value"].null_count == 0
@@ -150,7 +149,9 @@ def test_a_finished_run_says_so_and_does_nothing(
     before = stamps(output)
     again = run_job("label.py", "digits", done.source, output, *done.same_again[3:], "--store", models)
     assert again.returncode == 0
-    assert again.stdout.splitlines()[0] == f"{output} is finished already; --fresh would start over."
+    assert again.stdout.splitlines()[0] == (
+        f"{output} is finished already, and nothing is read again unless the run starts afresh."
+    )
     assert stamps(output) == before
 
 
@@ -161,7 +162,7 @@ def test_every_kind_of_input_and_of_output_gives_the_same_rows(label: Label, don
     assert without_source(rows(tmp_path / "two", "jsonl"), idx).equals(without_source(first, done.source))
     label(pngs(tmp_path / "png", SOME), tmp_path / "three", *RECIPE, "--format", "csv")
     third = rows(tmp_path / "three", "csv")
-    columns = ["value", "confidence", "status", "reason", "engine", "model"]
+    columns = ["value", "confidence", "status", "reason_code", "reason", "engine", "model"]
     assert third.select(columns).equals(first.select(columns))
 
 
@@ -175,15 +176,16 @@ def test_what_is_less_sure_than_asked_for_is_to_be_reviewed(done: Done) -> None:
     table = rows(done.output)
     doubtful = table.filter(pc.less(table["confidence"], 0.99))
     assert len(doubtful) and set(doubtful["status"].to_pylist()) == {"review"}
+    assert set(doubtful["reason_code"].to_pylist()) == {"low_confidence"}
     assert set(doubtful["reason"].to_pylist()) == {"less sure than 0.99"}
     assert pc.sum(pc.equal(table["status"], "review")).as_py() == len(doubtful)
 
 
 def test_only_who_states_no_confidence_is_told_that_everything_counts_as_ok(models: ModelStore) -> None:
-    what, small = LabelDigits(input="in", output=Path("out")), open_model("small", models)
-    assert (untested(what, small) or "").startswith(UNTESTED)
-    assert untested(replace(what, accept_above=0.0), small) is None
-    assert untested(what, open_model("builtin", models)) is None
+    small = open_model("small", models)
+    assert (untested(None, small) or "").startswith(UNTESTED)
+    assert untested(0.0, small) is None
+    assert untested(None, open_model("builtin", models)) is None
 
 
 def test_more_actors_than_fit_are_fewer_with_a_line(done: Done) -> None:
@@ -199,7 +201,7 @@ def test_another_runs_folder_is_refused_and_fresh_starts_over(
     assert not_labelled("digits", other, output, *RECIPE, "--model", "small", "--store", models) == (
         2,
         f"error: {output} belongs to another run: its input is '{done.source}', and this one's is '{other}'. "
-        "Name another folder, or start over in this one with --fresh.\n",
+        "Name another folder, or start over in this one (--fresh).\n",
     )
     once(rows(output), SOME)
     assert label(other, output, *RECIPE, "--fresh").process.returncode == 0

@@ -27,7 +27,10 @@ def _by_shape(width: int, height: int) -> tuple[float, float]:
     shape = width / height
     paper = min(_papers(), key=lambda size: abs(shape * size[1] / size[0] - 1))
     if abs(shape * paper[1] / paper[0] - 1) > SAME_SHAPE:
-        raise UsageError(f"A page of {width} x {height} pixels has the shape of neither A4 nor Letter; say its --dpi.")
+        raise UsageError(
+            f"A page of {width} x {height} pixels has the shape of neither A4 nor Letter; state its resolution.",
+            option="dpi",
+        )
     return paper
 
 

@@ -29,7 +29,9 @@ def find_input(place: str, column: str | None = None, output: Path | None = None
     files = list_files(where, output)
     kind = _kind(where, files)
     if column is not None and kind != "parquet":
-        raise UsageError(f"--column {column} is for parquet; {where.shown} holds {kind}.")
+        raise UsageError(
+            f"Only parquet has columns such as {column!r}; {where.shown} holds {kind}. Name no column.", option="column"
+        )
     found = _find(kind, where, files, column)
     if not found.count:
         raise UsageError(f"{where.shown} holds nothing to label: {EMPTY[kind]}.")

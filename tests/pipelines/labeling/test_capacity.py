@@ -81,13 +81,13 @@ def test_where_not_one_fits_it_is_refused_with_what_is_free(
 ) -> None:
     assert refusal(ClusterError, lambda: capacity(nodes, threads, gpus)) == (
         f"One actor needs {words[0]} on one node, its reader included, and free are, node by node: {words[1]}. "
-        f"Take fewer --threads{' or --gpus-per-actor' if gpus else ''}, or wait until others are done."
+        f"Wait until others are done, or take fewer threads{' or GPUs' if gpus else ''} for each actor."
     )
 
 
 def test_a_minimum_above_the_maximum_is_refused() -> None:
     assert refusal(UsageError, lambda: capacity([Node(64, 0)], low=3, high=2)) == (
-        "--min-actors 3 is more than --max-actors 2."
+        "At least 3 actors are more than the 2 at most; ask for fewer."
     )
 
 

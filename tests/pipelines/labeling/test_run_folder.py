@@ -54,7 +54,7 @@ def test_another_run_is_refused(path: Path) -> None:
     with_parts(path, 0)
     assert refusal(UsageError, lambda: enter(opened(path, model="small:2"))) == (
         f"{path} belongs to another run: its model is 'small:1', and this one's is 'small:2'. "
-        "Name another folder, or start over in this one with --fresh."
+        "Name another folder, or start over in this one."
     )
     assert LabelingRunFolder(path, "parquet").done() == {0}
 

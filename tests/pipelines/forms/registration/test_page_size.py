@@ -24,5 +24,5 @@ def test_pages_of_usual_and_other_sizes(pixels: tuple[int, int], dpi: float | No
 
 
 def test_an_unusual_shape_without_a_resolution_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"1000 x 500 pixels.*--dpi"):
+    with pytest.raises(UsageError, match=r"1000 x 500 pixels.*resolution"):
         page_size(1000, 500)

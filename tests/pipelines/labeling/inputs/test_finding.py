@@ -123,7 +123,7 @@ def test_a_column_is_refused_for_all_but_parquet(place: str, digits: Split, tmp_
     kind, write = PLACES[place]
     path = write(tmp_path, digits.images[:2])
     assert refusal(UsageError, lambda: find_input(str(path), "image")) == (
-        f"--column image is for parquet; {path} holds {kind}."
+        f"Only parquet has columns such as 'image'; {path} holds {kind}. Name no column."
     )
 
 

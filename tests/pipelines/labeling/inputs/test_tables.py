@@ -203,7 +203,7 @@ def test_a_file_that_was_replaced_by_a_shorter_one_gives_reasons_and_not_other_r
 def test_one_of_several_fitting_columns_must_be_named(images: np.ndarray, tmp_path: Path) -> None:
     path = table_of(tmp_path / "a.parquet", front=raw(images), back=raw(images[::-1]), label=pa.array(range(250)))
     assert refusal(UsageError, lambda: find_input(str(path))) == (
-        f"{path} has several columns that may hold images; name one with --column: front, back."
+        f"{path} has several columns that may hold images (front, back); name one of them."
     )
     assert np.array_equal(pixels(find_input(str(path), "back")), images[::-1])
 
