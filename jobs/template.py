@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draft a form's template from its blank page, and look at how a template lies on a scan."""
+"""Draft a form's template from its blank page, and check how a template fits a scan."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME = re.compile(r"\w[\w.-]*")
 
 @dataclass
 class Draft:
-    """Find the fields of a blank form, and write a template, the blank page's picture and a picture of what was found.
+    """Find the fields of a blank form; write a template, an image of the blank page and one of what was found.
 
     python jobs/template.py draft blank.pdf --out invoice.yaml
 
@@ -46,18 +46,18 @@ class Draft:
     out: Path
     """The template to write, FORM.yaml."""
     name: str | None = None
-    """Of the template; by default the file's."""
+    """Name of the template; by default that of the file."""
     page: int = 1
-    """Of a file with several pages."""
+    """Number of the page in a file with several."""
     dpi: float | None = None
     """Dots per inch of a picture; without it, the page is taken for A4 or Letter by its shape. A PDF knows its size."""
     overwrite: bool = False
-    """Replace a template and pictures that are there."""
+    """Replace an existing template and its pictures."""
 
 
 @dataclass
 class Check:
-    """Lay a scan straight and draw a template's fields over it.
+    """Align a scan with its template and draw the template's fields over it.
 
     python jobs/template.py check invoice.yaml scan.png --out overlay.png
     """
@@ -69,13 +69,13 @@ class Check:
     out: Path
     """The PNG to write."""
     page: int = 1
-    """Of a file with several pages."""
+    """Number of the page in a file with several."""
 
 
 @configure(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
 @dataclass
 class Templates:
-    """Draft a form's template from its blank page, and look at how a template lies on a scan."""
+    """Draft a form's template from its blank page, and check how a template fits a scan."""
 
     command: Draft | Check
 
@@ -113,7 +113,7 @@ def _pictures(out: Path) -> tuple[Path, Path]:
 
 
 def _is_same(picture: Path, blank: Path) -> bool:
-    """Whether the blank page itself will do as the picture of it."""
+    """Whether the blank page itself can serve as the image of it."""
     return picture.exists() and blank.exists() and picture.samefile(blank)
 
 

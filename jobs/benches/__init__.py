@@ -1,1 +1,1 @@
-"""The benches behind jobs/bench.py: each measures ours and its rivals in one run."""
+"""The benches behind jobs/bench.py; each measures inkray and its rivals in one run."""

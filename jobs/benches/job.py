@@ -1,4 +1,4 @@
-"""A program of ours, as a person starts it, in a bench."""
+"""Running a job as a user starts it, in a bench."""
 
 from __future__ import annotations
 

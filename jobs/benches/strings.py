@@ -1,4 +1,4 @@
-"""How well runs of digits without cells are read: drawn ones, or a folder with a list of answers."""
+"""Accuracy on numbers without cells: synthetic ones, or a folder with a list of answers."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class StringScore:
     strings: int
     exact: float
     accepted: float
-    """The largest share that can be taken unseen, surest first, with `WANTED` of them right."""
+    """The largest share that can be accepted unseen, surest first, with `WANTED` of them right."""
     at: float
-    """The confidence from which on."""
+    """The confidence from which on they are accepted."""
     mean_confidence: float
     """The mean confidence, which should be near the exact share."""
 
@@ -47,10 +47,10 @@ class StringBench:
     on: Annotated[str, arg(metavar="drawn|FOLDER|NAME")] = "drawn"
     """Strings drawn from a seed, or a folder with labels.csv (file, digits), here or among the named data."""
     count: int = 500
-    """How many strings to draw; of a folder, all are read."""
+    """How many strings to draw; a folder is read completely."""
     seed: int = 0
     corpora: tuple[str, ...] = ("mnist", "builtin")
-    """Whose test digits the drawn strings are made of."""
+    """The corpus whose test digits the drawn strings are made of."""
     model: str = BUILTIN_LINES
     """A model of the network lines."""
     threads: int | None = None

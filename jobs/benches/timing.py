@@ -1,4 +1,4 @@
-"""How long a call takes, the same way in every bench."""
+"""Timing of calls, the same way in every bench."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Call = Callable[[NDArray[np.uint8]], object]
 
 
 def speed(call: Call, images: NDArray[np.uint8], seconds: float) -> float:
-    """Images a second, over so many seconds."""
+    """Images per second, measured for at least `seconds`."""
     seen, started = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - started) < seconds:
         call(images)
@@ -22,12 +22,12 @@ def speed(call: Call, images: NDArray[np.uint8], seconds: float) -> float:
 
 
 def median_speed(call: Call, images: NDArray[np.uint8], seconds: float, rounds: int) -> float:
-    """Of several rounds, after one that warms up."""
+    """The median speed of several rounds, after one for warm-up."""
     return statistics.median([speed(call, images, seconds) for _ in range(rounds + 1)][1:])
 
 
 def median_seconds(call: Call, images: NDArray[np.uint8], seconds: float) -> float:
-    """Of one call, over as many as fit into so many seconds."""
+    """The median time of one call, over as many as fit into `seconds`."""
     speed(call, images, seconds / 4)
     each: list[float] = []
     while sum(each) < seconds:

@@ -1,4 +1,4 @@
-"""How often and how long a bench measures, where a person says so."""
+"""Checks of the options that say how often and how long a bench measures."""
 
 from __future__ import annotations
 

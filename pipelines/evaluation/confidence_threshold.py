@@ -1,4 +1,4 @@
-"""The confidence threshold of a model: above it a value is accepted unseen, below it a person looks at it."""
+"""The confidence threshold of a model: values that reach it are accepted unseen, a person reviews the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 PRECISION = 0.999
 """The share of the values accepted unseen that must be right."""
 ENOUGH = 999
-"""Images: fewer cannot speak of one in a thousand. Were one more of so many read wrong, 99.9 % would still be right."""
+"""Fewer images than this cannot tell one error in a thousand, so no threshold is chosen from them."""
 ACCEPT_NOTHING = float(np.nextafter(np.float32(1), np.float32(2)))
 """The threshold that accepts nothing; a confidence may be exactly 1."""
 
@@ -29,7 +29,7 @@ def accepted_unseen(
 
 
 def format_accepted(share: float | None, above: float | None) -> str:
-    """For people: the share that can be accepted unseen, and from which confidence on."""
+    """The share that can be accepted unseen, and from which confidence on, as text."""
     if share is None or above is None:
         return f"not known from fewer than {ENOUGH} images"
     return f"{share * 100:.1f} % (confidence {above:.4f} and above)" if above <= 1 else "none, however sure"

@@ -1,6 +1,6 @@
-"""Fifteen ways in which a clean digit can come out worse, each from a fixed seed: a reader is measured on them.
+"""Fifteen corruptions of clean digits, each from a fixed seed, on which a reader is measured.
 
-They are drawn by other code than the effects of the training, and differently, though most have a relative there.
+They are implemented separately from the augmentation, and differently, though most have a counterpart there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def contrast(digit: Picture, random: Random) -> Picture:
 
 
 def fog(digit: Picture, random: Random) -> Picture:
-    """A cloud of light that is thicker here than there."""
+    """A cloud of light of varying thickness."""
     cloud = cv2.resize(random.uniform(0, 1, (4, 4)), digit.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return _bytes(digit * 0.6 + 140 * cloud)
 
@@ -53,7 +53,7 @@ def brightness(digit: Picture, random: Random) -> Picture:
 
 
 def stripe(digit: Picture, random: Random) -> Picture:
-    """A band across the middle whose light and dark are swapped."""
+    """An inverted band across the middle."""
     striped, top = digit.copy(), int(random.integers(8, 18))
     striped[top : top + 3] = 255 - striped[top : top + 3]
     return striped
@@ -83,7 +83,7 @@ def zigzag(digit: Picture, random: Random) -> Picture:
 
 
 def edges(digit: Picture, random: Random) -> Picture:
-    """Only the outline is left."""
+    """Keep only the outline."""
     return np.asarray(cv2.Canny(digit, 60, 160), np.uint8)
 
 
@@ -104,13 +104,13 @@ CORRUPTIONS: dict[str, Callable[[Picture, Random], Picture]] = {
 
 
 def corrupted(images: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """Images [N, 28, 28], bright on dark, each as `name` changes it; always the same for the same images."""
+    """Apply a corruption to images [N, 28, 28], bright on dark; always the same for the same images."""
     random = np.random.default_rng(list(CORRUPTIONS).index(name))
     return np.stack([CORRUPTIONS[name](image, random) for image in images])
 
 
 def _warped(digit: Picture, matrix: NDArray[np.float64]) -> Picture:
-    """About the middle."""
+    """Apply a linear transform about the middle of the image."""
     shift = 13.5 * (1 - matrix.sum(1))
     return np.asarray(cv2.warpAffine(digit, np.column_stack([matrix, shift]), (28, 28)), np.uint8)
 

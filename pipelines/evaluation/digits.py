@@ -1,4 +1,4 @@
-"""How well a corpus was read: numbers and pictures."""
+"""Evaluating a model on a corpus of digits: scores, plots, corruptions, and what it refuses."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from pipelines.evaluation.metrics import Probabilities, Scores, score
 Read = Callable[[NDArray[np.uint8]], Probabilities]
 
 KEPT = 0.995
+"""The share of digits that are not refused."""
 JUNK_SEED = 4_242
-"""Nothing that is trained on is drawn with it."""
+"""A seed that training never draws with."""
 
 
 def evaluate(probabilities: Probabilities, split: Split, classes: list[str], folder: Path) -> Scores:
-    """Score what was said of the split; draw what was confused, how far to trust confidence, the worst misreadings."""
+    """Score the probabilities of a split, and plot confusion, calibration and the worst misreadings into a folder."""
     scores = score(probabilities, split.labels)
     confidence, right = probabilities.max(1), probabilities.argmax(1) == split.labels
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def on_corrupted(read: Read, split: Split) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Refusals:
-    """What is refused of that which is no digit, where a digit less sure than `below` is refused too."""
+    """The share of non-digits that is refused if everything with a confidence less than `below` is refused."""
 
     below: float
     all: float
@@ -50,7 +51,7 @@ class Refusals:
 
 
 def refusals(probabilities: Probabilities, read: Read, digits: int = 10, count: int = 1000) -> Refusals:
-    """At the confidence that keeps 99.5 % of the digits whose probabilities are given."""
+    """Measure refusals at the confidence that keeps 99.5 % of the digits whose probabilities are given."""
     below = float(np.quantile(probabilities[:, :digits].max(1), 1 - KEPT))
 
     def refused(images: NDArray[np.uint8]) -> float:

@@ -1,4 +1,4 @@
-"""How well whole numbers are read."""
+"""Evaluating a model of lines: the share of whole numbers read exactly, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Picture = NDArray[np.uint8]
 class LineScores:
     count: int
     accuracy: float
-    """The share read exactly."""
+    """The share of lines read exactly."""
     interval: tuple[float, float]
     calibration_error: float
     accepted_share: float | None
-    """None, as is `accepted_above`, where there were too few lines to tell."""
+    """None, like `accepted_above`, if there were too few lines to tell."""
     accepted_above: float | None
     nothing_read: float | None
-    """Of lines that are no number, the share in which none is read; None where there was no such line."""
+    """The share of lines without a number in which none is read; None if there was no such line."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,4 +1,4 @@
-"""How well a model reads, from its probabilities and the truth."""
+"""Metrics of a model on labelled images, from its probabilities: accuracy, loss, calibration error, confusion."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Scores:
     confusion: list[list[int]]
     calibration_error: float
     accepted_share: float | None
-    """None, as is `accepted_above`, where there were too few images to tell."""
+    """None, like `accepted_above`, if there were too few images to tell."""
     accepted_above: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, which has no NaN: the accuracy of a class that was not there is None."""
+        """The scores for JSON, which has no NaN: the accuracy of a class without images is None."""
         return asdict(self) | {"per_class": [share if share == share else None for share in self.per_class]}
 
     def sentence(self) -> str:
@@ -63,7 +63,7 @@ def score(probabilities: Probabilities, labels: Labels) -> Scores:
 
 
 def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share; unlike the plain one it stays sensible near 0 and 1."""
+    """The Wilson interval of a share, by default at 95 %; unlike the normal one it is sensible near 0 and 1."""
     share = successes / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5 / (1 + z * z / count)

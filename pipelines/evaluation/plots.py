@@ -1,4 +1,4 @@
-"""The pictures beside the numbers: training curves, confusion, calibration, the worst misreadings."""
+"""Plots: training curves, confusion, calibration, the worst misreadings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def confusion(matrix: list[list[int]], classes: list[str], path: Path) -> None:
     misread = counts * (1 - np.eye(len(counts), dtype=int))
     figure = Figure(figsize=(6, 5.6), layout="constrained")
     axes = figure.subplots()
-    # The diagonal would drown the mistakes, which are what one looks for, so only they are shaded.
+    # The diagonal would drown the mistakes, so only these are shaded.
     axes.imshow(misread, cmap="Oranges", vmin=0, vmax=max(1, misread.max()))
     for (row, column), count in np.ndenumerate(counts):
         if count:
@@ -74,7 +74,7 @@ def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_], path:
     counts = np.array([(bins == index).sum() for index in used])
     x = np.array([confidence[bins == index].mean() for index in used])
     y = np.array([right[bins == index].mean() for index in used])
-    # A handful of images says nothing of its bin: such a point is drawn faint and outside the line.
+    # A handful of images says little about its bin: such a point is drawn faint and off the line.
     telling = counts >= 10
     axes.plot(x[telling], y[telling], "o-", color=FIRST)
     axes.plot(x[~telling], y[~telling], "o", color=FIRST, alpha=0.3)
@@ -88,7 +88,7 @@ def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_], path:
 
 
 def gallery(images: NDArray[np.uint8], captions: list[str], title: str, path: Path, columns: int = 8) -> None:
-    """Digits, dark on bright, with a caption under each; with none at all, the title stands alone."""
+    """Plot digits, dark on bright, with a caption under each; without digits, only the title."""
     rows = max(1, -(-len(images) // columns))
     lines = max((caption.count("\n") + 1 for caption in captions), default=1)
     figure = Figure(figsize=(columns * 1.15, rows * (1.05 + 0.2 * lines) + 0.4), layout="constrained")
@@ -112,7 +112,7 @@ def misreadings(
     path: Path,
     limit: int = 40,
 ) -> None:
-    """The surest mistakes first: those are the ones no threshold would have stopped."""
+    """Plot the most confident mistakes first: no threshold would have stopped them."""
     read, confidence = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(read != labels)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]

@@ -1,1 +1,1 @@
-"""Runs of digits without cells: found, brought into a line, and read whole."""
+"""Numbers without cells: found in an image, levelled into a line, and read as a whole."""

@@ -1,4 +1,4 @@
-"""Paper under a written number: plain, shaded, printed with waves, seen with few pixels."""
+"""Synthetic paper under a written number: plain, shaded, printed with waves, at low resolution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Random = np.random.Generator
 
 
 def on_paper(ink: Picture, random: Random) -> Picture:
-    """The ink (bright on black, at any size) scanned with some 18 to 70 pixels for a digit."""
+    """Put ink (bright on black, at any size) on paper, as if scanned with some 18 to 70 pixels per digit."""
     small = _framed(_scanned_size(ink, random), random)
     paper = _paper(small.shape, random)
     depth = random.uniform(0.45, 0.95) * (paper.mean() - 20)
@@ -52,7 +52,7 @@ def _paper(shape: tuple[int, ...], random: Random) -> Field:
 
 
 def _waves(rows: Field, columns: Field, random: Random) -> Field:
-    """Fine parallel lines that swing, as printed on cheques."""
+    """Fine parallel wavy lines, as printed on cheques."""
     across = rows + random.uniform(1, 6) * np.sin(columns / random.uniform(5, 30) + random.uniform(0, 6))
     if random.random() < 0.3:
         across = across + columns * random.uniform(-1, 1)

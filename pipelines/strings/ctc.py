@@ -15,9 +15,9 @@ Frames = NDArray[np.float32]
 DIGITS = "0123456789"
 BLANK = len(DIGITS)
 BEAM_WIDTH, BEAM_WIDTH_PER_LENGTH = 16, 3
-"""How many prefixes are kept, and of each length beside them, so that one of a wanted length is among them."""
+"""How many prefixes are kept, and how many of each length besides, so that every expected length is among them."""
 MAX_PREFIXES = 40
-"""Prefixes of all lengths together: frames that say nothing clearly would have thousands."""
+"""The most prefixes of all lengths together: unclear frames would have thousands."""
 TOP_DIGITS, MIN_PROBABILITY = 4, 1e-4
 """How many digits of a frame extend a prefix, and how likely each must be."""
 
@@ -33,7 +33,7 @@ Prefixes = dict[str, tuple[float, float]]
 
 
 def beam_search(frames: Frames) -> list[Value]:
-    """The likeliest values, best first, each with the probability of all the ways in which the frames can mean it."""
+    """The likeliest values, best first, each with the total probability of all its paths through the frames."""
     prefixes: Prefixes = {"": (1.0, 0.0)}
     for row in frames.tolist():
         prefixes = _prune(_extend(prefixes, row))
@@ -78,12 +78,12 @@ def _prune(prefixes: Prefixes) -> Prefixes:
 
 
 def align(frames: Frames, digits: str) -> list[tuple[int, int]]:
-    """For each digit the frames, first and one past the last, that say it on the likeliest way to the value."""
+    """Viterbi alignment: for each digit its first frame and one past its last on the likeliest path to the value."""
     states = [BLANK]
     for digit in digits:
         states += [int(digit), BLANK]
-    # One frame after another, each state is reached from itself, from the one before, or past a rest between two
-    # digits that differ.
+    # From one frame to the next, a state is reached from itself, from the state before, or by skipping the blank
+    # between two digits that differ.
     logs = np.log(np.maximum(frames[:, states], 1e-30))
     best, came = logs[0].copy(), np.zeros((len(frames), len(states)), np.int64)
     best[2:] = -math.inf

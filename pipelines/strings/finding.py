@@ -1,4 +1,4 @@
-"""Where in a photo there are runs of handwritten digits, in reading order."""
+"""Finding runs of handwritten digits in a photo, in reading order."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ Boxes = NDArray[np.int64]
 """[N, 4]: left, top, right, bottom."""
 
 WORKING_SIDE = 480
-"""A photo is searched at this size of its longer side."""
+"""The longer side, in pixels, at which a photo is searched."""
 STROKE = 19
-"""What is wider than this there is no stroke of a usual pen."""
+"""The widest stroke of a usual pen, in pixels of the working size."""
 BROAD_STROKE = 61
-"""Nor of any pen: numbers that fill the photo are looked for apart."""
+"""The widest stroke of any pen: numbers that fill the photo are searched for separately."""
 BROAD_TALL = 4 * STROKE
-"""What a pen broader than usual writes is this tall at least."""
+"""The smallest height of a digit written with a pen broader than usual."""
 FAINTEST = 22
-"""Levels by which ink must differ from the paper around it."""
+"""How many grey levels ink must differ from the paper around it."""
 SMALLEST, LARGEST = 9, 0.95
-"""Pixels of the working size, and share of the picture's height, between which a digit is tall."""
+"""The height of a digit: at least so many pixels of the working size, at most this share of the image's height."""
 WIDEST = 0.7
-"""Share of the picture's width."""
+"""The largest width of a digit, as a share of the image's width."""
 FULLEST = 0.92
-"""A blob that fills more of its box is no stroke, unless it stands as narrow as a 1."""
+"""A blob that fills more of its bounding box is no stroke, unless it is as narrow as a 1."""
 GAP = 1.1
-"""Digits of one run stand no further apart than this, in heights."""
+"""The largest distance between digits of one run, in heights of a digit."""
 MOST_BLOBS = 250
-"""More is texture: only the largest are looked at."""
+"""More blobs than this are texture: only the tallest are considered."""
 WITHIN = 0.7
-"""A run of which this share lies in a larger one belongs to it."""
+"""A run belongs to a larger one if at least this share of it lies inside."""
 MARGIN = 0.25
-"""What is added around a run, in heights."""
+"""The margin around a run, as a share of its height."""
 
 
 def find_strings(image: Picture) -> list[PixelBox]:
-    """Every run of what could be digits, dark on light or light on dark (grey [H, W])."""
+    """Every run of possible digits in a grey image [H, W], dark on light or light on dark."""
     factor = min(1.0, WORKING_SIDE / max(image.shape))
     height, width = (max(1, round(side * factor)) for side in image.shape)
     small = as_bytes(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
@@ -50,7 +50,7 @@ def find_strings(image: Picture) -> list[PixelBox]:
 
 
 def _runs(grey: Picture, stroke: int, smallest: int) -> list[Boxes]:
-    """Around all that stands together and is as tall at least, written by a pen as broad at most."""
+    """Boxes around groups of blobs that are at least `smallest` tall, with strokes at most `stroke` wide."""
     blobs = _blobs(_strokes(grey, stroke))
     if not len(blobs):
         return []
@@ -59,7 +59,7 @@ def _runs(grey: Picture, stroke: int, smallest: int) -> list[Boxes]:
 
 
 def _outer(runs: list[Boxes]) -> list[Boxes]:
-    """Without those that lie within a larger one: the loops of its digits, their parts, or itself again."""
+    """Drop runs that lie within a larger one: loops or parts of its digits, or the same run again."""
     kept: list[Boxes] = []
     for run in sorted(runs, key=_area, reverse=True):
         if all(_common(run, other) < WITHIN * _area(run) for other in kept):
@@ -77,7 +77,7 @@ def _common(one: Boxes, other: Boxes) -> int:
 
 
 def _strokes(grey: Picture, stroke: int) -> Picture:
-    """The mask of what is thin and differs from both sides, in the polarity that looks more like writing."""
+    """A mask of thin strokes that differ from both sides, in the polarity that looks more like writing."""
     smooth = cv2.GaussianBlur(grey, (3, 3), 0)
     element = np.ones((stroke, stroke), np.uint8)
     edges = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
@@ -93,7 +93,7 @@ def _marked(hat: Picture) -> Picture:
 
 
 def _edged(mask: Picture, hat: Picture, edges: Picture) -> float:
-    """How sharply it ends all around: a stroke does, and the paper between two strokes is open at its ends."""
+    """How sharp the contour is all around: a stroke's is, but paper between two strokes is open at its ends."""
     contour = (mask > 0) & (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0)
     if not contour.any():
         return 0.0
@@ -101,7 +101,7 @@ def _edged(mask: Picture, hat: Picture, edges: Picture) -> float:
 
 
 def _strength(hat: Picture) -> float:
-    """Of its most marked hundredth."""
+    """The contrast of the strongest few per cent of the pixels."""
     counts = np.cumsum(np.bincount(hat[::2, ::2].ravel(), minlength=256)[::-1])
     levels = 255 - np.searchsorted(counts, [counts[-1] // 100, counts[-1] // 30])
     return float(levels.sum())
@@ -120,7 +120,7 @@ def _blobs(mask: Picture) -> Boxes:
 
 
 def _groups(blobs: Boxes) -> list[NDArray[np.intp]]:
-    """Blobs that stand beside one another on one line, directly or by way of others."""
+    """Groups of blobs that are neighbours on one line, directly or through others."""
     left, top, right, bottom = blobs.T
     height = bottom - top
     taller = np.maximum(height[:, None], height)
@@ -132,7 +132,7 @@ def _groups(blobs: Boxes) -> list[NDArray[np.intp]]:
 
 
 def _connected(near: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
-    """The lowest index that each can reach names its group."""
+    """Connected components: each group is named by the lowest index that its members can reach."""
     names = np.arange(len(near))
     while True:
         lowest = np.where(near, names, len(near)).min(1)

@@ -1,4 +1,4 @@
-"""A run of digits as the reader of lines takes it: levelled, of one height, in the middle of a band."""
+"""A run of digits as the line network takes it: levelled, at a fixed height, vertically centred."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from pipelines.strings.strip import DIGIT, INK, Strip, find_strip
 Picture = NDArray[np.uint8]
 
 HEIGHT = 48
-"""Of a line, in pixels."""
+"""The height of a line, in pixels."""
 REACH = 0.9
-"""How far a line goes above and below its middle, in heights of a digit."""
+"""How far a line extends above and below its middle, in heights of a digit."""
 SCALE = HEIGHT / (2 * REACH * DIGIT)
 MARGIN = 8
-"""Pixels left free at both ends."""
+"""Empty pixels at both ends."""
 WIDEST = 2048
-"""Pixels; a run that is longer, as of a hundred digits, is squeezed, and so hardly readable: nothing is cut off."""
+"""The maximum width, in pixels; a longer run, of a hundred digits for example, is squeezed rather than cut off."""
 STEEPEST = 0.4
+"""The steepest slope of a line that is levelled."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class TextLine:
     picture: Picture
     """[HEIGHT, W], ink bright on black."""
     to_image: NDArray[np.float64]
-    """[2, 3]: from places in the line to places in the image."""
+    """[2, 3]: the affine transform from the line to the image."""
 
     def box_in_image(self, left: float, top: float, right: float, bottom: float) -> tuple[int, int, int, int]:
-        """The upright box (left, top, width, height) in the image around this one of the line."""
+        """The upright box (left, top, width, height) in the image around a box of the line."""
         corners = np.array([[left, top], [right, top], [left, bottom], [right, bottom]], np.float64)
         placed = corners @ self.to_image[:, :2].T + self.to_image[:, 2]
         (x, y), (far, low) = np.floor(placed.min(0)).astype(int), np.ceil(placed.max(0)).astype(int)
@@ -41,7 +42,7 @@ class TextLine:
 
 
 def find_line(grey: Picture) -> TextLine | None:
-    """None where there is only paper."""
+    """Find the line in a grey image; None if there is only paper."""
     strip = find_strip(grey)
     return None if strip is None else level(strip)
 
@@ -58,7 +59,7 @@ def level(strip: Strip) -> TextLine:
 
 
 def _levelling(ink: Picture) -> NDArray[np.float64]:
-    """[2, 3]: from the strip to the line; sheared upward or downward until the writing runs level."""
+    """[2, 3]: the transform from the strip to the line, sheared vertically so that the writing is level."""
     rows, columns = np.nonzero(ink > INK)
     if not len(rows):
         return np.array([[SCALE, 0, MARGIN], [0, SCALE, HEIGHT / 2 - SCALE * len(ink) / 2]])

@@ -1,4 +1,4 @@
-"""Runs of handwritten digits without cells: found, brought into a line, and read whole."""
+"""Reading numbers without cells: they are found, levelled into a line, and read as a whole."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from pipelines.strings.strip import INK
 
 Picture = NDArray[np.uint8]
 ReadFrames = Callable[[Sequence[Picture]], list[Frames]]
-"""Pictures of lines, [HEIGHT, W] each, to what their frames say."""
+"""Reads images of lines, [HEIGHT, W] each, and returns the probabilities of their frames."""
 
 ALTERNATIVES = 5
 STEP = 2
-"""Pixels of a line for each of its frames."""
+"""The width of a frame, in pixels of the line."""
 ROOM = 0.4 * HEIGHT
-"""How far from where it is said a digit's ink may lie."""
+"""How far a digit's ink may lie from the middle of its frames."""
 
 
 @dataclass(frozen=True)
 class FoundDigit:
     label: str
     confidence: float
-    """What the frames that say it say of this digit alone."""
+    """The highest probability of this digit among its frames."""
     box: PixelBox
 
 
 @dataclass(frozen=True)
 class StringReading:
     value: str
-    """Empty where there is no digit."""
+    """Empty if there is no digit."""
     confidence: float
     digits: tuple[FoundDigit, ...]
     alternatives: tuple[Value, ...]
-    """The likeliest values with their probabilities, best first, the value itself among them."""
+    """The likeliest values with their probabilities, best first, including `value`."""
 
 
 NOTHING = StringReading("", 0.0, (), ())
@@ -55,14 +55,14 @@ class FoundString:
 
 
 def read_strings_of(images: Sequence[Picture], reader: ReadFrames) -> list[StringReading]:
-    """Many pictures (grey or RGB) of one run each, in one call of the reader."""
+    """Read many images (grey or RGB) of one run each, in one call of the reader."""
     lines = [find_line(as_grey(image)) for image in images]
     read = iter(reader([line.picture for line in lines if line]))
     return [read_line(line, next(read)) if line else NOTHING for line in lines]
 
 
 def read_strings(image: Picture, reader: ReadFrames) -> list[FoundString]:
-    """Every run of digits anywhere in a photo, in reading order; runs in which nothing is read are left out."""
+    """Read every run of digits in a photo, in reading order; runs in which nothing is read are left out."""
     grey = as_grey(image)
     boxes = find_strings(grey)
     readings = read_strings_of(
@@ -80,10 +80,11 @@ def as_grey(image: Picture) -> Picture:
 
 
 def read_line(line: TextLine, frames: Frames, expected: tuple[int, int] | None = None) -> StringReading:
-    """A line by what its frames say, perhaps in another process than found it.
+    """Read a line from the probabilities of its frames, perhaps in another process than the one that found it.
 
-    Values of the expected length, fewest and most, are among the alternatives for what they are worth beside those of
-    any other: had they to themselves all there is, a number with a digit too many would look like one that has it.
+    `expected` is the smallest and the largest number of digits. Values of such a length are among the alternatives with
+    their probabilities among values of any length: normalised among themselves, they would make a number with a digit
+    too many look like a sure reading of the expected length.
     """
     found = beam_search(frames)
     if not found[0].digits:
@@ -109,7 +110,7 @@ def _digits(line: TextLine, frames: Frames, value: str) -> tuple[FoundDigit, ...
 
 
 def _ink_within(picture: Picture, left: float, right: float) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what is written between two columns; the columns themselves if nothing is."""
+    """Left, top, right and bottom of the ink between two columns; the full height if there is none."""
     start, end = int(left), max(int(np.ceil(right)), int(left) + 1)
     rows, columns = np.nonzero(picture[:, start:end] > INK)
     if not len(rows):

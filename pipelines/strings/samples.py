@@ -1,4 +1,4 @@
-"""Drawn lines to learn from: numbers as people write them, and what is none."""
+"""Synthetic lines to train on: numbers as people write them, and lines that are no number."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipelines.strings.synthesis import WrittenString, draw_scrawl, draw_string,
 Picture = NDArray[np.uint8]
 
 PEN_DIGITS = 4
-"""So many are drawn anew for each line, to be those of half of the lines; the other half has the corpus's."""
+"""Digits drawn by the pen for each line: half of the lines use these, the other half those of the corpus."""
 LENGTHS = np.array([0.06, 0.10, 0.13, 0.15, 0.15, 0.14, 0.10, 0.08, 0.05, 0.04])
-"""How many lines have one digit, two, and so on."""
+"""The share of lines with one digit, two digits, and so on."""
 LONGEST = len(LENGTHS)
 WORDS = 0.6
-"""The share of words among what is no number; the rest are scrawls."""
+"""The share of words among lines that are no number; the rest are scrawls."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class DrawnLine:
 
 
 def draw_lines(count: int, seed: int | Sequence[int], corpus: Split, junk: float) -> list[DrawnLine]:
-    """The same lines for the same seed; `junk` is the share of what is no number."""
+    """Draw `count` lines, always the same for a seed; `junk` is the share of lines that are no number."""
     random = np.random.default_rng(seed)
     pen = Split(*draw_digits(max(10, PEN_DIGITS * count), int(random.integers(2**31)), ALL_STYLES))
     lines: list[DrawnLine] = []

@@ -1,4 +1,4 @@
-"""The ink of one run of digits, freed from its paper, upright and of one size."""
+"""The ink of one run of digits, separated from the paper, upright and at a fixed size."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pipelines.images.levels import as_bytes
 Picture = NDArray[np.uint8]
 
 DIGIT = 40
-"""How tall a digit is in a strip."""
+"""The height of a digit in a strip, in pixels."""
 WORKING_HEIGHT = 96
-"""Ink is found at this height of the picture, so that a few grey pixels are seen as a stroke."""
+"""The image height at which ink is found, so that a few grey pixels are recognised as a stroke."""
 MOST_ENLARGED = 3.0
 INK = 80
-"""What is brighter than this counts as ink."""
+"""Brighter pixels count as ink."""
 STRONG = 150
-"""A stroke is as dark as this somewhere."""
+"""The least strength of ink that every stroke reaches somewhere."""
 FLOOR = 0.75
-"""Ink begins at this share of the level that best divides it from paper."""
+"""Ink begins at this share of the threshold between ink and paper."""
 FAINTEST = 8
-"""Levels of contrast below which there is nothing but paper."""
+"""Below this contrast, in grey levels, there is only paper."""
 SHEARS = np.arange(-0.8, 0.85, 0.1)
 
 
@@ -33,11 +33,11 @@ class Strip:
     ink: Picture
     """Bright on black; digits are about `DIGIT` pixels tall and upright."""
     to_image: NDArray[np.float64]
-    """[2, 3]: from places in the strip to places in the image."""
+    """[2, 3]: the affine transform from the strip to the image."""
 
 
 def find_strip(grey: Picture) -> Strip | None:
-    """None where there is only paper."""
+    """Find the strip in a grey image; None if there is only paper."""
     factor = min(WORKING_HEIGHT / grey.shape[0], MOST_ENLARGED)
     ink = _ink(_resized(grey, factor))
     height = _digit_height(ink)
@@ -57,7 +57,7 @@ def _resized(image: Picture, factor: float) -> Picture:
 
 
 def _ink(grey: Picture) -> Picture:
-    """What is darker than the paper around it, from faint at 0 to full at 255, without printed lines and grain."""
+    """The ink, from 0 (faint) to 255 (full), without printed lines and grain."""
     smooth = as_bytes(cv2.GaussianBlur(grey, (0, 0), 1.3))
     bright = ~smooth if _is_ink_dark(smooth) else smooth
     lifted = _lifted(bright)
@@ -71,7 +71,7 @@ def _ink(grey: Picture) -> Picture:
 
 
 def _is_ink_dark(smooth: Picture) -> bool:
-    """Ink is the little that differs much from what is around it, whatever bands are printed along the rim."""
+    """Whether the ink is darker than the paper: it is the little that differs much from its surroundings."""
     reach = _reach(smooth)
     difference = smooth.astype(np.float32) - cv2.blur(smooth, (reach, reach))
     # As a power it costs fifty times as much.
@@ -79,25 +79,25 @@ def _is_ink_dark(smooth: Picture) -> bool:
 
 
 def _reach(image: Picture) -> int:
-    """Wider than any stroke."""
+    """The size of a window that is wider than any stroke."""
     return round(0.35 * min(image.shape)) | 1
 
 
 def _lifted(bright: Picture) -> Picture:
-    """Above the paper, which is what an element of such a reach opens to."""
+    """The image minus its paper, which is found by a morphological opening wider than any stroke."""
     reach = _reach(bright)
     opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
     return as_bytes(cv2.subtract(bright, cv2.blur(opened, (reach, reach))))
 
 
 def _stands_out(lifted: Picture, threshold: float) -> bool:
-    """On blank paper the threshold cuts through one hill, and the two sides lie as near as its width."""
+    """Whether there is ink: on blank paper the histogram has one peak, and the two sides of a threshold are close."""
     ink, paper = lifted[lifted > threshold], lifted[lifted <= threshold]
     return float(ink.mean() - paper.mean()) > 3.0 * float(paper.std()) + 2
 
 
 def _without_lines(ink: Picture) -> Picture:
-    """Without printed lines that run along most of the strip, but with what crosses them."""
+    """Remove printed lines that run along most of the strip, but keep the strokes that cross them."""
     height, width = ink.shape
     mask = as_bytes(ink > INK)
     length = max(round(max(0.5 * width, min(1.3 * height, 0.92 * width))), 3)
@@ -115,7 +115,7 @@ def _without_lines(ink: Picture) -> Picture:
 
 
 def _without_grain(ink: Picture) -> Picture:
-    """Only blobs that are dark somewhere."""
+    """Keep only blobs that are strong somewhere."""
     count, labels = cv2.connectedComponents(as_bytes(ink > INK // 2))
     strong = np.bincount(labels[ink >= STRONG], minlength=count) >= 6
     strong[0] = False
@@ -123,7 +123,7 @@ def _without_grain(ink: Picture) -> Picture:
 
 
 def _digit_height(ink: Picture) -> float:
-    """Of the blobs, weighted by their ink: marks are many at times, but small."""
+    """The median height of the blobs, weighted by their ink: small marks may be many."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(as_bytes(ink > INK))
     heights, areas = stats[1:, cv2.CC_STAT_HEIGHT], stats[1:, cv2.CC_STAT_AREA]
     if not areas.size:
@@ -134,7 +134,7 @@ def _digit_height(ink: Picture) -> float:
 
 
 def _upright(ink: Picture) -> tuple[Picture, tuple[float, float]]:
-    """The slanting hand sheared so that its strokes stand, and the shear with its shift to the right."""
+    """The ink sheared so that slanting strokes become upright, and the shear with its shift to the right."""
     height = ink.shape[0]
     margin = round(0.8 * height)
     best = max(SHEARS, key=lambda shear: _uprightness(_sheared(ink, float(shear), margin)))
@@ -146,14 +146,14 @@ def _upright(ink: Picture) -> tuple[Picture, tuple[float, float]]:
 
 
 def _sheared(ink: Picture, shear: float, margin: int) -> Picture:
-    """What lies in the middle stays, but for the margin."""
+    """Shear about the middle row, and pad by the margin on both sides."""
     height, width = ink.shape
     matrix = np.array([[1, shear, margin - shear * height / 2], [0, 1, 0]])
     return as_bytes(cv2.warpAffine(ink, matrix, (width + 2 * margin, height)))
 
 
 def _uprightness(ink: Picture) -> float:
-    """Standing strokes gather their ink in few columns."""
+    """How upright the strokes are: upright ones concentrate their ink in few columns."""
     return float(np.square((ink > INK).sum(0, dtype=np.float64)).sum())
 
 

@@ -1,4 +1,4 @@
-"""Written numbers with known answers: digits side by side, with the marks people add, on paper of all kinds."""
+"""Synthetic handwritten numbers with known answers: digits, the marks people add, all kinds of paper."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Picture = NDArray[np.uint8]
 Random = np.random.Generator
 
 TALL = 60
-"""How tall a digit is drawn, before the whole is made small."""
+"""The height at which a digit is drawn, before the whole is scaled down."""
 ROOM = 50
-"""What is left free above and below for digits that dance."""
+"""Free space above and below, for digits that are off the line."""
 THINNEST = 0.9
-"""A digit is thinned to its median level at most, or near it."""
+"""A digit is thinned at most to this share of its median level."""
 DASHES = ("dash", "equals", "tilde")
 ENDS = ("hash", "cross", "star")
 WORDS = [*LETTERS, *(sign for sign in SIGNS if sign != "quotes")]
-"""Of what words are made; quotes as tall as a digit are two of them."""
+"""The characters of which words are made; no quotes, which look like two ones when as tall as a digit."""
 SCRAWLS = (specks, scribble, struck_out)
 
 
@@ -73,7 +73,7 @@ class Handwriting:
 def draw_strings(
     count: int, seed: int, sources: Sequence[Split], lengths: tuple[int, int] = (3, 8)
 ) -> Iterator[WrittenString]:
-    """`count` numbers, each written with the digits of one of the sources; the same for the same seed."""
+    """Draw `count` numbers, each with the digits of one of the sources; always the same for a seed."""
     random = np.random.default_rng(seed)
     for _ in range(count):
         source = sources[int(random.integers(len(sources)))]
@@ -99,7 +99,7 @@ def draw_string(random: Random, source: Split, length: int) -> WrittenString:
 
 
 def draw_word(random: Random) -> WrittenString:
-    """Letters and signs side by side, and no digit among them."""
+    """Draw letters and signs side by side, without any digit."""
     hand, line = Handwriting.draw(random), LineDrawing()
     for _ in range(int(random.integers(1, 8))):
         name = WORDS[int(random.integers(len(WORDS)))]
@@ -108,14 +108,14 @@ def draw_word(random: Random) -> WrittenString:
 
 
 def draw_scrawl(random: Random) -> WrittenString:
-    """One thing that is no digit: specks, scribbles, a digit struck out."""
+    """Draw one thing that is no digit: specks, scribbles, a digit struck out."""
     ink = SCRAWLS[int(random.integers(len(SCRAWLS)))](random)
     x, y, width, height = cv2.boundingRect(ink)
     return WrittenString(on_paper(ink[y : y + height, x : x + width], random), "")
 
 
 class LineDrawing:
-    """Ink that grows to the right, each thing as near to the last as is asked for, row by row."""
+    """A canvas that is filled from left to right, each glyph at a given distance from the one before."""
 
     def __init__(self) -> None:
         self._canvas = np.zeros((TALL + 2 * ROOM, 4000), np.uint8)
@@ -123,7 +123,7 @@ class LineDrawing:
         self._boxes: list[tuple[int, int, int]] = []
 
     def put(self, glyph: Picture, gap: int, foot: int) -> None:
-        """With `gap` pixels between it and what stands before it, where they come nearest; less than 0 overlaps."""
+        """Add a glyph, `gap` pixels from the ink before it where they are closest; a negative gap overlaps."""
         height, width = glyph.shape
         top = max(0, min(TALL + ROOM + foot - height, len(self._canvas) - height))
         rows = slice(top, top + height)
@@ -139,7 +139,7 @@ class LineDrawing:
         self._boxes.append((left, left + width, top + height // 4))
 
     def tie(self, random: Random) -> None:
-        """The pen stays down between the last two things, as between the zeros of a quick hand."""
+        """Join the last two glyphs by a stroke, as in quick handwriting between zeros."""
         if len(self._boxes) > 1:
             (_, end, high), (start, far, low) = self._boxes[-2:]
             points = np.array(
@@ -149,7 +149,7 @@ class LineDrawing:
             cv2.polylines(self._canvas, [np.round(points).astype(np.int32)], False, 255, pen, cv2.LINE_AA)
 
     def put_mark(self, mark: Picture, gap: int, random: Random) -> None:
-        """At the foot of the line, as dots and commas are."""
+        """Add a mark at the baseline, such as a dot or a comma."""
         self.put(mark, gap, int(random.integers(-2, 4 + len(mark) // 2)))
 
     def ink(self) -> Picture:
@@ -158,7 +158,7 @@ class LineDrawing:
 
 
 def _digits(random: Random, source: Split, length: int) -> NDArray[np.intp]:
-    """Amounts have many zeros at their end."""
+    """Pick digits at random; some numbers end in zeros, as amounts often do."""
     chosen = random.integers(0, len(source), length)
     if length > 1 and random.random() < 0.3:
         zeros = np.flatnonzero(source.labels == 0)
@@ -175,14 +175,14 @@ def _glyph(image: Picture, hand: Handwriting, size: float, random: Random) -> Pi
     shape = (round(min(wide, 1.6 * TALL)), max(8, round(tall)))
     smooth = cv2.resize(image[y : y + height, x : x + width], shape, interpolation=cv2.INTER_CUBIC)
     framed = cv2.GaussianBlur(cv2.copyMakeBorder(smooth, 4, 4, 4, 4, cv2.BORDER_CONSTANT), (0, 0), 1.5)
-    # A fine stroke is thinned less, or it would be gone.
+    # A fine stroke is thinned less, or it would vanish.
     level = min(hand.thin, THINNEST * float(np.median(framed[framed > 40])))
     pen = np.clip((framed.astype(np.float32) - level + 30) * (255 / 60), 0, 255).astype(np.uint8)
     return _broken(pen, random) if random.random() < 0.04 else pen
 
 
 def _broken(glyph: Picture, random: Random) -> Picture:
-    """The pen ran dry for a moment."""
+    """Break a stroke, as if the pen ran dry for a moment."""
     height, width = glyph.shape
     torn = glyph.copy()
     (x, y), (far, low) = random.integers(0, [width, height], (2, 2)).tolist()

@@ -27,7 +27,7 @@ class BatchRow:
     items: int
     seconds: float
     driver_mib: int | None = None
-    """The most memory that the job's own process took, as it tells in its summary."""
+    """The peak memory of the job's own process, from its summary."""
 
     @property
     def speed(self) -> float:
@@ -112,7 +112,7 @@ def _table(tables: list[BatchRow], pictures: list[BatchRow]) -> Table:
 
 
 def _flatness(runs: list[BatchRow]) -> Iterator[str]:
-    """What each step to a larger input adds, in which the start of a run does not count."""
+    """The speed between each input and the next larger one, which excludes the start-up of a run."""
     for less, more in pairwise(runs):
         speed = (more.items - less.items) / (more.seconds - less.seconds)
         yield f"past the start, from {less.items:,} to {more.items:,} items: {speed:,.0f} items/s"

@@ -1,4 +1,4 @@
-"""What the batch bench labels: a million digits in parquet, a hundred thousand PNG files, from a seed."""
+"""Inputs of the batch bench: a million digits in parquet, a hundred thousand PNG files, from a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IN_FOLDER = 1_000
 
 
 def digits(count: int, seed: int) -> NDArray[np.uint8]:
-    """The built-in digits, shifted by a pixel or so: as many different ones as are asked for."""
+    """`count` different images: the built-in digits, each shifted by a pixel or so."""
     base = _base()
     random = np.random.default_rng(seed)
     chosen = base[random.integers(0, len(base), count)]

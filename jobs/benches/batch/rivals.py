@@ -38,7 +38,7 @@ def by_hand(source: str, output: str, model: str) -> None:
 
 
 def by_hand_png(source: str, output: str, model: str) -> None:
-    """The same for PNG files: opened with OpenCV, in batches of 256."""
+    """The same loop for PNG files, opened with OpenCV in batches of 256."""
     import cv2
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -89,7 +89,7 @@ def usual_loader(source: str, output: str, model: str) -> None:
 
 
 def ray_plainly(source: str, output: str, model: str) -> None:
-    """As Ray's documentation shows it: read_images, map_batches with a class, defaults."""
+    """Ray Data as its documentation shows it: read_images, map_batches with a class, defaults."""
     import ray
 
     from pipelines.inference.recognizer import Recognizer

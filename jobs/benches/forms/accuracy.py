@@ -1,4 +1,4 @@
-"""Whether forms are read right, and whether what is said of them can be trusted, on made-up scans."""
+"""Accuracy on synthetic scans of forms, and whether the status `ok` can be trusted."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from pipelines.models.folder import open_model
 
 @dataclass(frozen=True)
 class Trial:
-    """A made-up page, read."""
+    """A synthetic page and what was read on it."""
 
     form: Template
-    """Which it is; of a foreign page, this was not among the templates."""
+    """The template of the page; for a foreign page, one that the reader was not given."""
     answers: dict[str, str]
     result: PageResult
 
@@ -50,13 +50,13 @@ class Trial:
 class Trust:
     pages: int
     found: int
-    """That were laid straight on their own form."""
+    """How many pages were aligned with their own form."""
     foreign: int
     mistaken: int
-    """Of the foreign ones, that were taken for a form that they are not."""
+    """How many foreign pages were taken for a form that they are not."""
     all: Score
     checked: Score
-    """Of the fields that a checksum or arithmetic speaks for."""
+    """The score of fields under a checksum or a sum."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ class FormsAccuracy:
     accept_above: float | None = None
     """The confidence from which on a field is ok; by default what the manifest of the model says that reads it."""
     processes: int | None = None
-    """By default one for each core."""
+    """Number of processes; by default one per core."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Where to write the numbers, and whatever was read wrong."""
+    """A JSON file for the numbers and everything that was read wrong."""
 
     def run(self) -> None:
         console = Console()
@@ -91,11 +91,11 @@ class FormsAccuracy:
         write_json(self.json, {"trust": asdict(trust), "wrong": wrong})
 
     def _trials(self, templates: Sequence[Template]) -> Iterator[Trial]:
-        """Those of known forms first, then the foreign ones."""
+        """Trials of known forms first, then those of foreign ones."""
         forms = {one.name: one for one in templates}
         numbers, known = range(self.pages + self.foreign), [True] * self.pages + [False] * self.foreign
         prepare = partial(_prepared, templates=templates, seed=self.seed, level=self.level)
-        # A forked process would hold locks of the engine's threads, which it has not.
+        # A forked process would inherit locks held by threads of the engine that it does not have.
         pool = ProcessPoolExecutor(self.processes or os.cpu_count(), multiprocessing.get_context("spawn"))
         lines = LineRecognizer(threads=1)
         accept = Acceptance.by(self.accept_above, open_model(self.model).accepted_above, lines.accepted_above)
@@ -143,7 +143,7 @@ def _checked(trial: Trial) -> dict[str, str]:
 
 
 def wrong_fields(trial: Trial) -> Iterator[dict[str, Any]]:
-    """A row for each field that was read otherwise than it is written, or one for a page that was not found."""
+    """A row for each field that was read wrong, or one for a page that was not found."""
     page = {"page": trial.result.source}
     if not trial.is_found:
         yield page | {"status": trial.result.status, **reason_columns(trial.result.reason)}
@@ -163,7 +163,7 @@ def _in_words(row: dict[str, Any]) -> str:
 
 
 def table_of(trust: Trust) -> Table:
-    """Each figure with what is asked of it."""
+    """Each figure with its goal."""
     table = Table("", "so many", "of", "share", "wanted")
     for what, count, whole, wanted in (
         ("pages laid straight on their form", trust.found, trust.pages, "99.5 %"),

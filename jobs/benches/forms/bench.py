@@ -1,4 +1,4 @@
-"""Reading forms: the job as a person starts it against only decoding the same files, and how much of it is right."""
+"""Speed on forms: the job as a user starts it against only decoding the same files, and its accuracy."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class FormsBench:
     level: Level = "hard"
     """How badly the pages are scanned: easy, usual or hard."""
     format: Literal["png", "jpg"] = "png"
-    """Of the scans. JPEG is decoded ten times as quickly, and reading costs the same."""
+    """File format of the scans. JPEG is decoded ten times as fast, and reading costs the same."""
     few: int = 10
-    """Pages of a first run, which tells what the job's start costs."""
+    """Pages of a first run, which shows what the job's start-up costs."""
     seed: int = 0
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
@@ -91,7 +91,7 @@ class FormsBench:
 
 
 def write_pages(folder: Path, count: int, bench: FormsBench) -> Answers:
-    """Every one at 300 dpi, whatever the made-up scanner's own was."""
+    """Write every page at 300 dpi, whatever the resolution of the synthetic scanner was."""
     folder.mkdir()
     answers = {}
     for scan in synthesise(count, bench.seed, bench.level):
@@ -112,7 +112,7 @@ def write_templates(folder: Path) -> list[Path]:
 
 
 def decode(name: str, files: list[Path]) -> Measured:
-    """On every core, each with its share of the files."""
+    """Decode on every core, each process with its share of the files."""
     cores = os.cpu_count() or 1
     started = time.perf_counter()
     running = [subprocess.Popen([sys.executable, "-c", DECODE, *map(str, files[at::cores])]) for at in range(cores)]

@@ -35,12 +35,12 @@ class Speed(NamedTuple):
 
 
 def speed_of(specs: Sequence[ActorSpec]) -> Speed:
-    """Of an actor for each order, all together, host to host."""
+    """The total speed of one actor for each spec, running together, from host to host."""
     context = get_context("spawn")
     with ProcessPoolExecutor(len(specs), context, _start_together, (context.Barrier(len(specs)),)) as pool:
         actors = [pool.submit(_read, spec) for spec in specs]
     if errors := [error for actor in actors if (error := actor.exception())]:
-        # Who fails breaks the barrier for the others, who have nothing to tell.
+        # An actor that fails breaks the barrier for the others, whose errors say nothing.
         raise min(errors, key=lambda error: isinstance(error, BrokenBarrierError))
     speeds = [actor.result() for actor in actors]
     return Speed(speeds[0].precision, sum(one.images_per_second for one in speeds))

@@ -39,7 +39,7 @@ class GpuBench:
     """A converted model of the store."""
     batches: tuple[int, ...] = (1, 64, 1024, 16384)
     rounds: int = 5
-    """Turns of each after one that warms up; the median counts."""
+    """Turns of each, after one for warm-up; the median counts."""
     seconds: float = 0.5
     """How long a turn lasts."""
     actors: tuple[int, ...] = (1, 4)
@@ -49,7 +49,7 @@ class GpuBench:
     target: float = 0.994
     """The mean accuracy on the test images that the trainings must reach."""
     epochs: int = 5
-    """Of each training; raise it where the target is missed."""
+    """Epochs of each training; raise this if the target is missed."""
     seeds: int = 10
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
@@ -132,7 +132,7 @@ def _labelled(name: str, precision: str) -> str:
 
 @dataclass
 class Report:
-    """What could not be measured, and why: said at once, and kept."""
+    """What could not be measured, and why: printed at once, and kept for the JSON file."""
 
     console: Console
     missing: dict[str, str] = field(default_factory=dict)

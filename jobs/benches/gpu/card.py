@@ -1,4 +1,4 @@
-"""Which card it is, and by what it is driven: no figure means anything without."""
+"""The GPU, its driver and the versions of libraries, without which no figure means anything."""
 
 from __future__ import annotations
 

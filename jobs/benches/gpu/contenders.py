@@ -1,4 +1,4 @@
-"""Who reads on the GPU in its bench: inkray's engines, and rivals written as the libraries' manuals show."""
+"""The contenders of the GPU bench: inkray's engines, and rivals written as the libraries' manuals show."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ Forward = Callable[[Tensor], Tensor]
 @dataclass(frozen=True)
 class Contender:
     read: Call
-    """From an array on the host to an array on the host."""
+    """Reads from an array on the host to an array on the host."""
     on_card: Call
-    """As many images that lie on the card already; the answers stay there."""
+    """Reads as many images that are already on the card, and leaves the results there."""
     precision: str = ""
-    """What it computes in, where its name does not tell."""
+    """The precision it computes in, if its name does not say."""
     ours: bool = False
 
 
 @contextmanager
 def with_half(model: ModelFolder) -> Iterator[ModelFolder]:
-    """With an fp16 graph, made for the bench alone where it has none, since that is what the rivals compute in."""
+    """The model with an fp16 graph, as the rivals compute in fp16; if it has none, one is made for the bench alone."""
     if "fp16" in model.precisions or not model.precisions:
         yield model
         return
@@ -127,7 +127,7 @@ def compiled(forward: Forward) -> Forward:
 
 
 def as_graph(forward: Forward) -> Forward:
-    """One graph for each size that is seen, with the input and the answer at fixed places."""
+    """Capture a CUDA graph for each batch size, with input and output at fixed addresses."""
     graphs: dict[int, tuple[Tensor, Tensor, torch.cuda.CUDAGraph]] = {}
 
     def record(images: Tensor) -> tuple[Tensor, Tensor, torch.cuda.CUDAGraph]:
@@ -176,7 +176,7 @@ def our_names() -> list[str]:
 
 
 def contenders() -> dict[str, Opener]:
-    """Those that there are here, ours first."""
+    """The contenders that are available here, ours first."""
     there: dict[str, Opener] = {name: partial(ours, name) for name in our_names()}
     there |= {
         "PyTorch eager, fp32": partial(pytorch, eagerly, torch.float32),

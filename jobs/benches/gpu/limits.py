@@ -1,4 +1,4 @@
-"""What a GPU cannot exceed: the rate at which images reach it, and the rate at which it multiplies."""
+"""Upper limits of a GPU: the rate at which images reach it, and the rate at which it multiplies."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SQUARE = 8192
 @dataclass(frozen=True)
 class GpuLimits:
     bytes_per_second: float
-    """From pinned memory to the card."""
+    """Bytes per second from pinned memory to the card."""
     operations_per_second: float
-    """Additions and multiplications of a large matrix product in half precision."""
+    """Additions and multiplications per second in a large matrix product in half precision."""
     operations_per_image: int
 
     @property
@@ -37,7 +37,7 @@ class GpuLimits:
 
     @property
     def images_per_second(self) -> float:
-        """Whichever is lower."""
+        """The lower of the two limits."""
         return min(self.by_copy, self.by_arithmetic)
 
 
@@ -46,7 +46,7 @@ def measure_limits(reader: Reader) -> GpuLimits:
 
 
 def operations_per_image(reader: Reader) -> int:
-    """Of the convolutions and dense layers; what lies between them is not counted."""
+    """The operations of the convolutions and dense layers; those of other layers are not counted."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         Readout(folded(reader))(torch.zeros(1, SIDE, SIDE, dtype=torch.uint8))
     return counter.get_total_flops()
@@ -65,7 +65,7 @@ def _matmul_rate() -> float:
 
 
 def _seconds(work: Callable[[], object], times: int = 20) -> float:
-    """Of one of so many that follow each other without a gap."""
+    """The time of one call, averaged over `times` calls without a gap."""
     for _ in range(3):
         work()
     torch.cuda.synchronize()

@@ -1,4 +1,4 @@
-"""What the bench of a GPU says: speeds beside the limits, and which goals were reached."""
+"""Tables of the GPU bench: speeds beside the limits, and which goals were reached."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipelines.training.options import TrainingOptions
 
 FULL_BATCH = 16384
 SHARE = 0.7
-"""Of the lower limit, at the full batch."""
+"""The share of the lower limit to be reached with a full batch."""
 ALONE_S = 150e-6
-"""For one image from host to host."""
+"""The time for one image from host to host."""
 TRAINING_S = 5.0
 
 
@@ -26,9 +26,9 @@ class GpuRow:
     batch: int
     host_to_host: float
     on_card: float
-    """Both in images a second."""
+    """Both are in images per second."""
     seconds: float
-    """Of one call from host to host, the median."""
+    """The median time of one call from host to host."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def training_table(runs: TrainingRuns, options: TrainingOptions) -> Table:
 
 
 def speed_goals(rows: list[GpuRow], limits: GpuLimits) -> list[Goal]:
-    """Of our own engines, the best; a goal that nothing was measured for is not reached."""
+    """The goals, for the best of our own engines; a goal without a measurement is not reached."""
     full = [row.host_to_host / limits.images_per_second for row in rows if row.ours and row.batch == FULL_BATCH]
     alone = [row.seconds for row in rows if row.ours and row.batch == 1]
     share, quickest = max(full, default=0.0), min(alone, default=float("inf"))

@@ -19,7 +19,7 @@ from pipelines.training.options import TrainingOptions, learning_rate_at
 @dataclass(frozen=True)
 class TrainingRun:
     seconds: float
-    """From images on the device to the last step; the capture of the graph is in it, judging is not."""
+    """The time from images on the device to the last step, including graph capture but not evaluation."""
     accuracy: float
 
 
@@ -37,8 +37,8 @@ class TrainingRuns:
 
 
 def train_often(options: TrainingOptions, corpus: Corpus, device: torch.device, seeds: int) -> TrainingRuns:
-    """Once for each seed, after a run of one epoch that warms up. The number of epochs is fixed beforehand: no run is
-    ended by what it reads of the test set."""
+    """Train once for each seed, after a run of one epoch for warm-up. The number of epochs is fixed beforehand: no run
+    is stopped by its accuracy on the test set."""
     if corpus.test is None:
         raise UsageError(f"The corpus {options.corpus} has no test split to read; name another.")
     train, test = corpus.train.prepared(), corpus.test.prepared()

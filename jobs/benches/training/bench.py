@@ -77,7 +77,7 @@ class TrainBench:
 
 
 def _ours(network: str, corpus: str, epochs: int, workers: int, *more: str) -> list[float]:
-    """The job itself, as a person starts it; its own history holds the speed of each epoch."""
+    """Run the job as a user starts it; its history holds the speed of each epoch."""
     with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
         numbers = Path(folder, "numbers.json")
         what = ("--network", network, "--corpus", corpus, "--epochs", str(epochs), "--batch", str(BATCH))

@@ -1,4 +1,4 @@
-"""The rivals of the training bench, each written the way people write it."""
+"""The rivals of the training bench, each written as people usually do."""
 
 from __future__ import annotations
 

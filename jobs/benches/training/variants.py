@@ -1,4 +1,4 @@
-"""What chance and each effect are worth: a recipe trained again with other seeds, or with something left out."""
+"""Ablations: a recipe trained again with other seeds, or without one of its effects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class VariantsBench:
         rows = self._measured_before(settings)
         wanted = [(without, seed) for without in ("", *self.without) for seed in self.seeds]
         trainings = [_training(recipe, self.epochs, self.corpus, seed, without) for without, seed in wanted]
-        # A slip in the last of them would else be told hours later.
+        # Otherwise a typo in the last of them would be reported hours later.
         for options in trainings:
             replace(recipe, without=options.get("without", ""), seed=int(options["seed"])).check()
         done = {(row["without"], row["seed"]) for row in rows}
@@ -102,7 +102,7 @@ def _sentence(row: Row) -> str:
 
 
 def _table(rows: list[Row], on: tuple[str, ...]) -> Table:
-    """Means over the seeds, with their standard deviation where there are several."""
+    """Means over the seeds, with their standard deviation if there are several."""
     table = Table("", "seeds", *on)
     for without in dict.fromkeys(row["without"] for row in rows):
         seeds = [row for row in rows if row["without"] == without]
