@@ -17,7 +17,7 @@ from pipelines.corpora.convert import SplitName, convert
 from pipelines.corpora.mnist import fetch_mnist
 from pipelines.corpora.preview import write_preview
 from pipelines.corpora.statistics import Statistics, measure
-from pipelines.errors import UnknownName, UsageError
+from pipelines.errors import UnknownName, UsageError, check_range
 from pipelines.files import paths
 from pipelines.files.atomic import check_file, refuse_existing, write_json
 from pipelines.forms.synthesis.dataset import FileKind, write_forms
@@ -150,8 +150,7 @@ def preview(command: Preview) -> None:
 
 
 def check_seed(seed: int) -> None:
-    if seed < 0:
-        raise UsageError(f"--seed is {seed}; it must be 0 or more.")
+    check_range("seed", seed, at_least=0)
 
 
 def stats(command: Stats) -> None:
@@ -172,8 +171,7 @@ def stats(command: Stats) -> None:
 
 
 def forms(command: Forms) -> None:
-    if command.count < 1:
-        raise UsageError(f"A set has one form at least; --count {command.count} is none.")
+    check_range("count", command.count, at_least=1)
     check_seed(command.seed)
     out = paths.expanded(command.out)
     if out.is_symlink() or out.is_file() or (out.is_dir() and any(out.iterdir())):

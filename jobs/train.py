@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from rich.console import Console
 
 from jobs._cli import run
 from pipelines.corpora import load_corpus
-from pipelines.errors import UsageError
+from pipelines.errors import UsageError, check_range
 from pipelines.files.atomic import check_file, write_json
 from pipelines.models.store import ModelStore, store_location
 from pipelines.models.version import check_name, check_new_name
@@ -76,12 +75,9 @@ class Train(TrainingOptions):
             raise UsageError("--resume needs the --name of the run to go on with.")
         if self.name:
             check_name("run name", self.name)
-        if self.workers < 1:
-            raise UsageError(f"--workers is {self.workers}; it must be at least 1.")
-        if self.cpus_per_worker is not None and not 0 < self.cpus_per_worker < math.inf:
-            raise UsageError(f"--cpus-per-worker is {self.cpus_per_worker:g}; it must be above 0.")
-        if not 0 <= self.gpus_per_worker < math.inf:
-            raise UsageError(f"--gpus-per-worker is {self.gpus_per_worker:g}; it must be 0 or more.")
+        check_range("workers", self.workers, at_least=1)
+        check_range("cpus_per_worker", self.cpus_per_worker, above=0)
+        check_range("gpus_per_worker", self.gpus_per_worker, at_least=0)
 
     def learning(self) -> TrainingOptions:
         return TrainingOptions(**{field.name: getattr(self, field.name) for field in fields(TrainingOptions)})

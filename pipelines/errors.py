@@ -16,6 +16,7 @@ A message says what is wrong, with the offending value, where, and how to mend i
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -49,6 +50,23 @@ class UnknownName(UsageError):
         known = sorted(known)
         listed = ", ".join(known) or "none"
         super().__init__(f"There is no {kind} {name!r}; known: {listed}.{did_you_mean(name, known)}")
+
+
+def check_range(
+    name: str,
+    value: float | None,
+    *,
+    at_least: float = -math.inf,
+    above: float = -math.inf,
+    at_most: float = math.inf,
+    below: float = math.inf,
+) -> None:
+    """Refuse an option's value that is out of its bounds, infinite or no number; None is an option not given."""
+    if value is None or (at_least <= value <= at_most and above < value < below):
+        return
+    bounds = (("at least", at_least), ("above", above), ("at most", at_most), ("below", below))
+    expected = " and ".join(f"{word} {bound:.12g}" for word, bound in bounds if math.isfinite(bound))
+    raise UsageError(f"{name} is {value:.12g}; it must be {expected}.", option=name)
 
 
 class DataError(InkrayError):

@@ -45,31 +45,6 @@ WITH_RAY = {
     *(f"training.{name}" for name in ("capacity", "line_task", "loop", "progress", "publishing", "run", "task")),
 }
 OF_GIT = "--error-unmatch"
-KNOWN_TO_NAME_OPTIONS = {
-    "pipelines.conversion.convert",
-    "pipelines.conversion.engines",
-    "pipelines.corpora.convert",
-    "pipelines.corpora.mnist",
-    "pipelines.files.atomic",
-    "pipelines.forms.registration.page_size",
-    "pipelines.inference.engines.opening",
-    "pipelines.inference.recognizer",
-    "pipelines.labeling.capacity",
-    "pipelines.labeling.inputs.finding",
-    "pipelines.labeling.inputs.tables",
-    "pipelines.labeling.run",
-    "pipelines.labeling.run_folder",
-    "pipelines.labeling.workload",
-    "pipelines.models.folder",
-    "pipelines.models.location",
-    "pipelines.ray_runtime.session",
-    "pipelines.training.capacity",
-    "pipelines.training.data",
-    "pipelines.training.loop",
-    "pipelines.training.options",
-    "pipelines.training.run_folder",
-}
-KNOWN_TO_IMPORT_A_JOB = {"jobs.demo"}
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
 
 
@@ -202,7 +177,7 @@ def test_pipelines_names_no_option_and_no_job() -> None:
     found = {
         name: [text for text in strings(tree) if FLAG.search(text) or "jobs/" in text]
         for name, tree in modules().items()
-        if name.startswith("pipelines.") and name not in KNOWN_TO_NAME_OPTIONS
+        if name.startswith("pipelines.")
     }
     assert {name: texts for name, texts in found.items() if texts} == {}
 

@@ -79,7 +79,8 @@ def parity_images(corpus: Corpus) -> Split:
     if len(split) < FEWEST_IMAGES:
         raise UsageError(
             f"{corpus.name} has {len(split):,} images to compare engines on; at least {FEWEST_IMAGES:,} are needed: "
-            "name another corpus with --on."
+            "name another corpus.",
+            option="on",
         )
     return Split(split.images[:MOST_IMAGES], split.labels[:MOST_IMAGES]).prepared()
 

@@ -16,7 +16,7 @@ CONVERTIBLE = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 def chosen_engines(names: Sequence[str]) -> list[str]:
     """With "all", those there are; one that is asked for by name and is not there is an error."""
     if not names:
-        raise UsageError(f"Name an engine after --engines: {', '.join((ALL, *CONVERTIBLE))}.")
+        raise UsageError(f"No engine is named; known: {', '.join((ALL, *CONVERTIBLE))}.", option="engines")
     for name in names:
         if name not in (ALL, *CONVERTIBLE):
             raise UnknownName("engine to convert for", name, [ALL, *CONVERTIBLE])

@@ -38,7 +38,7 @@ def _parse_target(target: str) -> tuple[str, list[Path]]:
 def _only(corpus: Corpus, part: SplitName) -> Corpus:
     split = corpus.train if part == "train" else corpus.test
     if split is None:
-        raise UsageError(f"The corpus {corpus.name!r} has no test split; leave out --split test.")
+        raise UsageError(f"The corpus {corpus.name!r} has no test split; take the whole of it.", option="split")
     return Corpus(corpus.name, split, None)
 
 
@@ -48,8 +48,6 @@ def _write(corpus: Corpus, kind: str, paths: list[Path]) -> None:
     elif kind == "parquet":
         write_parquet(corpus, paths[0])
     elif corpus.test is not None:
-        raise UsageError(
-            f"IDX files hold one split and {corpus.name!r} has two; choose with --split train or --split test."
-        )
+        raise UsageError(f"IDX files hold one split and {corpus.name!r} has two; choose train or test.", option="split")
     else:
         write_idx(corpus.train, *paths)

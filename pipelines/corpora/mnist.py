@@ -35,7 +35,7 @@ def fetch_mnist(folder: Path, source: Source | None = None) -> list[str]:
     except DataError as error:
         raise DataError(
             f"MNIST is not in {folder} and could not be downloaded ({error}). Put {', '.join(missing)} there, "
-            "or run `python jobs/data.py fetch mnist` where there is a network, or use `--corpus builtin`."
+            "from a machine that has a network, or take the corpus builtin."
         ) from error
     return missing
 
@@ -64,6 +64,6 @@ def _published(file: Path, name: str) -> IdxContent:
         if not content.cut and hashlib.sha256(content.data).hexdigest() == SHA256[name]:
             return content
     raise DataError(
-        f"{file} is not the {name} of MNIST: it is damaged, or holds something else. Delete it and run "
-        "`python jobs/data.py fetch mnist`, or, if it is meant so, name it by `idx:IMAGES,LABELS`."
+        f"{file} is not the {name} of MNIST: it is damaged, or holds something else. Delete it to have it fetched "
+        "anew, or, if it is meant so, name it by `idx:IMAGES,LABELS`."
     )

@@ -60,7 +60,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     """An empty folder counts as absent: nothing in it can be lost."""
     if overwrite or not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
-    raise UsageError(f"{path} exists already; choose another name or pass --overwrite.")
+    raise UsageError(f"{path} exists already; choose another name, or have it replaced.", option="overwrite")
 
 
 @contextmanager

@@ -41,9 +41,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         started = time.perf_counter()
         folder = open_model(model, ModelStore(store) if store else None)
         if folder.reads_lines:
-            raise UsageError(
-                f"{folder.reference} reads whole lines, not single digits; jobs/bench.py strings measures it."
-            )
+            raise UsageError(f"{folder.reference} reads whole lines, not single digits; open it with LineRecognizer.")
         self.model, self.digest, self.classes = folder.reference, folder.digest, folder.classes
         self._names = np.array(self.classes)
         self._engine = open_engine(engine, folder, precision, threads)

@@ -88,7 +88,7 @@ class ModelFolder:
             return "it comes with inkray as it is: ask for another precision, or train and convert a model of your own."
         if self.standalone:
             return "convert the model in its store, and export it from there again."
-        return f"make it: jobs/convert.py --model {self.reference} --precision {precision}"
+        return f"convert the model to {precision} first."
 
     def changed_files(self) -> list[str]:
         """What is missing, or not as it was published."""

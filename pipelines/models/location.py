@@ -143,7 +143,8 @@ class StoreLocation:
         except (OSError, pa.ArrowException) as error:
             raise StoreError(
                 f"The model store {self.name} cannot be {purpose}: {_reason(error)}. "
-                "Check its path and permissions, or name another with --store or INKRAY_STORE."
+                "Check its path and permissions, or name another store, in INKRAY_STORE for example.",
+                option="store",
             ) from error
 
     def _nearest_folder(self) -> str:

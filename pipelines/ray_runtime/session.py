@@ -56,7 +56,7 @@ def _connected(address: str) -> Iterator[None]:
         if is_token_error(error):
             raise ClusterError(
                 f"The cluster at RAY_ADDRESS={address} asks for a token, and there is none here, or another one. "
-                'On its machine, `eval "$(python -m cluster.local status --env)"` sets it.'
+                "Set RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH as where it was started."
             ) from error
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({first_line(error)}). "

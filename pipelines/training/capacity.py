@@ -28,7 +28,8 @@ def plan_workers(nodes: list[Node], workers: int, cpus: float | None, gpus: floa
         each = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
         raise ClusterError(
             f"{workers} workers with {each} each do not fit: there is room for {fitting} in what is free, "
-            f"node by node: {describe_nodes(nodes)}. Take fewer --workers, or less for each."
+            f"node by node: {describe_nodes(nodes)}. Take fewer workers, or less for each.",
+            option="workers",
         )
     return WorkerResources(workers, cpus, gpus, cuda_graph)
 

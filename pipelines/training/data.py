@@ -56,8 +56,17 @@ def describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
 
 def check_batch(batch: int, workers: int, count: int) -> None:
     if batch % workers:
-        raise UsageError(f"--batch {batch} cannot be shared evenly by {workers} workers; take a multiple of {workers}.")
+        raise UsageError(
+            f"A batch of {batch} cannot be shared evenly by {workers} workers; take a multiple of {workers}.",
+            option="batch",
+        )
     if batch // workers < 2:
-        raise UsageError(f"--batch {batch} leaves {batch // workers} image for each of {workers} workers; take more.")
+        raise UsageError(
+            f"A batch of {batch} leaves {batch // workers} image for each of {workers} workers; take a larger one.",
+            option="batch",
+        )
     if batch > count:
-        raise UsageError(f"--batch {batch} is more than the {count} images there are to train on; take a smaller one.")
+        raise UsageError(
+            f"A batch of {batch} is more than the {count} images there are to train on; take a smaller one.",
+            option="batch",
+        )

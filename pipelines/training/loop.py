@@ -138,7 +138,7 @@ class TrainingWorker:
     def _blown_up(self, what: str, epoch: int) -> Stop:
         kept = f"the checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "there is no checkpoint yet"
         rate = self.options.learning_rate
-        return Stop(f"The {what}; {kept}. Try a smaller --learning-rate than {rate:g}, or --clip 1.")
+        return Stop(f"The {what}; {kept}. Try a smaller learning rate than {rate:g}, or clip the gradient to 1.")
 
     def _share_buffers(self) -> None:
         if self.workers > 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.augment import EFFECTS
-from pipelines.errors import UnknownName, UsageError
+from pipelines.errors import UnknownName, UsageError, check_range
 from pipelines.networks.architectures import LINE_NETWORKS, NETWORKS
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -51,7 +51,7 @@ class TrainingOptions:
     """Mix in what is no digit, this many for each training image, and learn to read it as an eleventh class, none."""
     lines: int = 0
     """Learn to read whole numbers, with the network lines: so many are drawn, half of them with the corpus's digits and
-    half with the pen's; of these, the share --junk is no number."""
+    half with the pen's; of these, the share `junk` is no number."""
     calibrate: bool = False
     """After training, fit the temperature of the confidences on the held-back images, augmented."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -74,38 +74,38 @@ class TrainingOptions:
             if effect not in EFFECTS:
                 raise UnknownName("effect of paper", effect, EFFECTS)
         if self.left_out() and self.augment != "paper":
-            raise UsageError(f"--without {self.without} is about --augment paper, not {self.augment}; leave one out.")
-        rules: list[tuple[str, float, bool, str]] = [
-            ("lines", self.lines, self.lines >= 0, "0 or more"),
-            ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
-            ("batch", self.batch, self.batch >= 2, "at least 2"),
-            ("learning-rate", self.learning_rate, 0 < self.learning_rate < math.inf, "above 0"),
-            ("weight-decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more"),
-            ("label-smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "from 0 up to, not including, 1"),
-            ("ema", self.ema, 0 <= self.ema < 1, "from 0 up to, not including, 1"),
-            ("clip", self.clip, 0 <= self.clip < math.inf, "0 or more"),
-            ("drawn", self.drawn, 0 <= self.drawn <= 1, "between 0 and 1"),
-            ("junk", self.junk, 0 <= self.junk <= 1, "between 0 and 1"),
-            ("validation", self.validation, 0 < self.validation < 1, "between 0 and 1"),
-            ("seed", self.seed, 0 <= self.seed < 2**31, "from 0 to 2147483647"),
-        ]
-        for name, value, sensible, expected in rules:
-            if not sensible:
-                raise UsageError(f"--{name} is {value:.12g}; it must be {expected}.")
+            raise UsageError(
+                f"Only the augmentation paper has effects to leave out, not {self.augment}; leave {self.without} in.",
+                option="without",
+            )
+        check_range("lines", self.lines, at_least=0)
+        check_range("epochs", self.epochs, at_least=1)
+        check_range("batch", self.batch, at_least=2)
+        check_range("learning_rate", self.learning_rate, above=0)
+        check_range("weight_decay", self.weight_decay, at_least=0)
+        check_range("label_smoothing", self.label_smoothing, at_least=0, below=1)
+        check_range("ema", self.ema, at_least=0, below=1)
+        check_range("clip", self.clip, at_least=0)
+        check_range("drawn", self.drawn, at_least=0, at_most=1)
+        check_range("junk", self.junk, at_least=0, at_most=1)
+        check_range("validation", self.validation, above=0, below=1)
+        check_range("seed", self.seed, at_least=0, below=2**31)
         self._check_lines()
 
     def _check_lines(self) -> None:
         if (self.network in LINE_NETWORKS) != (self.lines > 0):
             raise UsageError(
-                f"--network {self.network} and --lines {self.lines} do not go together: "
-                "lines are read by the network lines, and by no other; --recipe lines has both."
+                f"The network {self.network} does not go with {self.lines} lines to learn: "
+                "lines are read by the network lines, and by no other; the recipe lines has both."
             )
         if (self.augment == "line") > (self.lines > 0) or (self.lines and self.augment not in ("none", "line")):
             raise UsageError(
-                f"--augment {self.augment} is not for {'lines' if self.lines else 'single digits'}; take another."
+                f"The augmentation {self.augment} is not for {'lines' if self.lines else 'single digits'}; "
+                "take another.",
+                option="augment",
             )
         if self.lines and (self.drawn or self.label_smoothing):
-            raise UsageError("--drawn and --label-smoothing are not for lines; leave them out.")
+            raise UsageError("Drawn digits and label smoothing are not for lines; leave them out.")
 
 
 def learning_rate_at(options: TrainingOptions, step: int, steps: int) -> float:

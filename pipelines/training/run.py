@@ -94,7 +94,8 @@ def _fit(plan: Plan, resources: WorkerResources, run: TrainingRunFolder) -> None
     except (TrainingFailedError, RayError) as error:
         raise TrainingError(
             f"Training failed: {_cause(error)}. The epochs that were finished are kept in {run.path}; "
-            f"{run.resume_options} goes on after them."
+            "resume the run to go on after them.",
+            option="resume",
         ) from error
 
 
@@ -133,7 +134,8 @@ def _finish(run: TrainingRunFolder, epochs: int, stopped: str | None) -> Trained
     history, best = kept[-1].history, max(kept, key=lambda one: one.score)
     if len(history) < epochs:
         raise TrainingError(
-            f"The {run} ended after epoch {len(history)} of {epochs}; {run.resume_options} goes on after it."
+            f"The {run} in {run.path.parent} ended after epoch {len(history)} of {epochs}; resume it to go on.",
+            option="resume",
         )
     (run.path / WEIGHTS).write_bytes((best.folder / WEIGHTS).read_bytes())
     return Trained(run.path, history, len(best.history))

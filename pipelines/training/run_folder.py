@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,13 +45,6 @@ class TrainingRunFolder:
     def curves(self) -> Path:
         return self.path / CURVES
 
-    @property
-    def resume_options(self) -> str:
-        """The options that go on with it."""
-        elsewhere = self.path.parent != runs_folder(None)
-        named = f" --runs {shlex.quote(str(self.path.parent))}" if elsewhere else ""
-        return f"--resume --name {self.path.name}{named}"
-
     def begun(self) -> bool:
         return (self.path / RECORD).exists()
 
@@ -67,7 +59,8 @@ class TrainingRunFolder:
         if not isinstance(record, dict):
             raise DataError(
                 f"{self.path / RECORD} is damaged, so it cannot be told how the {self} began; "
-                "give another --name to start anew."
+                "give another name to start anew.",
+                option="name",
             )
         return record
 
@@ -104,21 +97,24 @@ def open_run(path: Path, identity: dict[str, Any], resume: bool) -> Iterator[Tra
             _open(run, resume, held)
         except OSError as error:
             raise UsageError(
-                f"The run's folder {path} cannot be written: {error.strerror}; name another --runs."
+                f"The run's folder {path} cannot be written: {error.strerror}; name another place for runs.",
+                option="runs",
             ) from error
         yield run
 
 
 def _open(run: TrainingRunFolder, resume: bool, held: ExitStack) -> None:
     if resume and not run.begun():
-        raise UsageError(f"There is no {run} in {run.path.parent} to resume; leave --resume out to start it.")
+        raise UsageError(
+            f"There is no {run} in {run.path.parent} to resume; check the name, or start it anew.", option="resume"
+        )
     run.path.mkdir(parents=True, exist_ok=True)
     _hold(run, held)
     if resume:
         _check_resumable(run)
     elif run.begun():
-        state = "is finished" if run.finished() else "was begun and can go on with --resume"
-        raise UsageError(f"The {run} in {run.path.parent} {state}; give another --name to start anew.")
+        state = "is finished" if run.finished() else "was begun and can be resumed"
+        raise UsageError(f"The {run} in {run.path.parent} {state}; give another name to start anew.", option="name")
 
 
 def _hold(run: TrainingRunFolder, held: ExitStack) -> None:
@@ -127,7 +123,8 @@ def _hold(run: TrainingRunFolder, held: ExitStack) -> None:
     except HeldByAnother as other:
         raise TrainingError(
             f"Another process ({other}) is at work on the {run} in {run.path.parent}; "
-            "wait for it, end it, or give another --name."
+            "wait for it, end it, or give another name.",
+            option="name",
         ) from None
 
 
@@ -138,10 +135,10 @@ def _check_resumable(run: TrainingRunFolder) -> None:
     before = run.identity | asdict(TrainingOptions()) | run.record()
     for name, value in run.identity.items():
         if value != before[name] and name != "images":
-            flag = name.replace("_", "-")
-            raise UsageError(f"--{flag} is {value}, but the {run} began with {before[name]}; resume it so.")
+            raise UsageError(f"{name} is {value}, but the {run} began with {before[name]}; resume it so.", option=name)
     if before["images"] != run.identity["images"]:
         raise UsageError(
-            f"The images of --corpus {run.identity['corpus']} are no longer those that the {run} began with; "
-            "bring those back, or give another --name to start anew."
+            f"The images of the corpus {run.identity['corpus']} are no longer those that the {run} began with; "
+            "bring those back, or give another name to start anew.",
+            option="name",
         )

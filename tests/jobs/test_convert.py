@@ -111,7 +111,7 @@ def test_what_was_refused_is_told_as_it_is(convert: Convert, tmp_path: Path, mon
         (("--model", "small", "--run", "mine"), "error: Name either --model NAME[:VERSION] or --run NAME.\n"),
         (
             ("--model", "small", "--engines"),
-            "error: Name an engine after --engines: all, onnxruntime, openvino, tensorrt, tensorrt_rtx.\n",
+            "error: No engine is named; known: all, onnxruntime, openvino, tensorrt, tensorrt_rtx (--engines).\n",
         ),
         (
             ("--run", "mine", "--runs", "/nowhere"),

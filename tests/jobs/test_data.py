@@ -64,7 +64,7 @@ def test_help_explains_every_option_with_an_example(data: Data, command: str) ->
 def test_convert_says_what_it_wrote_and_refuses_to_write_it_twice(data: Data, folder: Path, tmp_path: Path) -> None:
     arguments = ("convert", f"folder:{folder}", "idx:i.gz,l.gz")
     assert data(*arguments) == "idx:i.gz,l.gz: 30 digits\n"
-    error = f"error: {tmp_path}/i.gz exists already; choose another name or pass --overwrite.\n"
+    error = f"error: {tmp_path}/i.gz exists already; choose another name, or have it replaced (--overwrite).\n"
     assert data(*arguments, code=2) == error
     data(*arguments, "--overwrite")
 
@@ -78,7 +78,10 @@ def test_stats_prints_a_table_and_writes_json(data: Data, folder: Path, tmp_path
     assert numbers["splits"]["train"]["per_class"] == [3] * 10
     assert "Most pixels are bright" not in table
     error = data("stats", f"folder:{folder}", "--json", "stats.json", code=2)
-    assert error == f"error: {tmp_path}/stats.json exists already; choose another name or pass --overwrite.\n"
+    assert (
+        error
+        == f"error: {tmp_path}/stats.json exists already; choose another name, or have it replaced (--overwrite).\n"
+    )
 
 
 def test_stats_warns_of_dark_ink_on_white(data: Data, tmp_path: Path) -> None:
@@ -91,7 +94,7 @@ def test_preview_draws_a_png(data: Data, folder: Path, tmp_path: Path) -> None:
     assert data("preview", f"folder:{folder}", "--out", "a.png", "--count", 20, "--seed", 3) == f"{tmp_path}/a.png\n"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     again = data("preview", f"folder:{folder}", "--out", "a.png", code=2)
-    assert again == f"error: {tmp_path}/a.png exists already; choose another name or pass --overwrite.\n"
+    assert again == f"error: {tmp_path}/a.png exists already; choose another name, or have it replaced (--overwrite).\n"
     error = data("preview", f"folder:{folder}", "--out", "a.jpg", code=2)
     assert error == "error: The preview is a PNG; give --out a name that ends in .png, not a.jpg.\n"
 
@@ -99,7 +102,7 @@ def test_preview_draws_a_png(data: Data, folder: Path, tmp_path: Path) -> None:
 def test_fetch_offline_says_where_to_put_the_files(data: Data, tmp_path: Path) -> None:
     error = data("fetch", "mnist", code=1)
     assert f"error: MNIST is not in {tmp_path}/data/mnist and could not be downloaded (" in error
-    assert error.endswith("or use `--corpus builtin`.\n")
+    assert error.endswith("or take the corpus builtin.\n")
 
 
 def test_fetch_knows_its_names(data: Data) -> None:
@@ -141,7 +144,7 @@ def test_forms_of_one_seed_are_the_same_and_nothing_is_overwritten(data: Data, t
     assert one == other
     again = data("forms", "a", code=2)
     assert again == f"error: {tmp_path}/a exists already; choose another name.\n"
-    assert "--count 0 is none" in data("forms", "c", "--count", 0, code=2)
+    assert data("forms", "c", "--count", 0, code=2) == "error: count is 0; it must be at least 1 (--count).\n"
 
 
 def test_forms_that_cannot_all_be_written_leave_nothing_behind(
@@ -162,7 +165,7 @@ def test_forms_that_cannot_all_be_written_leave_nothing_behind(
 
 @pytest.mark.parametrize("words", [("forms", "made"), ("preview", "builtin", "--out", "a.png")])
 def test_a_seed_below_0_is_refused(data: Data, words: tuple[str, ...]) -> None:
-    assert data(*words, "--seed", -1, code=2) == "error: --seed is -1; it must be 0 or more.\n"
+    assert data(*words, "--seed", -1, code=2) == "error: seed is -1; it must be at least 0 (--seed).\n"
 
 
 @pytest.mark.parametrize(

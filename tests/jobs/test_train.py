@@ -120,7 +120,7 @@ def test_a_finished_run_is_neither_begun_anew_nor_continued(finished: Finished, 
     again = ("--corpus", finished.numbers["recipe"]["corpus"], *RECIPE, "--name", "first", "--runs", finished.home.runs)
     assert refused(*again) == (
         2,
-        f"error: The run 'first' in {finished.home.runs} is finished; give another --name to start anew.\n",
+        f"error: The run 'first' in {finished.home.runs} is finished; give another name to start anew (--name).\n",
     )
     assert refused(*again, "--resume") == (
         2,
@@ -162,7 +162,7 @@ def test_a_loss_that_is_no_number_ends_the_run_at_its_last_good_epoch(clustered:
     assert job.process.returncode == 1
     said = re.fullmatch(
         r"error: The loss is not a number at step \d+ of 46 in epoch (\d+); the checkpoint of epoch (\d+) is kept\. "
-        r"Try a smaller --learning-rate than 1, or --clip 1\.\n",
+        r"Try a smaller learning rate than 1, or clip the gradient to 1\.\n",
         job.err,
     )
     assert said, job.err
@@ -182,7 +182,7 @@ def test_weights_that_blow_up_in_the_last_step_are_no_result(clustered: Home, co
     assert (job.process.returncode, job.err) == (
         1,
         "error: The validation loss is not a number after epoch 1; there is no checkpoint yet. "
-        "Try a smaller --learning-rate than 1e+38, or --clip 1.\n",
+        "Try a smaller learning rate than 1e+38, or clip the gradient to 1.\n",
     )
     assert job.out == f"run blown in {runs}\n"
 
@@ -207,7 +207,7 @@ def test_more_workers_than_there_are_cpus(clustered: Home, corpus: str, repo: Pa
         assert job.process.returncode == 1
         assert re.fullmatch(
             r"error: 5 workers with 1 CPUs each do not fit: there is room for [1-4] in what is free, "
-            r"node by node: [1-4] CPUs and 0 GPUs\. Take fewer --workers, or less for each\.\n",
+            r"node by node: [1-4] CPUs and 0 GPUs\. Take fewer workers, or less for each \(--workers\)\.\n",
             job.err,
         )
 
@@ -238,12 +238,12 @@ def test_an_address_where_no_cluster_is(
             "Did you mean 'mnist'?",
         ),
         ("--corpus parquet:/nowhere", "There is no file or folder /nowhere; check the path in 'parquet:/nowhere'."),
-        ("--learning-rate 0", "--learning-rate is 0; it must be above 0."),
-        ("--epochs 0", "--epochs is 0; it must be at least 1."),
-        ("--workers 0", "--workers is 0; it must be at least 1."),
-        ("--cpus-per-worker -1", "--cpus-per-worker is -1; it must be above 0."),
-        ("--cpus-per-worker nan", "--cpus-per-worker is nan; it must be above 0."),
-        ("--gpus-per-worker -1", "--gpus-per-worker is -1; it must be 0 or more."),
+        ("--learning-rate 0", "learning_rate is 0; it must be above 0 (--learning-rate)."),
+        ("--epochs 0", "epochs is 0; it must be at least 1 (--epochs)."),
+        ("--workers 0", "workers is 0; it must be at least 1 (--workers)."),
+        ("--cpus-per-worker -1", "cpus_per_worker is -1; it must be above 0 (--cpus-per-worker)."),
+        ("--cpus-per-worker nan", "cpus_per_worker is nan; it must be above 0 (--cpus-per-worker)."),
+        ("--gpus-per-worker -1", "gpus_per_worker is -1; it must be at least 0 (--gpus-per-worker)."),
         (
             "--name ../../esc",
             "The run name '../../esc' will not do: use letters, digits, '-', '_' and '.', a letter or digit first.",
@@ -262,7 +262,8 @@ def test_what_makes_no_sense(arguments: str, message: str, refused: Refused) -> 
 def test_a_run_to_resume_that_never_was(corpus: str, refused: Refused, tmp_path: Path) -> None:
     assert refused("--corpus", corpus, "--resume", "--name", "never") == (
         2,
-        f"error: There is no run 'never' in {tmp_path}/ink/runs to resume; leave --resume out to start it.\n",
+        f"error: There is no run 'never' in {tmp_path}/ink/runs to resume; "
+        "check the name, or start it anew (--resume).\n",
     )
 
 
@@ -270,7 +271,7 @@ def test_a_batch_that_cannot_be_shared_leaves_the_name_free(corpus: str, refused
     for _ in range(2):
         assert refused("--corpus", corpus, "--workers", 3, "--batch", 100, "--name", "a") == (
             2,
-            "error: --batch 100 cannot be shared evenly by 3 workers; take a multiple of 3.\n",
+            "error: A batch of 100 cannot be shared evenly by 3 workers; take a multiple of 3 (--batch).\n",
         )
 
 
@@ -289,7 +290,8 @@ def test_a_folder_for_runs_that_cannot_be_written(corpus: str, refused: Refused,
     (tmp_path / "file").touch()
     assert refused("--corpus", corpus, "--runs", tmp_path / "file", "--name", "a") == (
         2,
-        f"error: The run's folder {tmp_path}/file/a cannot be written: Not a directory; name another --runs.\n",
+        f"error: The run's folder {tmp_path}/file/a cannot be written: Not a directory; "
+        "name another place for runs (--runs).\n",
     )
 
 

@@ -93,12 +93,11 @@ def test_an_interrupted_run_is_resumed_as_it_was_or_not_at_all(
     again = (*options, "--name", "killed", "--runs", runs)
     assert refused(*again) == (
         2,
-        f"error: The run 'killed' in {runs} was begun and can go on with --resume; "
-        "give another --name to start anew.\n",
+        f"error: The run 'killed' in {runs} was begun and can be resumed; give another name to start anew (--name).\n",
     )
     assert refused(*again, "--resume", "--learning-rate", 0.01) == (
         2,
-        "error: --learning-rate is 0.01, but the run 'killed' began with 0.004; resume it so.\n",
+        "error: learning_rate is 0.01, but the run 'killed' began with 0.004; resume it so (--learning-rate).\n",
     )
 
 
@@ -173,7 +172,7 @@ def test_a_worker_that_dies_again_and_again_ends_the_run(
     assert job.err == (
         f"error: Training failed: a worker died, and again after each of {RESTARTS} restarts "
         f"(killed, or out of memory). The epochs that were finished are kept in {home.runs}/doomed; "
-        "--resume --name doomed goes on after them.\n"
+        "resume the run to go on after them (--resume).\n"
     )
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 import pickle
 
 import pytest
 
 from pipelines import errors
-from pipelines.errors import InkrayError, UnknownName, UsageError, first_line
+from pipelines.errors import InkrayError, UnknownName, UsageError, check_range, first_line
 
 
 def test_only_a_usage_error_exits_2() -> None:
@@ -45,3 +46,26 @@ def test_an_error_keeps_its_option_on_its_way_from_another_process() -> None:
 )
 def test_of_what_a_library_said_the_first_line_is_told(error: Exception, line: str) -> None:
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "expected"),
+    [
+        (0, {"at_least": 1}, "at least 1"),
+        (0.0, {"above": 0}, "above 0"),
+        (1.0, {"at_least": 0, "below": 1}, "at least 0 and below 1"),
+        (1.5, {"at_least": 0, "at_most": 1}, "at least 0 and at most 1"),
+        (math.nan, {"above": 0}, "above 0"),
+        (math.inf, {"at_least": 0}, "at least 0"),
+    ],
+)
+def test_a_value_out_of_its_bounds_is_refused_by_name(value: float, bounds: dict[str, float], expected: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        check_range("label_smoothing", value, **bounds)
+    assert str(refused.value) == f"label_smoothing is {value:g}; it must be {expected}."
+    assert refused.value.option == "label_smoothing"
+
+
+@pytest.mark.parametrize("value", [None, 0, 0.5, 1])
+def test_a_value_within_its_bounds_and_one_not_given_are_taken(value: float | None) -> None:
+    check_range("validation", value, at_least=0, at_most=1)

@@ -101,7 +101,7 @@ def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: i
 def choose(model: ModelFolder, precision: str) -> tuple[str, str]:
     """TensorRT or else PyTorch on a CUDA GPU, without one OpenVINO on x86, else ONNX Runtime; and why."""
     if not model.precisions and precision in (AUTO, "fp32"):
-        return "pytorch", f"{model.reference} has no ONNX graph yet (jobs/convert.py makes it)"
+        return "pytorch", f"{model.reference} has not been converted to ONNX"
     if not cuda_gpus():
         return _on_the_cpu("there is no CUDA GPU")
     flavour = tensorrt_flavour()

@@ -193,5 +193,5 @@ def test_plans_are_published_with_their_records(own: ModelStore, digits: Split) 
 def test_too_few_images_to_judge_by() -> None:
     few = Corpus("folder:few", drawn(10), None)
     assert refusal(UsageError, lambda: conversion.parity_images(few)) == (
-        "folder:few has 10 images to compare engines on; at least 2,000 are needed: name another corpus with --on."
+        "folder:few has 10 images to compare engines on; at least 2,000 are needed: name another corpus."
     )

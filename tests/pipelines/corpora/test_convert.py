@@ -49,13 +49,13 @@ def test_idx_takes_the_split_that_is_named(tmp_path: Path, both: str, corpus: Co
 
 def test_idx_does_not_drop_a_split_unasked(tmp_path: Path, both: str) -> None:
     message = usage_error_of(both, f"idx:{tmp_path}/i,{tmp_path}/l")
-    assert message == f"IDX files hold one split and {both!r} has two; choose with --split train or --split test."
+    assert message == f"IDX files hold one split and {both!r} has two; choose train or test."
 
 
 def test_a_split_that_is_not_there(tmp_path: Path, both: str) -> None:
     convert(both, f"folder:{tmp_path}/one", "test")
     message = usage_error_of(f"folder:{tmp_path}/one", f"parquet:{tmp_path}/p", part="test")
-    assert message == f"The corpus 'folder:{tmp_path}/one' has no test split; leave out --split test."
+    assert message == f"The corpus 'folder:{tmp_path}/one' has no test split; take the whole of it."
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path, both: str) -> None:
@@ -63,7 +63,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, both: str) -> None:
     precious.write_text("mine")
     target = f"idx:{tmp_path}/images,{precious}"
     message = usage_error_of(both, target, part="train")
-    assert message == f"{precious} exists already; choose another name or pass --overwrite."
+    assert message == f"{precious} exists already; choose another name, or have it replaced."
     assert precious.read_text() == "mine"
     assert not (tmp_path / "images").exists()
     convert(both, target, "train", overwrite=True)

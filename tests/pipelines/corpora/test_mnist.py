@@ -66,8 +66,8 @@ def test_offline_the_folder_and_the_ways_out_are_named(half: Path) -> None:
         load_mnist(half, NOWHERE)
     assert str(error.value) == (
         f"MNIST is not in {half} and could not be downloaded (train-images-idx3-ubyte.gz from http://127.0.0.1:9/: "
-        "[Errno 111] Connection refused). Put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz there, or run "
-        "`python jobs/data.py fetch mnist` where there is a network, or use `--corpus builtin`."
+        "[Errno 111] Connection refused). Put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz there, "
+        "from a machine that has a network, or take the corpus builtin."
     )
 
 
@@ -78,8 +78,8 @@ def test_other_digits_under_the_name_of_mnist(tmp_path: Path, digits: Split) -> 
         load_mnist(tmp_path)
     name = "train-images-idx3-ubyte"
     assert str(error.value) == (
-        f"{tmp_path}/{name}.gz is not the {name} of MNIST: it is damaged, or holds something else. Delete it and run "
-        "`python jobs/data.py fetch mnist`, or, if it is meant so, name it by `idx:IMAGES,LABELS`."
+        f"{tmp_path}/{name}.gz is not the {name} of MNIST: it is damaged, or holds something else. Delete it to have "
+        "it fetched anew, or, if it is meant so, name it by `idx:IMAGES,LABELS`."
     )
 
 
@@ -90,7 +90,7 @@ def test_a_damaged_file_is_told_with_the_way_out(tmp_path: Path, digits: Split, 
     images = tmp_path / "train-images-idx3-ubyte.gz"
     whole = images.read_bytes()
     images.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "gzip": whole[:20] + bytes(20)}[damaged])
-    with pytest.raises(DataError, match=r" is not the .* Delete it and run `python jobs/data\.py fetch mnist`"):
+    with pytest.raises(DataError, match=r" is not the .* Delete it to have it fetched anew"):
         load_mnist(tmp_path)
 
 

@@ -47,4 +47,4 @@ def test_what_exists_is_refused_unless_told_otherwise(tmp_path: Path) -> None:
     for path in (file, tmp_path):
         with pytest.raises(UsageError) as error:
             refuse_existing(path, overwrite=False)
-        assert str(error.value) == f"{path} exists already; choose another name or pass --overwrite."
+        assert str(error.value) == f"{path} exists already; choose another name, or have it replaced."

@@ -77,7 +77,7 @@ def test_a_string_is_read_with_its_digits_in_their_places(reader: LineRecognizer
 def test_models_of_single_digits_and_of_lines_are_told_apart(store: ModelStore) -> None:
     with pytest.raises(UsageError, match=r"^builtin:1 reads single digits, not lines; name a model of the network"):
         LineRecognizer("builtin")
-    with pytest.raises(UsageError, match=r"^lines:1 reads whole lines, not single digits; jobs/bench\.py strings"):
+    with pytest.raises(UsageError, match=r"^lines:1 reads whole lines, not single digits; open it with LineRecognizer"):
         Recognizer("lines", store=str(store))
 
 

@@ -28,7 +28,7 @@ def test_a_model_is_opened_by_reference_or_by_its_folder(store: ModelStore) -> N
 def test_a_precision_it_was_not_converted_to_says_how_to_make_it(store: ModelStore) -> None:
     model = open_model("ink", store)
     assert refusal(EngineError, lambda: model.graph("int8")) == (
-        "ink:1 has no int8 graph (there is fp32); make it: jobs/convert.py --model ink:1 --precision int8"
+        "ink:1 has no int8 graph (there is fp32); convert the model to int8 first."
     )
 
 

@@ -36,7 +36,7 @@ def test_an_unwritable_store_is_one_sentence_and_leaves_nothing(tmp_path: Path) 
     for ask in (ModelStore(place).check_writable, lambda: ModelStore(place).publish("ink", files, {})):
         assert refusal(StoreError, ask) == (
             f"The model store {place} cannot be written: Not a directory. "
-            "Check its path and permissions, or name another with --store or INKRAY_STORE."
+            "Check its path and permissions, or name another store, in INKRAY_STORE for example."
         )
     assert tree(tmp_path) == before
 

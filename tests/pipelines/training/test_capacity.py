@@ -50,7 +50,7 @@ def test_what_fits_is_taken(free: list[float], cpus: float, workers: int) -> Non
 def test_one_worker_does_not_stand_on_two_nodes() -> None:
     assert refusal([Node(2), Node(2, 1)], 1, cpus=4) == (
         "1 workers with 4 CPUs each do not fit: there is room for 0 in what is free, "
-        "node by node: 2 CPUs and 0 GPUs; 2 CPUs and 1 GPUs. Take fewer --workers, or less for each."
+        "node by node: 2 CPUs and 0 GPUs; 2 CPUs and 1 GPUs. Take fewer workers, or less for each."
     )
 
 

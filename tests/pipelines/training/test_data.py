@@ -99,9 +99,9 @@ def test_no_two_epochs_or_seeds_have_the_same_order() -> None:
 @pytest.mark.parametrize(
     ("batch", "workers", "count", "message"),
     [
-        (256, 3, 9000, "--batch 256 cannot be shared evenly by 3 workers; take a multiple of 3."),
-        (2, 2, 9000, "--batch 2 leaves 1 image for each of 2 workers; take more."),
-        (256, 2, 255, "--batch 256 is more than the 255 images there are to train on; take a smaller one."),
+        (256, 3, 9000, "A batch of 256 cannot be shared evenly by 3 workers; take a multiple of 3."),
+        (2, 2, 9000, "A batch of 2 leaves 1 image for each of 2 workers; take a larger one."),
+        (256, 2, 255, "A batch of 256 is more than the 255 images there are to train on; take a smaller one."),
     ],
 )
 def test_a_batch_that_cannot_be_shared_is_refused(batch: int, workers: int, count: int, message: str) -> None:

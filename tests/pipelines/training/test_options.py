@@ -17,38 +17,41 @@ SCHEDULES = ("one-cycle", "cosine", "step")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "--epochs is 0; it must be at least 1."),
-        ({"batch": 1}, "--batch is 1; it must be at least 2."),
-        ({"learning_rate": 0.0}, "--learning-rate is 0; it must be above 0."),
-        ({"learning_rate": -0.1}, "--learning-rate is -0.1; it must be above 0."),
-        ({"learning_rate": math.nan}, "--learning-rate is nan; it must be above 0."),
-        ({"learning_rate": math.inf}, "--learning-rate is inf; it must be above 0."),
-        ({"weight_decay": -1.0}, "--weight-decay is -1; it must be 0 or more."),
-        ({"label_smoothing": 1.0}, "--label-smoothing is 1; it must be from 0 up to, not including, 1."),
-        ({"ema": 1.0}, "--ema is 1; it must be from 0 up to, not including, 1."),
-        ({"clip": -2.5}, "--clip is -2.5; it must be 0 or more."),
-        ({"validation": 0.0}, "--validation is 0; it must be between 0 and 1."),
-        ({"validation": 1.0}, "--validation is 1; it must be between 0 and 1."),
-        ({"without": "lines"}, "--without lines is about --augment paper, not affine; leave one out."),
-        ({"lines": -1}, "--lines is -1; it must be 0 or more."),
+        ({"epochs": 0}, "epochs is 0; it must be at least 1."),
+        ({"batch": 1}, "batch is 1; it must be at least 2."),
+        ({"learning_rate": 0.0}, "learning_rate is 0; it must be above 0."),
+        ({"learning_rate": -0.1}, "learning_rate is -0.1; it must be above 0."),
+        ({"learning_rate": math.nan}, "learning_rate is nan; it must be above 0."),
+        ({"learning_rate": math.inf}, "learning_rate is inf; it must be above 0."),
+        ({"weight_decay": -1.0}, "weight_decay is -1; it must be at least 0."),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1; it must be at least 0 and below 1."),
+        ({"ema": 1.0}, "ema is 1; it must be at least 0 and below 1."),
+        ({"clip": -2.5}, "clip is -2.5; it must be at least 0."),
+        ({"validation": 0.0}, "validation is 0; it must be above 0 and below 1."),
+        ({"validation": 1.0}, "validation is 1; it must be above 0 and below 1."),
+        (
+            {"without": "lines"},
+            "Only the augmentation paper has effects to leave out, not affine; leave lines in.",
+        ),
+        ({"lines": -1}, "lines is -1; it must be at least 0."),
         (
             {"lines": 100},
-            "--network ink and --lines 100 do not go together: lines are read by the network lines, and by no other; "
-            "--recipe lines has both.",
+            "The network ink does not go with 100 lines to learn: lines are read by the network lines, and by no "
+            "other; the recipe lines has both.",
         ),
         (
             {"network": "lines"},
-            "--network lines and --lines 0 do not go together: lines are read by the network lines, and by no other; "
-            "--recipe lines has both.",
+            "The network lines does not go with 0 lines to learn: lines are read by the network lines, and by no "
+            "other; the recipe lines has both.",
         ),
-        ({"augment": "line"}, "--augment line is not for single digits; take another."),
-        ({"network": "lines", "lines": 9}, "--augment affine is not for lines; take another."),
+        ({"augment": "line"}, "The augmentation line is not for single digits; take another."),
+        ({"network": "lines", "lines": 9}, "The augmentation affine is not for lines; take another."),
         (
             {"network": "lines", "lines": 9, "augment": "line", "drawn": 0.1},
-            "--drawn and --label-smoothing are not for lines; leave them out.",
+            "Drawn digits and label smoothing are not for lines; leave them out.",
         ),
-        ({"seed": -1}, "--seed is -1; it must be from 0 to 2147483647."),
-        ({"seed": 2**31}, "--seed is 2147483648; it must be from 0 to 2147483647."),
+        ({"seed": -1}, "seed is -1; it must be at least 0 and below 2147483648."),
+        ({"seed": 2**31}, "seed is 2147483648; it must be at least 0 and below 2147483648."),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -> None:

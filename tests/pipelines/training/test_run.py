@@ -47,9 +47,7 @@ def test_its_result_is_the_epoch_with_most_right_and_among_equals_the_least_loss
 def test_a_run_that_lacks_epochs_has_no_result(run: TrainingRunFolder) -> None:
     with pytest.raises(TrainingError) as caught:
         _finish(run, 6, None)
-    assert str(caught.value) == (
-        f"The run 'first' ended after epoch 5 of 6; --resume --name first --runs {run.path.parent} goes on after it."
-    )
+    assert str(caught.value) == (f"The run 'first' in {run.path.parent} ended after epoch 5 of 6; resume it to go on.")
     with pytest.raises(TrainingError, match="no number"):
         _finish(run, 5, "no number")
 

@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.errors import DataError, InkrayError, TrainingError, UsageError
 from pipelines.training.options import TrainingOptions
-from pipelines.training.run_folder import TrainingRunFolder, new_name, open_run
+from pipelines.training.run_folder import new_name, open_run
 
 IMAGES = {"training": "aa", "held": "bb"}
 ASKED = {**asdict(TrainingOptions(validation=1 / 12)), "workers": 2, "images": IMAGES}
@@ -68,20 +68,20 @@ def test_a_name_is_free_until_its_run_begins(tmp_path: Path) -> None:
 
 def test_a_begun_run_is_not_continued_unasked(begun: Path) -> None:
     assert refusal(begun) == (
-        f"The run 'first' in {begun.parent} was begun and can go on with --resume; give another --name to start anew."
+        f"The run 'first' in {begun.parent} was begun and can be resumed; give another name to start anew."
     )
 
 
 def test_a_finished_run_is_refused_either_way(begun: Path) -> None:
     finish(begun)
-    assert refusal(begun) == f"The run 'first' in {begun.parent} is finished; give another --name to start anew."
+    assert refusal(begun) == f"The run 'first' in {begun.parent} is finished; give another name to start anew."
     assert refusal(begun, resume=True) == (
         f"The run 'first' in {begun.parent} is finished: there is nothing to resume."
     )
 
 
 def test_what_never_began_cannot_go_on(tmp_path: Path) -> None:
-    expected = f"There is no run 'first' in {tmp_path} to resume; leave --resume out to start it."
+    expected = f"There is no run 'first' in {tmp_path} to resume; check the name, or start it anew."
     assert refusal(tmp_path / "first", resume=True) == expected
     assert not (tmp_path / "first").exists()
 
@@ -96,13 +96,13 @@ def test_a_begun_run_goes_on_as_it_began(begun: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"epochs": 20}, "--epochs is 20, but the run 'first' began with 10; resume it so."),
-        ({"learning_rate": 0.1}, "--learning-rate is 0.1, but the run 'first' began with 0.004; resume it so."),
+        ({"epochs": 20}, "epochs is 20, but the run 'first' began with 10; resume it so."),
+        ({"learning_rate": 0.1}, "learning_rate is 0.1, but the run 'first' began with 0.004; resume it so."),
         (
             {"corpus": "builtin", "images": {**IMAGES, "held": "cc"}},
-            "--corpus is builtin, but the run 'first' began with mnist; resume it so.",
+            "corpus is builtin, but the run 'first' began with mnist; resume it so.",
         ),
-        ({"workers": 1}, "--workers is 1, but the run 'first' began with 2; resume it so."),
+        ({"workers": 1}, "workers is 1, but the run 'first' began with 2; resume it so."),
     ],
 )
 def test_a_run_does_not_go_on_with_other_options(begun: Path, change: dict[str, Any], said: str) -> None:
@@ -113,15 +113,15 @@ def test_a_run_does_not_go_on_with_other_options(begun: Path, change: dict[str, 
 def test_a_run_does_not_go_on_with_other_images(begun: Path, part: str) -> None:
     """What was held back may be trained on now, and the other way round."""
     assert refusal(begun, resume=True, images={**IMAGES, part: "cc"}) == (
-        "The images of --corpus mnist are no longer those that the run 'first' began with; "
-        "bring those back, or give another --name to start anew."
+        "The images of the corpus mnist are no longer those that the run 'first' began with; "
+        "bring those back, or give another name to start anew."
     )
 
 
 def test_a_run_from_before_there_was_an_option_began_with_its_default(begun: Path) -> None:
     known = {name: ASKED[name] for name in ASKED if name not in ("ema", "workers", "images")}
     record(begun).write_text(json.dumps(known))
-    assert refusal(begun, resume=True, ema=0.9) == ("--ema is 0.9, but the run 'first' began with 0.0; resume it so.")
+    assert refusal(begun, resume=True, ema=0.9) == ("ema is 0.9, but the run 'first' began with 0.0; resume it so.")
     with open_run(begun, ASKED, resume=True):
         pass
 
@@ -130,8 +130,7 @@ def test_a_run_from_before_there_was_an_option_began_with_its_default(begun: Pat
 def test_a_damaged_record_is_one_sentence(begun: Path, content: str) -> None:
     record(begun).write_text(content)
     assert refusal(begun, resume=True, error=DataError) == (
-        f"{record(begun)} is damaged, so it cannot be told how the run 'first' began; "
-        "give another --name to start anew."
+        f"{record(begun)} is damaged, so it cannot be told how the run 'first' began; give another name to start anew."
     )
 
 
@@ -167,7 +166,7 @@ def test_a_run_is_one_processs_alone_and_free_when_that_was_killed(tmp_path: Pat
         for resume in (False, True):
             assert refusal(folder, resume, TrainingError) == (
                 f"Another process ({pid} on {os.uname().nodename}) is at work on the run 'first' in {tmp_path}; "
-                "wait for it, end it, or give another --name."
+                "wait for it, end it, or give another name."
             )
     with open_run(folder, ASKED, resume=True):
         pass
@@ -180,24 +179,13 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
         (tmp_path / ("x" * 300), "File name too long"),
     ):
         said = refusal(folder)
-        assert said == f"The run's folder {folder} cannot be written: {reason}; name another --runs."
+        assert said == f"The run's folder {folder} cannot be written: {reason}; name another place for runs."
 
 
 def test_a_result_is_whole_and_leaves_nothing_else(begun: Path) -> None:
     finish(begun)
     assert json.loads((begun / "result.json").read_text())["accuracy"] == 0.1 + 0.2
     assert {path.name for path in begun.iterdir()} == {"options.json", "result.json", ".lock"}
-
-
-def test_how_to_go_on_names_the_folder_of_runs_unless_it_is_the_usual(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INKRAY_HOME", str(tmp_path))
-    assert TrainingRunFolder(tmp_path / "runs" / "a", {}).resume_options == "--resume --name a"
-    assert (
-        TrainingRunFolder(tmp_path / "my runs" / "a", {}).resume_options
-        == f"--resume --name a --runs '{tmp_path}/my runs'"
-    )
 
 
 def test_a_name_says_what_is_trained_on_what_and_when_and_is_no_other_runs() -> None:

@@ -139,7 +139,7 @@ def test_auto_does_not_compute_in_fp16_where_that_was_refused(
 
 def test_auto_reads_a_model_that_was_never_converted_with_pytorch(bare: ModelFolder) -> None:
     with open_engine("auto", bare) as engine:
-        assert (engine.name, engine.why) == ("pytorch", "bare:1 has no ONNX graph yet (jobs/convert.py makes it)")
+        assert (engine.name, engine.why) == ("pytorch", "bare:1 has not been converted to ONNX")
 
 
 def test_openvino_leaves_bf16_where_the_model_lost_by_it(model: ModelFolder) -> None:
@@ -150,7 +150,7 @@ def test_openvino_leaves_bf16_where_the_model_lost_by_it(model: ModelFolder) -> 
 
 def test_an_engine_asked_for_by_name_is_never_replaced(bare: ModelFolder) -> None:
     assert refusal(EngineError, lambda: open_engine("openvino", bare)) == (
-        "bare:1 has no fp32 graph (there is none); make it: jobs/convert.py --model bare:1 --precision fp32"
+        "bare:1 has no fp32 graph (there is none); convert the model to fp32 first."
     )
 
 
