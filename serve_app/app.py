@@ -15,7 +15,7 @@ IS_STARTED_HERE = "RAY_JOB_ID" not in os.environ and "RAY_RAYLET_PID" not in os.
 
 
 def read_environment() -> tuple[Settings, str]:
-    """The settings, and what stands in front of the server."""
+    """The settings, and a description of the proxy in front of the server."""
     try:
         return Settings.from_environment(), haproxy.prepare(os.environ)
     except UsageError as error:
@@ -41,10 +41,10 @@ from serve_app.serving.ray_meters import RaySink  # noqa: E402
 log = logging.getLogger("ray.serve")
 
 NAME = "InkServer"
-SPARE = 64
-"""Requests that Serve lets through above the gateway's own limit, so that the gateway rejects them in its own words."""
+HEADROOM = 64
+"""Requests that Serve lets through above the gateway's own limit, so that the gateway itself rejects them."""
 SWITCH_INTERVAL_S = 0.0005
-"""The engine's thread must not wait the usual 5 ms for the event loop to let it go on."""
+"""How soon Python switches threads; the engine's must not wait the usual 5 ms for the event loop to release the GIL."""
 
 
 @serve.ingress()
@@ -61,16 +61,16 @@ class InkServer:
             raise RuntimeError(stuck)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
-        # Serve itself puts the request's id into every answer.
-        return build(self._plane, names_requests=False)
+        # Serve itself puts the request id into every answer.
+        return build(self._plane, adds_request_id=False)
 
 
 def application(settings: Settings) -> Application:
     deployment = serve.deployment(
         name=NAME,
         num_replicas=settings.replicas,
-        max_ongoing_requests=settings.requests + settings.live + SPARE,
-        max_queued_requests=SPARE,
+        max_ongoing_requests=settings.requests + settings.live + HEADROOM,
+        max_queued_requests=HEADROOM,
         # A new version's replicas come beside the old ones, not in their place.
         max_surge_percent=100,
         ray_actor_options={"num_cpus": settings.cpus},

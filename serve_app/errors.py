@@ -1,18 +1,18 @@
-"""What can go wrong with a request, and the one table that says with which status it is answered.
+"""What can go wrong with a request, and the one table that gives each error its HTTP status.
 
 InkrayError
-└── RequestError                what only a request can be refused with
-    ├── Unauthorized            no API key, or one that is not known
+└── RequestError                what a request can be refused with
+    ├── Unauthorized            no API key, or an unknown one
     ├── RateLimited             more requests than the key may send
-    ├── TooLarge                more bytes, pixels, images or pages than are taken
-    ├── InvalidRequest          a body or parameter that makes no sense
+    ├── TooLarge                more bytes, pixels, images or pages than are accepted
+    ├── InvalidRequest          a malformed body or parameter
     ├── NotFound                no such path, template or version
-    ├── MethodNotAllowed        the path is there, but not for this method
-    ├── UnsupportedMediaType    a kind of body that is not taken here
-    ├── RequestTimeout          the request itself did not come in time
-    ├── Overloaded              no room now; the same request may succeed a second later
-    ├── DeadlineExceeded        the answer took longer than it may
-    └── NotReady                the server is not open yet, or closing
+    ├── MethodNotAllowed        the path exists, but not for this method
+    ├── UnsupportedMediaType    a content type that is not accepted here
+    ├── RequestTimeout          the request itself did not arrive in time
+    ├── Overloaded              no capacity now; the same request may succeed a second later
+    ├── DeadlineExceeded        the answer took longer than allowed
+    └── NotReady                the models are not loaded yet, or the server is shutting down
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ STATUS: dict[type[InkrayError], tuple[int, str]] = {
     StoreError: (409, "store"),
     EngineError: (503, "engine"),
 }
-"""By the class itself, else by the nearest of those above it."""
+"""The status and kind of each class; a subclass that is not listed has those of its nearest base class."""
 
-INTERNAL = "Something went wrong in here, and it is not your doing; tell the operator the request's id."
+INTERNAL = "Internal error; give the operator the request id."
 
 
 @dataclass(frozen=True)
@@ -118,16 +118,16 @@ class ErrorResponse:
         return {"kind": self.kind, "message": self.message}
 
     def body(self, request: str, path: str) -> bytes:
-        """As REST v1 says it, or as the Open Inference Protocol does."""
+        """The error in the form of REST v1 or, under /v2, of the Open Inference Protocol."""
         if path.startswith("/v2"):
             return json.dumps({"error": f"{self.message} [{request}]"}).encode()
         return json.dumps({"error": {**self.entry(), "request": request}}).encode()
 
 
 def error_response(error: BaseException) -> ErrorResponse:
-    """What a caller is told; of what nobody foresaw, nothing but that it happened."""
+    """The answer to a failed request; an unexpected error tells the caller nothing but that it happened."""
     for kind in type(error).__mro__:
         if kind in STATUS:
             return ErrorResponse(*STATUS[kind], str(error))
-    log.error("an unforeseen %s", type(error).__name__, exc_info=error)
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
     return ErrorResponse(500, "internal", INTERNAL)

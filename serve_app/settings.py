@@ -1,4 +1,4 @@
-"""What an operator can set, each by an environment variable: INKRAY_SERVE_ and its name, as INKRAY_SERVE_MODELS."""
+"""The server's settings, each an environment variable: INKRAY_SERVE_ and the name, as in INKRAY_SERVE_MODELS."""
 
 from __future__ import annotations
 
@@ -27,55 +27,59 @@ COUNTS = (
 @dataclass(frozen=True)
 class Settings:
     models: tuple[str, ...] = ("builtin",)
-    """NAME or NAME:VERSION of each model served, by commas; the first is the one read with unless another is named."""
+    """The models served, each NAME or NAME:VERSION, separated by commas; the first is the default."""
     lines: str = BUILTIN_LINES
-    """The model that reads numbers without cells, on forms and in photos."""
+    """The model that reads whole numbers, on forms without cells and in photos."""
     store: str | None = None
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
     engine: str = "auto"
     precision: str = "auto"
     threads: int = 0
-    """Of each engine; 0 takes the CPUs of the replica."""
+    """The threads of each engine; 0 takes the CPUs of the replica."""
     replicas: int = 1
     cpus: float = 1.0
-    """That each replica reserves in Ray."""
+    """The CPUs that each replica reserves in Ray."""
     batch_rows: int = 256
-    """Digits that the engine reads at once, at most."""
+    """The largest batch of digits that the engine reads at once."""
     queue_rows: int = 4096
-    """Digits that may wait for the engine; what comes above is answered with 503."""
+    """The most digits that may wait for the engine; excess requests are answered with 503."""
     requests: int = 256
-    """Requests that a replica has under way at once; what comes above is answered with 503."""
+    """The most requests that a replica handles at once; excess requests are answered with 503."""
     live: int = 16
-    """Live sessions of a replica at once."""
+    """The most live sessions of a replica at once."""
     body_bytes: int = 32 * 2**20
+    """The largest body of a request, and the largest frame of a live session."""
     pixels: int = 50_000_000
-    """Of one photo or page."""
+    """The most pixels of one photo or page."""
     digit_pixels: int = 8_000_000
-    """Of a picture of one digit."""
+    """The most pixels of an image of one digit."""
     rows: int = 1024
-    """Digits in one request."""
+    """The most digits in one request."""
     pages: int = 50
-    """Of one document."""
+    """The most pages of one document, and the most photos in one request."""
     document_seconds: float = 10.0
-    """That opening a document may take, and each of its pages; the process that takes longer is replaced."""
+    """The time limit for opening a document, and for each of its pages; a process that takes longer is replaced."""
     document_mib: int = 1024
-    """Memory that opening a document may take."""
+    """The memory that opening a document may take."""
     seconds: float = 30.0
-    """That a request may take."""
+    """The time limit for a request."""
     live_seconds: float = 3600.0
-    """That a live session may last."""
+    """The time limit for a live session."""
     key_digests: tuple[str, ...] = ()
-    """SHA-256 of each API key, from INKRAY_API_KEYS by commas and the lines of INKRAY_API_KEYS_FILE; none: no key."""
+    """SHA-256 of each API key in INKRAY_API_KEYS (separated by commas) and INKRAY_API_KEYS_FILE (one a line).
+
+    Without any, the server is open to all.
+    """
     per_minute: float = 0.0
-    """Requests that each key may send in a minute; 0 for any number."""
+    """The most requests that each key may send in a minute; 0 sets no limit."""
     cors: tuple[str, ...] = ()
-    """Origins, by commas, whose pages may ask."""
+    """The origins, separated by commas, whose pages may call the server (CORS)."""
     templates: str = ""
-    """The folder of form templates; by default ~/inkray/templates."""
+    """The folder of form templates; by default templates in INKRAY_HOME, else ~/inkray/templates."""
     access_log: int = 0
-    """1 has Serve write a line for every request; what goes wrong is logged in any case."""
+    """1 has Serve log every request; errors are logged in any case."""
     watch_seconds: float = 5.0
-    """Between two looks at whether an alias stands for another version now; 0 never looks."""
+    """The seconds between checks whether an alias points to another version; 0 never checks."""
 
     def __post_init__(self) -> None:
         for name in COUNTS:
@@ -89,11 +93,11 @@ class Settings:
         self._check_queues()
 
     def _check_queues(self) -> None:
-        """What can never be full, or never be taken, is a mistake of who set it."""
+        """A batch that can never fill and a request that can never fit are mistakes in the settings."""
         if self.batch_rows > self.requests:
             raise UsageError(
-                f"{PREFIX}BATCH_ROWS is {self.batch_rows}, but {PREFIX}REQUESTS lets in only {self.requests} requests "
-                "at once, so that a batch of single digits would never fill; raise one or lower the other."
+                f"{PREFIX}BATCH_ROWS is {self.batch_rows}, but {PREFIX}REQUESTS admits only {self.requests} requests "
+                "at once, so that a batch of single digits would never fill; raise the latter or lower the former."
             )
         if self.queue_rows < max(self.rows, self.batch_rows):
             raise UsageError(
@@ -142,13 +146,15 @@ def _key_digests(environment: Mapping[str, str]) -> tuple[str, ...]:
         try:
             keys += paths.expanded(file).read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            # A server that was to be locked must not stand open because its keys are lost.
+            # A server that should be locked must not be open because its keys are lost.
             raise UsageError(f"{KEYS_FILE}={file} cannot be read: {error}.") from error
     keys = [key.strip() for key in keys if key.strip() and not key.strip().startswith("#")]
     if (environment.get(KEYS) is not None or file) and not keys:
         raise UsageError(f"{KEYS} and {KEYS_FILE} hold no key; unset them to serve without keys.")
     if any(len(key) < SHORTEST_KEY for key in keys):
-        raise UsageError(f"A key in {KEYS} or {KEYS_FILE} has fewer than {SHORTEST_KEY} characters; take a longer one.")
+        raise UsageError(f"A key in {KEYS} or {KEYS_FILE} has fewer than {SHORTEST_KEY} characters; use a longer one.")
     if any(not re.fullmatch(r"[!-~]+", key) for key in keys):
-        raise UsageError(f"A key in {KEYS} or {KEYS_FILE} has signs that no header carries; take ASCII without spaces.")
+        raise UsageError(
+            f"A key in {KEYS} or {KEYS_FILE} has characters that no header can carry; use ASCII without spaces."
+        )
     return tuple(sorted({digest(key) for key in keys}))

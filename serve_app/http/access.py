@@ -1,4 +1,4 @@
-"""Who may ask: API keys, compared by their digests and in constant time, and how often each may."""
+"""API keys, compared by their digests in constant time, and the rate limit of each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib.parse import unquote
 from serve_app.errors import RateLimited, Unauthorized
 from serve_app.settings import Settings, digest
 
-OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
-"""Who watches over the server has no key, and learns nothing there."""
-OPEN_PAGE, OPEN_FILES = "/", "/web/"
-"""The page asks for the key, so it must come without one; it holds nothing but itself."""
+PUBLIC = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
+"""Health checks come without a key, and tell nothing else."""
+PUBLIC_PAGE, PUBLIC_FILES = "/", "/web/"
+"""The page asks the person for the key, so it must load without one; it holds no data."""
 KEY_PROTOCOL = "inkray.key."
-"""A browser can send a WebSocket no header but this: the subprotocol inkray.key.KEY, percent-encoded."""
+"""The only header that a browser lets a page set on a WebSocket is the subprotocol: inkray.key.KEY, percent-encoded."""
 
 Headers = Mapping[bytes, bytes]
 
@@ -26,51 +26,51 @@ class Guard:
         self._rate = settings.per_minute / 60
         self._burst = max(settings.per_minute, 1.0)
         self._clock = clock
-        self._left: dict[str, tuple[float, float]] = {}
+        self._tokens: dict[str, tuple[float, float]] = {}
 
     def check(self, path: str, headers: Headers) -> None:
-        """Refuse who has no key, or asks too often; what is open is open to all."""
+        """Refuse a caller without a valid key, or one that asks too often; public paths are never refused."""
         if not self._digests and not self._rate:
             return
-        if path in OPEN or path == OPEN_PAGE or path.startswith(OPEN_FILES):
+        if path in PUBLIC or path == PUBLIC_PAGE or path.startswith(PUBLIC_FILES):
             return
-        who = self._who(headers) if self._digests else ""
+        caller = self._caller(headers) if self._digests else ""
         if self._rate:
-            self._spend(who)
+            self._spend(caller)
 
-    def _who(self, headers: Headers) -> str:
+    def _caller(self, headers: Headers) -> str:
         key = key_in(headers)
         if not key:
             raise Unauthorized(
                 "This server needs an API key: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
             )
         given = digest(key)
-        # Every known one is compared, so that the time says nothing about which came near.
+        # Every known key is compared, so that the time taken does not tell which one came near.
         found = [known for known in self._digests if hmac.compare_digest(known, given)]
         if not found:
-            raise Unauthorized("The API key is not known here; ask the operator for one.")
+            raise Unauthorized("The API key is not valid here; ask the operator for one.")
         return found[0]
 
-    def _spend(self, who: str) -> None:
-        """A bucket of a minute's requests, which fills again steadily."""
+    def _spend(self, caller: str) -> None:
+        """Take a token from the caller's bucket, which holds a minute's requests and refills steadily."""
         now = self._clock()
-        left, since = self._left.get(who, (self._burst, now))
+        left, since = self._tokens.get(caller, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
         if left < 1:
-            raise RateLimited(f"More than {self._rate * 60:g} requests in a minute; ask again in a second.")
-        self._left[who] = (left - 1, now)
+            raise RateLimited(f"More than {self._rate * 60:g} requests in a minute; try again in a second.")
+        self._tokens[caller] = (left - 1, now)
 
 
 def key_in(headers: Headers) -> str:
     scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and bearer.strip():
         return bearer.strip()
-    if own := headers.get(b"x-api-key", b"").decode("latin-1").strip():
-        return own
+    if key := headers.get(b"x-api-key", b"").decode("latin-1").strip():
+        return key
     return unquote((key_protocol(headers) or "").removeprefix(KEY_PROTOCOL))
 
 
 def key_protocol(headers: Headers) -> str | None:
-    """The subprotocol that holds a key, which the server must name again when it accepts."""
+    """The subprotocol that holds a key; the server must repeat it when it accepts the WebSocket."""
     offered = headers.get(b"sec-websocket-protocol", b"").decode("latin-1").split(",")
     return next((name.strip() for name in offered if name.strip().startswith(KEY_PROTOCOL)), None)

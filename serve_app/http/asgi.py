@@ -1,4 +1,4 @@
-"""One ASGI application: `build(DataPlane(settings))` runs under any server, and in a test without one."""
+"""The ASGI application: `build(DataPlane(settings))` runs under any ASGI server, and in tests without one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from serve_app.serving.dataplane import DataPlane
 WEB = Path(__file__).parent.parent / "web"
 
 
-def build(plane: DataPlane, names_requests: bool = True) -> ASGIApp:
-    gateway: ASGIApp = Gateway(plane, routes(plane), names_requests)
+def build(plane: DataPlane, adds_request_id: bool = True) -> ASGIApp:
+    gateway: ASGIApp = Gateway(plane, routes(plane), adds_request_id)
     if plane.settings.cors:
-        # Outside of the server: a browser asks without a key whether it may ask.
+        # Outside the gateway, since the preflight request of a browser carries no key.
         gateway = CORSMiddleware(gateway, plane.settings.cors, allow_methods=["*"], allow_headers=["*"])
     return gateway
 
@@ -51,7 +51,7 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         if not (WEB / "index.html").is_file():
-            raise NotFound("There is no page here; /docs says what can be asked.")
+            raise NotFound("This server has no page; /docs describes its API.")
         return FileResponse(WEB / "index.html")
 
     app.mount("/web", StaticFiles(directory=WEB, check_dir=False), name="web")
@@ -67,7 +67,7 @@ def _add_errors(app: FastAPI, plane: DataPlane) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return await refuse(request, _in_our_words(request, error))
+        return await refuse(request, _as_request_error(request, error))
 
     async def validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -81,10 +81,10 @@ def _add_errors(app: FastAPI, plane: DataPlane) -> None:
     app.add_exception_handler(RequestValidationError, validation)
 
 
-def _in_our_words(request: Request, error: HTTPException) -> RequestError:
+def _as_request_error(request: Request, error: HTTPException) -> RequestError:
     path = request.scope["path"]
     if error.status_code == 404:
-        return NotFound(f"There is no {path} here; /docs says what there is.")
+        return NotFound(f"There is no route {path}; /docs lists the routes.")
     if error.status_code == 405:
-        return MethodNotAllowed(f"{path} does not take {request.method}; /docs says what it takes.")
+        return MethodNotAllowed(f"{path} does not accept {request.method}; /docs lists the routes and their methods.")
     return InvalidRequest(f"{error.detail}.")

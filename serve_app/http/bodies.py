@@ -1,4 +1,4 @@
-"""The three ways to send pictures: the raw bytes of one, many files of a form, base64 in JSON."""
+"""The three ways to send images: the raw bytes of one, many as multipart/form-data, many as base64 in JSON."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MAX_FIELDS = 20
 RAW = ("image/", "application/octet-stream", "application/pdf")
 
 
-def kind_of(request: Request) -> str:
+def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def pictures(request: Request, most: int) -> tuple[list[Upload], dict[str, Any]]:
-    """The pictures, and what else a JSON body or a form says."""
-    kind = kind_of(request)
+async def uploads(request: Request, most: int) -> tuple[list[Upload], dict[str, Any]]:
+    """The files in a body, and the other fields of a form or of a JSON object."""
+    kind = media_type(request)
     if kind == JSON:
         return _from_json(await request.body())
     if kind == FORM:
@@ -35,7 +35,7 @@ async def pictures(request: Request, most: int) -> tuple[list[Upload], dict[str,
     if kind.startswith(RAW):
         return [Upload(None, await request.body())], {}
     raise UnsupportedMediaType(
-        f"Content-Type is {kind or 'not given'}; send a picture as image/png or the like, many as {FORM}, "
+        f"Content-Type is {kind or 'not given'}; send one image as image/png or the like, many as {FORM}, "
         f'or {JSON} with base64 in "images".'
     )
 
@@ -75,7 +75,7 @@ async def _from_form(request: Request, most: int) -> tuple[list[Upload], dict[st
 
 
 def _too_many(most: int) -> TooLarge:
-    return TooLarge(f"The form holds more than {most} files; send {most} at most, and the rest in another.")
+    return TooLarge(f"The form holds more than {most} files; send at most {most}, and the rest in another.")
 
 
 def _from_json(body: bytes) -> tuple[list[Upload], dict[str, Any]]:
@@ -84,7 +84,7 @@ def _from_json(body: bytes) -> tuple[list[Upload], dict[str, Any]]:
     if "image" in fields:
         images = [fields.pop("image")]
     if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
-        raise InvalidRequest('The JSON must hold "images": a list of pictures, each the base64 of a file.')
+        raise InvalidRequest('The JSON must hold "images": a list of files, each encoded in base64.')
     return [Upload(None, _decoded(image, number)) for number, image in enumerate(images)], fields
 
 
@@ -92,7 +92,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"The body is no JSON: {error}.") from error
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     if not isinstance(fields, dict):
         raise InvalidRequest(f"The JSON must be an object, not {type(fields).__name__}.")
     return fields
@@ -102,14 +102,14 @@ def as_text(body: bytes) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidRequest("The body is not text in UTF-8.") from error
+        raise InvalidRequest("The body is not UTF-8 text.") from error
 
 
 def _decoded(text: str, number: int) -> bytes:
-    # As a browser's canvas gives it.
+    # A data URL, as a browser's canvas gives it.
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"Picture {number} of the JSON is no base64: {error}.") from error
+        raise InvalidRequest(f"Image {number} of the JSON is not valid base64: {error}.") from error

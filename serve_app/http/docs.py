@@ -1,4 +1,4 @@
-"""The page at /docs: what the server can do, written from its OpenAPI description, with nothing from another host."""
+"""The page at /docs: the API, written from its OpenAPI description, with nothing from another host."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def docs_page(description: dict[str, Any]) -> str:
     about = escape(description["info"]["title"])
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{about}: what can be asked</title><style>{STYLE}</style><h1>{about}</h1>"
-        f"<p>{escape(description['info']['description'])} The same for programs: "
-        f"<a href=openapi.json>openapi.json</a>. Where keys are on, add <code>-H 'Authorization: Bearer KEY'</code>."
-        f"</p>{sections}</html>"
+        f"<title>{about}: API reference</title><style>{STYLE}</style><h1>{about}</h1>"
+        f"<p>{escape(description['info']['description'])} For programs: "
+        f"<a href=openapi.json>openapi.json</a>. If the server needs a key, add "
+        f"<code>-H 'Authorization: Bearer KEY'</code>.</p>{sections}</html>"
     )
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     parameters = "".join(
-        f"<li><code>{escape(one['name'])}</code> in the {escape(one['in'])} {escape(one.get('description', ''))}</li>"
+        f"<li><code>{escape(one['name'])}</code> ({escape(one['in'])}) {escape(one.get('description', ''))}</li>"
         for one in operation.get("parameters", ())
     )
     answers = "".join(

@@ -1,6 +1,6 @@
-"""What every request passes before it comes to a route: its id, the key, the limits, the clock, the headers.
+"""What every request passes on its way to a route: request id, API key, limits, timeout, headers.
 
-It is plain ASGI, and the one request that must be quick, a picture of one digit, is answered from here.
+It is plain ASGI, and the one request that must be fast, a single image of a digit, is answered here.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from serve_app.errors import (
     RequestTimeout,
     error_response,
 )
-from serve_app.http.access import OPEN, Guard
+from serve_app.http.access import PUBLIC, Guard
 from serve_app.http.limits import Body, check_encoding, check_length
 from serve_app.http.query import read_options
 from serve_app.serving.dataplane import DataPlane
 
 REQUEST: ContextVar[str] = ContextVar("request", default="-")
-"""The id of the request that is being answered."""
+"""The id of the current request."""
 VALID_REQUEST_ID = re.compile(rb"[\w.:-]{1,64}")
 SECURITY = (
     (b"x-content-type-options", b"nosniff"),
@@ -44,7 +44,7 @@ PAGE_SECURITY = (
     ),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 )
-"""For what a browser shows; on the answer to a digit it would be longer than the digit."""
+"""For what a browser shows; on a digit's answer it would be longer than the answer."""
 JSON_TYPE = (b"content-type", b"application/json")
 CLOSE = (b"connection", b"close")
 FAST_PATH = "/v1/digits"
@@ -53,9 +53,9 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Gateway:
-    def __init__(self, plane: DataPlane, inner: ASGIApp, names_requests: bool = True) -> None:
-        """`names_requests` is False where a server around it puts the request's id into the answer already."""
-        self._plane, self._inner, self._names_requests = plane, inner, names_requests
+    def __init__(self, plane: DataPlane, inner: ASGIApp, adds_request_id: bool = True) -> None:
+        """`adds_request_id` is False where the server outside adds the header X-Request-ID itself."""
+        self._plane, self._inner, self._adds_request_id = plane, inner, adds_request_id
         self._settings, self._meters = plane.settings, plane.meters
         self._guard = Guard(plane.settings)
         self._running = 0
@@ -71,14 +71,14 @@ class Gateway:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         body = Body(receive, headers, self._settings.body_bytes, self._settings.seconds)
-        answer = _Answer(send, body, _request_id(headers), scope["path"], self._names_requests)
+        answer = _Answer(send, body, _request_id(headers), scope["path"], self._adds_request_id)
         token, started = REQUEST.set(answer.request), time.perf_counter()
         self._running += 1
         try:
             await self._answer(scope, headers, body, answer)
         finally:
             self._running -= 1
-            route = FAST_PATH if answer.quick else getattr(scope.get("route"), "path", "other")
+            route = FAST_PATH if answer.fast else getattr(scope.get("route"), "path", "other")
             self._meters.request(route, answer.status, time.perf_counter() - started)
             REQUEST.reset(token)
         await answer.end()
@@ -94,12 +94,12 @@ class Gateway:
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], body: Body, answer: _Answer) -> None:
         self._guard.check(scope["path"], headers)
-        if self._running > self._settings.requests and scope["path"] not in OPEN:
-            raise Overloaded(f"{self._running - 1} requests are under way already; ask again in a second.")
+        if self._running > self._settings.requests and scope["path"] not in PUBLIC:
+            raise Overloaded(f"{self._running - 1} requests are in progress already; try again in a second.")
         check_encoding(headers)
         check_length(headers, self._settings.body_bytes)
         if scope["method"] == "POST" and scope["path"] == FAST_PATH and _is_picture(headers):
-            answer.quick = True
+            answer.fast = True
             options = read_options(scope["query_string"])
             await answer.whole(200, await self._plane.digit(await body.read(), options))
         else:
@@ -113,7 +113,7 @@ class Gateway:
 
     async def _refuse(self, answer: _Answer, refused: ErrorResponse) -> None:
         self._meters.error(refused.kind)
-        # What has begun to be answered cannot be refused any more; it is only cut short.
+        # An answer that has begun cannot become an error any more; it is cut short.
         if not answer.status:
             await answer.whole(refused.status, refused.body(answer.request, answer.path), refused.headers)
 
@@ -130,7 +130,7 @@ class Gateway:
             REQUEST.reset(token)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        """The models come with the server and go with it."""
+        """Load the models when the server starts, and close them when it stops."""
         await receive()
         try:
             await self._plane.start()
@@ -144,22 +144,22 @@ class Gateway:
 
 
 class _Answer:
-    """The answer to one request, with the headers that every answer has."""
+    """The response to one request, with the headers that every response has."""
 
-    def __init__(self, send: Send, body: Body, request: str, path: str, named: bool) -> None:
+    def __init__(self, send: Send, body: Body, request: str, path: str, adds_request_id: bool) -> None:
         self._send, self._body, self.request, self.path = send, body, request, path
-        self._always = (*SECURITY, (b"x-request-id", request.encode())) if named else SECURITY
+        self._always = (*SECURITY, (b"x-request-id", request.encode())) if adds_request_id else SECURITY
         self._closes = self._ends = False
         self.status = 0
-        self.quick = False
+        self.fast = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            there = list(message.get("headers", ()))
-            names = {name.lower() for name, _ in there}
-            always = self._always if _is_json(there) else (*self._always, *PAGE_SECURITY)
-            message["headers"] = there + [pair for pair in always if pair[0] not in names]
+            given = list(message.get("headers", ()))
+            names = {name.lower() for name, _ in given}
+            always = self._always if _is_json(given) else (*self._always, *PAGE_SECURITY)
+            message["headers"] = given + [pair for pair in always if pair[0] not in names]
         await self._pass(message)
 
     async def whole(self, status: int, body: bytes, headers: Headers = ()) -> None:
@@ -194,7 +194,7 @@ def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
-    """The caller's own, or the proxy's, so that one id is found in all their logs; else a new one."""
+    """The id that the caller or a proxy gave, so that all their logs share it; else a new one."""
     given = headers.get(b"x-request-id", b"")
     return given.decode() if VALID_REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
 
@@ -205,7 +205,7 @@ def _is_picture(headers: dict[bytes, bytes]) -> bool:
 
 
 async def _reject_websocket(scope: Scope, send: Send, refused: ErrorResponse) -> None:
-    """Before the WebSocket is one: as an HTTP answer where the server can send it."""
+    """Refuse a WebSocket before it is accepted, with an HTTP response if the server can send one."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": refused.kind})
         return

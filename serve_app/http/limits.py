@@ -1,4 +1,4 @@
-"""How much a request may be, checked before anything is decoded and while it still comes in."""
+"""The size limits of a request, checked before anything is decoded and while the body is still arriving."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
 
 
 def check_encoding(headers: Mapping[bytes, bytes]) -> None:
-    """A few bytes that unfold into many are not taken; pictures are compressed already."""
+    """Refuse compressed bodies, of which a few bytes can unfold into very many; images are compressed already."""
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise UnsupportedMediaType("Content-Encoding is not taken here; send the body as it is.")
+        raise UnsupportedMediaType("Content-Encoding is not supported; send the body uncompressed.")
 
 
 class Body:
@@ -68,4 +68,4 @@ class Body:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {limit:,} bytes; send less at once, or smaller pictures.")
+    return TooLarge(f"The body is larger than {limit:,} bytes; send fewer or smaller images at once.")

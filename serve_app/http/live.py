@@ -1,4 +1,4 @@
-"""`/v1/live`: frames of a camera in, boxes and digits out; of frames that pile up only the newest is read."""
+"""The WebSocket `/v1/live`: camera frames in, boxes and digits out; if frames pile up, only the newest is read."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ TRY_AGAIN, TOO_BIG = 1013, 1009
 
 
 class LatestFrame:
-    """One frame and its number; a newer one takes its place."""
+    """Holds one frame and its number; a newer one replaces it."""
 
     def __init__(self) -> None:
         self._frame: bytes | None = None
         self._number = -1
-        self._there = asyncio.Event()
+        self._arrived = asyncio.Event()
 
     def put(self, frame: bytes) -> None:
         self._frame = frame
         self._number += 1
-        self._there.set()
+        self._arrived.set()
 
     async def take(self) -> tuple[int, bytes]:
-        await self._there.wait()
-        self._there.clear()
+        await self._arrived.wait()
+        self._arrived.clear()
         assert self._frame is not None
         frame, self._frame = self._frame, None
         return self._number, frame
@@ -47,7 +47,7 @@ class LiveSession:
         self._plane, self._socket, self._newest = plane, socket, LatestFrame()
 
     async def run(self) -> None:
-        """Until the caller goes, or for as long as a session may last."""
+        """Run until the caller disconnects or the session's time limit is reached."""
         answering = asyncio.create_task(self._answer())
         try:
             async with asyncio.timeout(self._plane.settings.live_seconds):
@@ -59,7 +59,7 @@ class LiveSession:
             await asyncio.gather(answering, return_exceptions=True)
 
     async def _receive(self, answering: asyncio.Task[None]) -> None:
-        """Whatever comes, at once, so that the caller is never held up."""
+        """Take every message at once, so that the caller never has to wait."""
         while not answering.done():
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
@@ -76,8 +76,8 @@ class LiveSession:
             number, frame = await self._newest.take()
             started = time.perf_counter()
             result = await self._read(frame)
-            took = round((time.perf_counter() - started) * 1000, 1)
-            await self._socket.send_text(json.dumps({"frame": number, **result, "ms": took}))
+            elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+            await self._socket.send_text(json.dumps({"frame": number, **result, "ms": elapsed_ms}))
 
     async def _read(self, frame: bytes) -> Mapping[str, Any]:
         """One bad frame does not end the session."""
@@ -94,12 +94,12 @@ def router(plane: DataPlane) -> APIRouter:
 
     @routes.websocket("/v1/live")
     async def live(socket: WebSocket) -> None:
-        # A browser that offered a subprotocol hangs up unless it is named again.
+        # A browser that offered a subprotocol disconnects unless the server selects it.
         await socket.accept(key_protocol(dict(socket.scope["headers"])))
         session = LiveSession(plane, socket)
         try:
             if len(running) >= plane.settings.live:
-                raise Overloaded(f"{len(running)} live sessions are running already; try again later.")
+                raise Overloaded(f"{len(running)} live sessions are open already; try again later.")
             running.add(session)
             await session.run()
             await socket.close()
@@ -109,7 +109,7 @@ def router(plane: DataPlane) -> APIRouter:
             await socket.send_text(json.dumps({"error": {**refused.entry(), "request": REQUEST.get()}}))
             await socket.close(TRY_AGAIN if isinstance(error, Overloaded) else TOO_BIG, refused.kind)
         except (WebSocketDisconnect, RuntimeError):
-            return  # the caller went while it was being answered
+            return  # the caller disconnected while it was being answered
         finally:
             running.discard(session)
 

@@ -1,4 +1,4 @@
-"""REST v1: routes of a few lines over the data plane."""
+"""REST v1: thin routes over the data plane."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from serve_app.errors import InvalidRequest
 from serve_app.http import schema
-from serve_app.http.bodies import as_text, pictures
+from serve_app.http.bodies import as_text, uploads
 from serve_app.http.query import DigitsQuery, FormsQuery
 from serve_app.serving.dataplane import DataPlane
 from serve_app.serving.forms import FormOptions, read_form
 from serve_app.serving.strings import read_photos
 
 JSON = "application/json"
-A_FILE = {"schema": {"type": "string", "format": "binary"}}
-PICTURES = {
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+IMAGES = {
     "required": True,
     "content": {
-        "image/png": A_FILE,
-        "image/jpeg": A_FILE,
-        "application/octet-stream": A_FILE,
+        "image/png": BINARY,
+        "image/jpeg": BINARY,
+        "application/octet-stream": BINARY,
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -44,9 +44,9 @@ PICTURES = {
 DOCUMENT = {
     "required": True,
     "content": {
-        "application/pdf": A_FILE,
-        "image/png": A_FILE,
-        "image/jpeg": A_FILE,
+        "application/pdf": BINARY,
+        "image/png": BINARY,
+        "image/jpeg": BINARY,
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -60,38 +60,38 @@ TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schem
 TEMPLATE = {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 
 
-def taking(body: dict[str, Any]) -> dict[str, Any]:
-    """A route that takes this body and gives what its function writes."""
+def accepting(body: dict[str, Any]) -> dict[str, Any]:
+    """Options of a route that accepts this body."""
     return {"openapi_extra": {"requestBody": body}, "responses": schema.ERRORS}
 
 
 def router(plane: DataPlane) -> APIRouter:
     routes = APIRouter()
 
-    @routes.post("/v1/digits", response_model=schema.DigitsResponse, tags=["read"], **taking(PICTURES))
+    @routes.post("/v1/digits", response_model=schema.DigitsResponse, tags=["read"], **accepting(IMAGES))
     async def digits(request: Request, query: Annotated[DigitsQuery, Query()]) -> Response:
-        """Read one digit in each picture: label, confidence, a probability for every class."""
-        files, _ = await pictures(request, plane.settings.rows)
+        """Read one digit in each image: its label, its confidence and the probability of every class."""
+        files, _ = await uploads(request, plane.settings.rows)
         return Response(await plane.digits(files, query.options), media_type=JSON)
 
-    @routes.post("/v1/strings", response_model=schema.StringsResponse, tags=["read"], **taking(PICTURES))
+    @routes.post("/v1/strings", response_model=schema.StringsResponse, tags=["read"], **accepting(IMAGES))
     async def strings(request: Request) -> Response:
         """Find and read every run of digits in each photo, with boxes in pixels: left, top, width, height.
 
-        They are read whole, by a model of their own, which the answer names.
+        A model of their own reads them as a whole; the answer names it.
         """
         if "model" in request.query_params:
-            raise InvalidRequest(f"Strings are read by {plane.lines.model} alone; leave model out.")
-        files, _ = await pictures(request, plane.settings.pages)
+            raise InvalidRequest(f"Strings are always read by {plane.lines.model}; leave out the parameter model.")
+        files, _ = await uploads(request, plane.settings.pages)
         return JSONResponse(await read_photos(plane, files))
 
-    @routes.post("/v1/forms", response_model=schema.FormsResponse, tags=["read"], **taking(DOCUMENT))
+    @routes.post("/v1/forms", response_model=schema.FormsResponse, tags=["read"], **accepting(DOCUMENT))
     async def forms(request: Request, query: Annotated[FormsQuery, Query()]) -> Response:
-        """Read the fields of every page of a PDF or scan, by the templates named, or whichever kept one fits.
+        """Read the fields on every page of a PDF or scan, by whichever of the templates fits the page.
 
-        A form may bring a template along in its field `inline`, as YAML. Pages count from 1, boxes are millimetres.
+        A multipart form may hold a template itself, as YAML in `inline`. Pages count from 1; boxes are in millimetres.
         """
-        files, fields = await pictures(request, 1)
+        files, fields = await uploads(request, 1)
         if len(files) != 1:
             raise InvalidRequest(f"The request holds {len(files)} documents; send one.")
         inline = fields.get("inline")
@@ -102,14 +102,14 @@ def router(plane: DataPlane) -> APIRouter:
 
     @routes.get("/v1/models", response_model=schema.ModelsResponse, tags=["models"], responses=schema.ERRORS)
     async def models() -> dict[str, Any]:
-        """The models that read here; the first is asked where none is named."""
+        """The models that are served; the first is the default."""
         return {"models": plane.registry.describe()}
 
     @routes.post(
         "/v1/models/{name}/reload", response_model=schema.ReloadResponse, tags=["models"], responses=schema.ERRORS
     )
     async def reload(name: str) -> dict[str, Any]:
-        """Switch to the version that the model's alias stands for now. Every replica also looks by itself."""
+        """Switch to the version that the model's alias points to now. Every replica also checks by itself."""
         switched = await plane.registry.reload(name)
         served = plane.registry[name]
         return {"model": served.describe(served is plane.registry.default), "switched": switched}
@@ -121,28 +121,28 @@ def router(plane: DataPlane) -> APIRouter:
 
     @routes.get("/v1/templates/{name}", response_class=Response, tags=["templates"], responses=TEXT | schema.ERRORS)
     async def template(name: str) -> Response:
-        """A template as it was written, in YAML."""
+        """A template as it was uploaded, in YAML."""
         return PlainTextResponse(plane.templates.text(name))
 
-    @routes.put("/v1/templates/{name}", response_model=schema.StoredTemplate, tags=["templates"], **taking(TEMPLATE))
+    @routes.put("/v1/templates/{name}", response_model=schema.StoredTemplate, tags=["templates"], **accepting(TEMPLATE))
     async def put_template(request: Request, name: str) -> dict[str, Any]:
-        """Keep a template under this name; whatever is wrong with it is named by its line."""
+        """Store a template under this name; an error in it is reported with its line."""
         text = as_text(await request.body())
-        return {"template": name, "new": await plane.in_long_pool(plane.templates.put, name, text)}
+        return {"template": name, "new": await plane.in_page_pool(plane.templates.put, name, text)}
 
     @routes.delete("/v1/templates/{name}", status_code=204, tags=["templates"], responses=schema.ERRORS)
     async def delete_template(name: str) -> None:
-        """Forget a template."""
+        """Delete a template."""
         plane.templates.delete(name)
 
     @routes.get("/healthz", response_model=schema.HealthResponse, tags=["health"])
     async def healthz() -> dict[str, str]:
-        """Whether the process answers."""
+        """Whether the process is alive."""
         return {"status": "ok"}
 
     @routes.get("/readyz", response_model=schema.HealthResponse, tags=["health"], responses={503: schema.ERRORS[503]})
     async def readyz() -> dict[str, str]:
-        """Whether every model is loaded, and pages and pictures are read."""
+        """Whether every model is loaded and no thread is stuck."""
         plane.check_ready()
         return {"status": "ready"}
 

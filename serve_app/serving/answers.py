@@ -1,4 +1,4 @@
-"""What was read, as JSON; that of a digit is written by hand, since a general encoder takes longer than reading."""
+"""Readings as JSON; that of digits is formatted by hand, since a general encoder takes longer than reading."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from serve_app.serving.registry import engine_of
 
 
 @lru_cache
-def _digit_form(classes: tuple[str, ...]) -> str:
-    """A JSON object with places for label, confidence and each probability."""
+def _digit_format(classes: tuple[str, ...]) -> str:
+    """A format string for label, confidence and each probability."""
     names = ",".join(json.dumps(name).replace("%", "%%") + ":%.5f" for name in classes)
     return '"label":"%s","confidence":%.5f,"probabilities":{' + names + "}"
 
@@ -29,17 +29,17 @@ def _head(model: str, engine: str) -> str:
 
 
 def digit_items(read: BatchResult, recognizer: Recognizer, include_input: bool) -> list[str]:
-    """The members of each digit's object, without its braces."""
-    reading, form = read.reading, _digit_form(tuple(recognizer.classes))
+    """The members of each digit's JSON object, without the braces."""
+    reading, template = read.reading, _digit_format(tuple(recognizer.classes))
     rows = zip(reading.labels.tolist(), reading.confidences.tolist(), reading.probabilities.tolist(), strict=True)
-    items = [form % (label, confidence, *probabilities) for label, confidence, probabilities in rows]
+    items = [template % (label, confidence, *probabilities) for label, confidence, probabilities in rows]
     if include_input:
         return [f'{item},"input":"{png(image)}"' for item, image in zip(items, read.inputs, strict=True)]
     return items
 
 
-def error_item(refusal: ErrorResponse) -> str:
-    return f'"error":{json.dumps(refusal.entry())}'
+def error_item(error: ErrorResponse) -> str:
+    return f'"error":{json.dumps(error.entry())}'
 
 
 def named(item: str, name: str | None) -> str:

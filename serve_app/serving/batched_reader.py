@@ -1,4 +1,4 @@
-"""A reader for threads that work on whole photos and pages: their digits go through the batcher like everybody's."""
+"""A reader for threads that work on pages: their digits go through the batcher like those of any other request."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class BatchedReader:
         self._loop = asyncio.get_running_loop()
         self.loaded: LoadedVersion = served.loaded
         self.classes = list(self.recognizer.classes)
-        """Of the version that was there first; another may take its place before all is read."""
+        """The classes of the first version that reads; another version may replace it before all is read."""
 
     @property
     def recognizer(self) -> Recognizer:
-        """That read last."""
+        """The recognizer that read last."""
         return self.loaded.recognizer
 
     def read_prepared(self, images: Images) -> Reading:

@@ -1,7 +1,7 @@
-"""Many requests' digits in one call of the engine, and each answer back to whom it belongs.
+"""Dynamic batching: the digits of many requests in one call of the engine, and to each request its own answer.
 
-Nothing waits for a batch to fill: an idle engine starts at once, and whatever came in while it worked goes together
-in its next batch. So batches grow with the load and cost nothing without it.
+Nothing waits for a batch to fill: an idle engine starts at once, and whatever arrived while it worked forms its next
+batch. So batches grow with the load and add no latency without it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from serve_app.errors import NotReady, Overloaded
 
 Images = NDArray[np.uint8]
 
-INSTANT_S = 0.001
-"""So long the event loop may stand still."""
+MAX_INLINE_S = 0.001
+"""How long the event loop may be blocked to read a single image on it."""
 
 
 class BatchResult(NamedTuple):
-    """What the engine says, and the 28x28 that it saw."""
+    """A reading, and the 28x28 images that the engine saw."""
 
     reading: Reading
     inputs: Images
 
 
 class Batch(NamedTuple):
-    """One call of the engine, for whoever counts."""
+    """Statistics of one call of the engine."""
 
     rows: int
     requests: int
     waited_s: float
-    """How long its oldest part had waited."""
+    """How long its oldest request had waited."""
     engine_s: float
     read: BatchResult
 
@@ -53,7 +53,7 @@ class _PendingRequest:
 
 
 class Batcher:
-    """Between the event loop, where requests come and go, and one thread, where the engine works."""
+    """Connects the event loop, where requests arrive, with one thread, where the engine works."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Batcher:
         self._rows_waiting = 0
         self._busy = self._closed = False
         self._single_image_s = float("inf")
-        """How long the engine took for the last image that came alone."""
+        """How long the engine took for the last batch of a single image."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._work: queue.SimpleQueue[list[_PendingRequest] | None] = queue.SimpleQueue()
@@ -76,14 +76,14 @@ class Batcher:
         self._thread.start()
 
     def check_capacity(self, rows: int = 1) -> None:
-        """Refuse now what would wait too long; ask before any work is put into a request."""
+        """Raise `Overloaded` if the queue has no space for so many images; call it before working on a request."""
         if self._closed:
-            raise NotReady("The model is being taken down; ask again.")
+            raise NotReady("The model is being unloaded; try again.")
         if self._rows_waiting + rows > self._queue_rows:
-            raise Overloaded(f"{self._rows_waiting} digits wait already; ask again in a second.")
+            raise Overloaded(f"{self._rows_waiting} digits are queued already; try again in a second.")
 
     async def read(self, images: Images) -> BatchResult:
-        """The answers to these images [N, 28, 28]; cancelled, those that still wait are not read."""
+        """Read images [N, 28, 28]; if the call is cancelled, those that are still queued are not read."""
         self.check_capacity(len(images))
         if len(images) <= self._max_rows:
             return await self._enqueue(images)
@@ -97,14 +97,14 @@ class Batcher:
         if not self._busy:
             self._busy = True
             self._idle.clear()
-            # Not at once: what else this turn of the loop brings goes along.
+            # Not at once, so that requests which arrive in the same iteration of the loop join the batch.
             self._loop.call_soon(self._start)
         return request.answer
 
     def _start(self) -> None:
-        """After an idle time. One who is alone is read for here: a hand-over to the thread and back takes as long."""
+        """Start the idle engine. A single image is read right here, since handing it to the thread takes as long."""
         requests = self._take()
-        if self._single_image_s < INSTANT_S and len(requests) == 1 and len(requests[0].images) == 1:
+        if self._single_image_s < MAX_INLINE_S and len(requests) == 1 and len(requests[0].images) == 1:
             self._deliver(requests, *self._timed(requests))
         elif requests:
             self._work.put(requests)
@@ -120,7 +120,7 @@ class Batcher:
             self._idle.set()
 
     def _take(self) -> list[_PendingRequest]:
-        """As many as fit, oldest first, without those whose caller has gone."""
+        """The next batch: as many requests as fit, oldest first, without those that were cancelled."""
         requests: list[_PendingRequest] = []
         rows = 0
         while self._waiting and rows + len(self._waiting[0].images) <= self._max_rows:
@@ -132,23 +132,23 @@ class Batcher:
         return requests
 
     def _run_engine(self) -> None:
-        """The engine's thread."""
+        """The main loop of the engine's thread."""
         while (requests := self._work.get()) is not None:
             self._loop.call_soon_threadsafe(self._deliver, requests, *self._timed(requests))
 
     def _timed(self, requests: list[_PendingRequest]) -> tuple[BatchResult | Exception, float, float]:
-        """What came of it, when it began and when it ended."""
+        """The result or the error, when the engine started and when it ended."""
         started = time.perf_counter()
         try:
             result: BatchResult | Exception = self._read(_stacked(requests))
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers who wait must get it
             result = error
         return result, started, time.perf_counter()
 
     def _deliver(
         self, requests: list[_PendingRequest], result: BatchResult | Exception, started: float, ended: float
     ) -> None:
-        # The engine first: it works while the answers are written.
+        # Start the next batch first: the engine works while the answers are written.
         self._next()
         if isinstance(result, Exception):
             for request in requests:
@@ -165,7 +165,7 @@ class Batcher:
         self._on_batch(Batch(at, len(requests), started - requests[0].arrived, ended - started, result))
 
     async def close(self) -> None:
-        """Take nothing new, answer what waits, end the thread."""
+        """Accept nothing new, answer what is queued, and end the thread."""
         self._closed = True
         await self._idle.wait()
         self._work.put(None)

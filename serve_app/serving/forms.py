@@ -1,4 +1,4 @@
-"""Filled-in forms, as the answers tell them: the fields as in the rows of the batch job."""
+"""Filled-in forms as JSON: their fields are those of the batch job's rows."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from serve_app.serving.templates import parse
 @dataclass(frozen=True)
 class FormOptions:
     templates: tuple[str, ...] = ()
-    """By name; none: whichever of all that are kept fits a page."""
+    """The names of the templates to choose from; all that are stored if empty."""
     inline: str | None = None
-    """A template itself, in YAML."""
+    """A template itself, in YAML, instead of names."""
     model: str | None = None
     picture: bool = False
-    """Whether each straightened page comes along."""
+    """Whether the answer includes an image of each page, straightened."""
     accept_above: float | None = None
+    """The confidence from which a field is ok; None takes the threshold of the model that reads it."""
 
 
 async def read_form(plane: DataPlane, document: Upload, options: FormOptions) -> dict[str, Any]:
     with cancel_event() as cancelled:
-        return await plane.in_long_pool(_read, plane, plane.batched_reader(options.model), document, options, cancelled)
+        return await plane.in_page_pool(_read, plane, plane.batched_reader(options.model), document, options, cancelled)
 
 
 def _read(
@@ -45,7 +46,7 @@ def _read(
     pages = []
     with plane.documents.open(document.content, name) as opened:
         _check_pages(len(opened), plane.settings.pages, name)
-        # Page by page, so that no more than one large scan lies in memory.
+        # Page by page, so that only one large scan is in memory at a time.
         for number in range(len(opened)):
             if cancelled.is_set():
                 break
@@ -59,22 +60,22 @@ def _read(
 
 def _check_pages(count: int, most: int, name: str) -> None:
     if count > most:
-        raise TooLarge(f"{name}: it has {count} pages; send {most} at most, and the rest in another.")
+        raise TooLarge(f"{name}: it has {count} pages; send at most {most}, and the rest in another request.")
 
 
 def _as_reader(reader: BatchedReader) -> Recognizer:
-    """It reads as one, by way of the batches."""
+    """The batched reader has all that `read_pages` needs of a recognizer."""
     return cast(Recognizer, reader)
 
 
 def _templates(plane: DataPlane, options: FormOptions) -> Sequence[Template]:
     if options.inline is not None:
         if options.templates:
-            raise InvalidRequest("The request names a template and brings one; give either.")
+            raise InvalidRequest("The request both names a template and holds one; give either.")
         return [parse(options.inline)]
     names = options.templates or plane.templates.names()
     if not names:
-        raise NotFound("There is no template yet; PUT one to /v1/templates/NAME, or send one along.")
+        raise NotFound("There is no template yet; PUT one to /v1/templates/NAME, or send one in `inline`.")
     return [plane.templates.load(name) for name in names]
 
 

@@ -1,22 +1,22 @@
-"""What the server counts, for Prometheus by way of Ray's metrics.
+"""The server's metrics, which Prometheus scrapes from Ray.
 
 | name | tags | what |
 |---|---|---|
 | `inkray_requests` | `route`, `status` | requests answered |
-| `inkray_request_seconds` | `route` | sum of the seconds that they took |
-| `inkray_errors` | `kind` | requests and items that were refused, by the kind in the answer |
+| `inkray_request_seconds` | `route` | total seconds that they took |
+| `inkray_errors` | `kind` | requests and items answered with an error, by its kind |
 | `inkray_rows` | `model` | digits read |
-| `inkray_none` | `model` | of them, read as `none`: a share that grows says that the pictures have changed |
-| `inkray_confidence` | `model` | sum of their confidences; by `inkray_rows` the mean, which falls when they change |
+| `inkray_none` | `model` | those of them read as `none`; a growing share means that the images have changed |
+| `inkray_confidence` | `model` | sum of their confidences; by `inkray_rows` the mean, which falls when images change |
 | `inkray_numbers` | `model` | runs of digits read in photos |
 | `inkray_number_confidence` | `model` | sum of their confidences |
-| `inkray_batches` | `model` | calls of the engine; `inkray_rows` by this is the mean size of a batch |
-| `inkray_engine_seconds` | `model` | sum of the seconds that the engine worked |
+| `inkray_batches` | `model` | calls of the engine; `inkray_rows` divided by this is the mean batch size |
+| `inkray_engine_seconds` | `model` | total seconds that the engine worked |
 | `inkray_batch_rows` | `model` | histogram of the sizes of batches |
 | `inkray_queue_ms` | `model` | histogram of how long the oldest digit of a batch had waited |
 | `inkray_engine_ms` | `model` | histogram of how long a batch took |
 
-Counting must cost a request nothing: it adds to numbers in here, which go to Ray once a second.
+Counting must cost a request nothing, so it only adds to sums here, which go to Ray once a second.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Meters:
     def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink
         self._sums: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
-        self._seen: list[tuple[str, str, float]] = []
+        self._observed: list[tuple[str, str, float]] = []
 
     def request(self, route: str, status: int, seconds: float) -> None:
         self._sums["inkray_requests", (route, str(status))] += 1
@@ -80,7 +80,7 @@ class Meters:
         ):
             self._sums[name, (model,)] += amount
         if self._sink:
-            self._seen += [
+            self._observed += [
                 ("inkray_batch_rows", model, batch.rows),
                 ("inkray_queue_ms", model, batch.waited_s * 1000),
                 ("inkray_engine_ms", model, batch.engine_s * 1000),
@@ -91,16 +91,16 @@ class Meters:
         self._sums["inkray_number_confidence", (model,)] += sum(confidences)
 
     async def report(self) -> None:
-        """For ever, what was counted since the last time."""
+        """Send what was counted to the sink, once a second, until cancelled."""
         while self._sink:
             await asyncio.sleep(REPORT_S)
             self.flush(self._sink)
 
     def flush(self, sink: Sink) -> None:
         sums, self._sums = self._sums, defaultdict(float)
-        seen, self._seen = self._seen, []
+        observed, self._observed = self._observed, []
         for (name, values), amount in sums.items():
             if amount:
                 sink.add(name, dict(zip(TAGS[name], values, strict=True)), amount)
-        for name, model, value in seen:
+        for name, model, value in observed:
             sink.observe(name, {"model": model}, value)

@@ -1,4 +1,4 @@
-"""The meters' way to Ray's metrics, and so to Prometheus."""
+"""Sends the meters to Ray's metrics, and so to Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models behind the server, each with its batcher; a new version is loaded beside the old, then takes its place."""
+"""The models served, each with its batcher; a new version is loaded beside the old one, then replaces it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from serve_app.settings import Settings
 log = logging.getLogger("ray.serve")
 
 RETRY_S = 60.0
-"""A store that did not answer, or a full card, may be better a minute later."""
+"""How long a version that failed to load is not retried: the store or the GPU's memory may recover meanwhile."""
 
 UNTESTED = (
-    "every field that %s reads on a form counts as ok, however unsure, since it was tested on no images, or on too few "
-    "to say how sure is sure enough; requests can give accept_above"
+    "every field that %s reads on a form counts as ok at any confidence, since it was tested on no images, or on too "
+    "few to find a threshold; requests can give accept_above"
 )
 
 OpenModel = Callable[[str], Recognizer]
@@ -55,21 +55,21 @@ class LoadedVersion:
 
 
 class ServedModel:
-    """A model by the name it is asked for; which version reads may change between two requests."""
+    """A model under the name it is requested by; the version that reads may change between two requests."""
 
     def __init__(self, name: str, requested: str, loaded: LoadedVersion) -> None:
         self.name, self.requested, self.loaded = name, requested, loaded
         self.switching = asyncio.Lock()
-        self.refused: tuple[str, float] | None = None
-        """The version that could not be loaded, and since when; for a while it is not tried again by itself."""
+        self.failed: tuple[str, float] | None = None
+        """The version that failed to load last, and when; the watch does not retry it for a while."""
 
     def should_load(self, reference: str) -> bool:
-        """Whether this version is to be loaded: another one, and not just now in vain."""
-        in_vain = self.refused and self.refused[0] == reference and time.monotonic() - self.refused[1] < RETRY_S
-        return reference != self.loaded.reference and not in_vain
+        """Whether the watch should load this version: it is another one, and did not fail just now."""
+        failed_recently = self.failed and self.failed[0] == reference and time.monotonic() - self.failed[1] < RETRY_S
+        return reference != self.loaded.reference and not failed_recently
 
     async def read(self, images: Images) -> tuple[BatchResult, LoadedVersion]:
-        """What the images say, and the version that read them."""
+        """The reading of the images, and the version that read them."""
         loaded = self.loaded
         return await loaded.batcher.read(images), loaded
 
@@ -104,7 +104,9 @@ class ModelRegistry(Mapping[str, ServedModel]):
         for requested in self._settings.models:
             name = requested.partition(":")[0]
             if name in self._served:
-                raise UsageError(f"INKRAY_SERVE_MODELS names {name} twice; a server serves one version of it.")
+                raise UsageError(
+                    f"INKRAY_SERVE_MODELS names {name} twice; a server can serve only one version of a model."
+                )
             self._served[name] = ServedModel(name, requested, await self._load(requested))
             log.info("serving %s", self._served[name].loaded.recognizer)
 
@@ -127,9 +129,9 @@ class ModelRegistry(Mapping[str, ServedModel]):
         return [served.describe(served is self.default) for served in self._served.values()]
 
     async def reload(self, name: str) -> bool:
-        """Switch to the version that the model's reference means now, if it is another; whether it was.
+        """Switch to the version that the model's reference points to now; returns whether it was another one.
 
-        Until the new one has read its first batch, and where it cannot, the old one reads.
+        The old version reads until the new one is loaded, and goes on if that fails.
         """
         served = self[name]
         async with served.switching:
@@ -139,18 +141,18 @@ class ModelRegistry(Mapping[str, ServedModel]):
             try:
                 new = await self._load(reference)
             except Exception as error:
-                served.refused = reference, time.monotonic()
+                served.failed = reference, time.monotonic()
                 if isinstance(error, InkrayError):
                     raise
                 raise EngineError(f"{reference} cannot be loaded: {type(error).__name__}: {error}") from error
             old, served.loaded = served.loaded, new
-            served.refused = None
-            log.info("%s: %s takes the place of %s", name, new.recognizer, old.reference)
+            served.failed = None
+            log.info("%s: %s replaces %s", name, new.recognizer, old.reference)
             self._close_later(old.close())
             return True
 
     async def watch(self) -> None:
-        """Look for ever whether a reference means another version now, and switch to it."""
+        """Check again and again whether a reference points to another version now, and switch to it."""
         while True:
             await asyncio.sleep(self._settings.watch_seconds)
             for served in list(self._served.values()):
@@ -166,7 +168,7 @@ class ModelRegistry(Mapping[str, ServedModel]):
 
     def _close_later(self, closing: Any) -> None:
         task = asyncio.ensure_future(closing)
-        self._closing.add(task)  # a task that nobody holds may be collected before it is done
+        self._closing.add(task)  # a task without a reference may be collected before it is done
         task.add_done_callback(self._closing.discard)
 
     async def _load(self, reference: str) -> LoadedVersion:

@@ -1,4 +1,4 @@
-"""The folder of form templates: one YAML file each, whose name cannot lead out of the folder."""
+"""The folder of form templates, one YAML file each; no name can lead out of the folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from serve_app.errors import InvalidRequest, NotFound, TooLarge
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ENDING = ".yaml"
-LARGEST = 200_000
-DEEPEST = 20
+MAX_CHARACTERS = 200_000
+MAX_DEPTH = 20
 BRACKETS = re.compile(r"[\[\]{}]")
-DASHES = re.compile(rf"(?:[-?:]\s+){{{DEEPEST}}}")
+DASHES = re.compile(rf"(?:[-?:]\s+){{{MAX_DEPTH}}}")
 
 
 class TemplateFolder:
@@ -35,7 +35,7 @@ class TemplateFolder:
         return load_template(self._existing(name))
 
     def put(self, name: str, text: str) -> bool:
-        """Write a template if it is one; whether it is new."""
+        """Store a valid template; returns whether its name is new."""
         path = self._path(name)
         parse(text)
         new = not path.exists()
@@ -56,47 +56,47 @@ class TemplateFolder:
 
     def _path(self, name: str) -> Path:
         if not NAME.fullmatch(name):
-            raise InvalidRequest(f"The template name {name[:80]!r} will not do: take letters, digits, '-' and '_'.")
+            raise InvalidRequest(f"The template name {name[:80]!r} is not valid; use letters, digits, '-' and '_'.")
         return self._folder / f"{name}{ENDING}"
 
 
 def parse(text: str) -> Template:
-    """A template that a caller sent, which may name no file of this machine."""
+    """Parse a template that a caller sent; it must not refer to files on this machine."""
     _refuse_deep_nesting(text)
     with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
         file = Path(scratch, "template.yaml")
         try:
             file.write_text(text, encoding="utf-8")
-            # By the same reader that loads it, so that no two of them understand it differently.
+            # With the same reader that loads it, so that no two readers understand it differently.
             _refuse_file_references(read_lined(file, AS_WRITTEN).value)
             return load_template(file)
         except UsageError as error:
             raise InvalidRequest(str(error).replace(f"{scratch}/", "")) from error
         except (ArithmeticError, ValueError) as error:
-            raise InvalidRequest(f"This is no template: {error}.") from error
+            raise InvalidRequest(f"The template is not valid: {error}.") from error
 
 
 def _refuse_deep_nesting(text: str) -> None:
-    """What is nested deeply takes a YAML reader minutes, and no template is."""
-    if len(text) > LARGEST:
-        raise TooLarge(f"The template has {len(text):,} characters; {LARGEST:,} is the most.")
+    """Deep nesting, which no template needs, takes a YAML reader minutes."""
+    if len(text) > MAX_CHARACTERS:
+        raise TooLarge(f"The template has {len(text):,} characters; {MAX_CHARACTERS:,} is the most.")
     depth = deepest = 0
-    for sign in BRACKETS.findall(text):
-        depth += 1 if sign in "[{" else -1
+    for bracket in BRACKETS.findall(text):
+        depth += 1 if bracket in "[{" else -1
         deepest = max(deepest, depth)
-    if deepest > DEEPEST or DASHES.search(text):
-        raise InvalidRequest(f"The template is nested more than {DEEPEST} levels deep.")
+    if deepest > MAX_DEPTH or DASHES.search(text):
+        raise InvalidRequest(f"The template is nested more than {MAX_DEPTH} levels deep.")
 
 
 def _refuse_file_references(data: Any) -> None:
     if not isinstance(data, dict):
         return
     register, fields = data.get("register"), data.get("fields")
-    named = [register.get("reference")] if isinstance(register, dict) else []
-    named += [one.get("allowed") for one in fields if isinstance(one, dict)] if isinstance(fields, list) else []
-    for file in named:
+    files = [register.get("reference")] if isinstance(register, dict) else []
+    files += [one.get("allowed") for one in fields if isinstance(one, dict)] if isinstance(fields, list) else []
+    for file in files:
         if isinstance(file, str):
             raise InvalidRequest(
-                f"The template names the file {file[:80]!r}, and one that is sent may name none: write `allowed` as a "
-                "list, and register by corners or a code."
+                f"The template refers to the file {file[:80]!r}, which an uploaded template must not: write "
+                "`allowed` as a list, and register by corners or a code."
             )

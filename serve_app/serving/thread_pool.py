@@ -1,4 +1,4 @@
-"""Threads for blocking work, which know how long they have been at it: none can be stopped, but all can be seen."""
+"""Threads for blocking work that record how long each call takes, since a thread that is stuck cannot be stopped."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ Result = TypeVar("Result")
 
 
 class ThreadPool:
-    def __init__(self, name: str, threads: int, most: int | None = None) -> None:
-        """`most` calls may run or wait at once; further ones are refused with `Overloaded`."""
-        self.name, self._threads, self._most = name, threads, most
+    def __init__(self, name: str, threads: int, max_pending: int | None = None) -> None:
+        """At most `max_pending` calls run or wait at once; further ones raise `Overloaded`."""
+        self.name, self._threads, self._max_pending = name, threads, max_pending
         self._executor = ThreadPoolExecutor(threads, name)
         self._pending = 0
         self._started: dict[object, float] = {}
 
     async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
-        if self._most is not None and self._pending >= self._most:
-            raise Overloaded(f"{self._pending} {self.name} wait already; ask again in a second.")
+        if self._max_pending is not None and self._pending >= self._max_pending:
+            raise Overloaded(f"{self._pending} {self.name} are queued already; try again in a second.")
         self._pending += 1
         running = asyncio.get_running_loop().run_in_executor(self._executor, self._timed, work, arguments)
         running.add_done_callback(self._done)
         return await running
 
     def stuck_for(self) -> float:
-        """For how many seconds every thread has been at the call that it is at; 0 while one is free."""
+        """For how many seconds every thread has been busy with its current call; 0 while one is free."""
         started = sorted(self._started.copy().values())
         return time.monotonic() - started[-1] if len(started) == self._threads else 0.0
 

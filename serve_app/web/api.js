@@ -1,7 +1,7 @@
-/** The server's API: every call with its key, every error in the server's own words. */
+/** The server's API: every call sends the key, every error carries the server's message. */
 
 import { askForKey, currentKey } from "./key.js";
-import { heard, unheard } from "./health.js";
+import { noteAnswer, noteNoAnswer } from "./health.js";
 
 export class ApiError extends Error {
   constructor(message, { status = 0, kind = "", request = "", retryAfter = 0 } = {}) {
@@ -10,12 +10,12 @@ export class ApiError extends Error {
   }
 
   get isBusy() {
-    // What was too slow once would be so again, and hold up the others each time.
+    // A request that timed out once would time out again, and delay the others each time.
     return (this.status === 503 && this.kind !== "deadline_exceeded") || this.status === 429;
   }
 }
 
-/** Beside the page, so that all works behind a prefix too. */
+/** Relative to the page, so that it works behind a path prefix too. */
 export function address(path) {
   return new URL(path, document.baseURI);
 }
@@ -45,8 +45,8 @@ export async function form(file, template, signal) {
   return (await call(`v1/forms?${query}`, { method: "POST", body: file, signal })).pages;
 }
 
-/** A server with too much to do is asked again when it said, or a little later each time. */
-export async function patiently(work, signal, times = 5) {
+/** Retries while the server is overloaded: after Retry-After, or a little later each time. */
+export async function withRetries(work, signal, times = 5) {
   for (let turn = 1; ; turn += 1) {
     try {
       return await work();
@@ -60,37 +60,37 @@ export async function patiently(work, signal, times = 5) {
 async function call(path, options = {}) {
   for (;;) {
     const used = currentKey();
-    const response = await reach(path, used, options);
-    if (response.status !== 401) return unpacked(response);
+    const response = await send(path, used, options);
+    if (response.status !== 401) return jsonOf(response);
     if (!(await askForKey(used))) throw await errorOf(response);
   }
 }
 
-async function reach(path, key, { method = "GET", body, signal }) {
+async function send(path, key, { method = "GET", body, signal }) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   if (body instanceof Blob) headers["Content-Type"] = body.type || "application/octet-stream";
   try {
     const response = await fetch(address(path), { method, body, headers, signal, cache: "no-store" });
-    heard();
+    noteAnswer();
     return response;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    unheard();
+    noteNoAnswer();
     throw new ApiError("The server does not answer.", { kind: "unreachable" });
   }
 }
 
-async function unpacked(response) {
+async function jsonOf(response) {
   if (!response.ok) throw await errorOf(response);
   return response.json();
 }
 
 async function errorOf(response) {
-  const said = await response.json().catch(() => ({}));
-  const { message, kind, request } = said.error ?? {};
-  const words = message ?? `The server answered with status ${response.status}.`;
+  const body = await response.json().catch(() => ({}));
+  const { message, kind, request } = body.error ?? {};
+  const text = message ?? `The server answered with status ${response.status}.`;
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  return new ApiError(words, { status: response.status, kind, request, retryAfter });
+  return new ApiError(text, { status: response.status, kind, request, retryAfter });
 }
 
 function pause(milliseconds, signal) {

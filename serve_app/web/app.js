@@ -14,13 +14,13 @@ import { byId, say } from "./text.js";
 import { startViews } from "./views.js";
 
 for (const start of [startDrawing, startFiles, startCamera, startForms, startCode, startViews, keepPage]) start();
-health.addEventListener("back", greet);
-keyChanges.addEventListener("change", greet);
+health.addEventListener("back", showServer);
+keyChanges.addEventListener("change", showServer);
 watch();
-greet();
+showServer();
 
-/** What the server has: its model in the footer, its templates in the lists. */
-async function greet() {
+/** Shows the model in the footer and the templates in the lists. */
+async function showServer() {
   try {
     const { models: all } = await models();
     const { name, version, engine } = all.find((one) => one.default) ?? all[0];

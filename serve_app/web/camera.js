@@ -10,11 +10,11 @@ const QUALITY = 0.8;
 const REFUSALS = {
   NotAllowedError: "The browser was not allowed to use the camera. Allow it in the address bar, then start again.",
   NotFoundError: "There is no camera on this device.",
-  NotReadableError: "Another program holds the camera. End that one, then start again.",
+  NotReadableError: "Another program is using the camera. Close it, then start again.",
 };
 
 let running = null;
-/** Counts starts and stops: one that another has overtaken gives the camera back. */
+/** Counts starts and stops: a start that is overtaken by another releases the camera. */
 let turn = 0;
 
 export function startCamera() {
@@ -46,7 +46,7 @@ async function start(device) {
 async function opened(device) {
   say(byId("camera-notice"), "");
   if (!navigator.mediaDevices) {
-    say(byId("camera-notice"), "A browser gives the camera to pages on https or localhost only.", "error");
+    say(byId("camera-notice"), "Browsers allow the camera only on pages from https or localhost.", "error");
     return null;
   }
   const which = device ? { deviceId: { exact: device } } : { facingMode: "environment" };
@@ -100,7 +100,7 @@ function listen(live) {
   live.addEventListener("broken", ({ detail }) => live === running?.live && broken(detail));
 }
 
-/** The next frame goes when the server has room and the camera a new picture. */
+/** Sends the next frame when the server is ready for it and the camera has a new one. */
 async function sendNext(live) {
   const video = byId("camera-video");
   await new Promise((resolve) => (video.requestVideoFrameCallback ?? requestAnimationFrame).call(video, resolve));
@@ -129,7 +129,7 @@ function broken(words) {
   say(byId("camera-notice"), words, "error");
 }
 
-/** Only what has changed is touched, since a screen reader says what is. */
+/** Only what has changed is replaced, since a screen reader announces it. */
 function list(strings) {
   const place = byId("camera-strings");
   const values = strings.map(({ value }) => value).join(" ");
@@ -144,6 +144,6 @@ function speed(round) {
   const now = performance.now();
   running.answers = [...running.answers.filter((time) => now - time < 2_000), now];
   const seconds = (now - running.answers[0]) / 1_000;
-  const rate = seconds > 0.2 ? `${((running.answers.length - 1) / seconds).toFixed(0)} pictures a second, ` : "";
-  return `${rate}${Math.round(round)} ms there and back`;
+  const rate = seconds > 0.2 ? `${((running.answers.length - 1) / seconds).toFixed(0)} frames per second, ` : "";
+  return `${rate}${Math.round(round)} ms round trip`;
 }

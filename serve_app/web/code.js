@@ -12,7 +12,7 @@ curl -F files=@a.png -F files=@b.png {base}v1/digits
 curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' {base}v1/strings
 curl --data-binary @scan.pdf -H 'Content-Type: application/pdf' '{base}v1/forms?template=NAME'
 
-# where a key is wanted
+# if the server needs a key
 curl -H "Authorization: Bearer $INKRAY_KEY" --data-binary @seven.png -H 'Content-Type: image/png' {base}v1/digits`],
   ["Python", `from serve_app.client import InkClient   # one file that needs httpx; copy it where you like
 
@@ -25,7 +25,7 @@ with InkClient("{base}", key=None) as ink:
         print({field["field"]: field["value"] for field in page["fields"]})`],
   ["JavaScript", `const response = await fetch("{base}v1/digits", {
   method: "POST",
-  headers: { "Content-Type": "image/png" },   // and Authorization: \`Bearer \${key}\` where one is wanted
+  headers: { "Content-Type": "image/png" },   // and Authorization: \`Bearer \${key}\` if the server needs a key
   body: file,                                 // a Blob, as from <input type="file">
 });
 const answer = await response.json();

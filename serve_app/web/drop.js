@@ -1,4 +1,4 @@
-/** Files that were dropped, chosen or pasted; folders with all that is in them. */
+/** Files that were dropped, chosen or pasted; folders with everything in them. */
 
 const KNOWN = /\.(png|jpe?g|tiff?|bmp|webp|gif|avif|heic|pdf)$/i;
 
@@ -55,7 +55,7 @@ async function listed(folder) {
   }
 }
 
-/** What a system hides in folders (.DS_Store and the like) is not what anybody meant. */
+/** Hidden files (.DS_Store and the like) are not what anybody meant to read. */
 function shown(files) {
   const seen = files.filter(({ name }) => !name.split("/").some((part) => part.startsWith(".")));
   return seen.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));

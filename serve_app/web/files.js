@@ -42,11 +42,11 @@ async function take(files) {
   Object.assign(state, { total: files.length, stop });
   byId("files-results").hidden = false;
   byId("files-stop").hidden = false;
-  tell();
-  await readFiles(files, byId("files-as").value, stop.signal, told);
+  showProgress();
+  await readFiles(files, byId("files-as").value, stop.signal, addFile);
   if (stop !== state.stop) return;
   byId("files-stop").hidden = true;
-  tell();
+  showProgress();
 }
 
 function clear() {
@@ -56,16 +56,16 @@ function clear() {
   byId("files-results").hidden = true;
 }
 
-function told(one, rows, extra) {
+function addFile(one, rows, extra) {
   state.rows.push(...rows);
   state.done += 1;
   state.failed += rows.some((row) => row.status === "error" && row.item === undefined);
   byId("files-rows").append(fileRow(one, rows, extra));
-  tell();
+  showProgress();
 }
 
-function tell() {
-  byId("files-status").textContent = state.total ? progress() : "There is nothing to read in it.";
+function showProgress() {
+  byId("files-status").textContent = state.total ? progress() : "There is nothing to read.";
   Object.assign(byId("files-progress"), { max: state.total || 1, value: state.done });
 }
 

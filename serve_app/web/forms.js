@@ -1,6 +1,6 @@
-/** A filled-in form: its pages with every field boxed in the colour of how well it was read, and the values beside. */
+/** A filled-in form: its pages with every field boxed in the colour of its status, and the values beside them. */
 
-import { form, patiently } from "./api.js";
+import { form, withRetries } from "./api.js";
 import { showBoxes } from "./boxes.js";
 import { download, toCsv } from "./csv.js";
 import { dropZone } from "./drop.js";
@@ -9,7 +9,7 @@ import { ofForm } from "./reading.js";
 import { onTemplates } from "./templates.js";
 import { byId, count, make, percent, say } from "./text.js";
 
-const STATES = { ok: "read", review: "look at it", error: "not read" };
+const STATES = { ok: "read", review: "needs review", error: "not read" };
 
 let shown = { name: "", pages: [] };
 let stop = new AbortController();
@@ -35,7 +35,7 @@ function listTemplates(names) {
   list.replaceChildren(...options);
   if (names.includes(chosen)) list.value = chosen;
   list.disabled = !names.length;
-  const words = "This server has no templates yet. See “PUT /v1/templates” in the API reference for how to give it one.";
+  const words = "This server has no templates yet. To add one, see “PUT /v1/templates” in the API reference.";
   say(byId("forms-notice"), names.length ? "" : words);
 }
 
@@ -48,7 +48,7 @@ async function read({ file, name }) {
   byId("forms-results").hidden = true;
   say(byId("forms-notice"), `Reading ${name} …`);
   try {
-    const pages = await patiently(() => form(file, list.value, signal), signal);
+    const pages = await withRetries(() => form(file, list.value, signal), signal);
     if (!signal.aborted) await show(name, pages);
   } catch (error) {
     if (!signal.aborted) say(byId("forms-notice"), error.message, "error");
@@ -67,13 +67,13 @@ async function show(name, pages) {
 function summary(name, pages) {
   const states = pages.flatMap(({ fields = [] }) => fields.map(({ status }) => status));
   const doubtful = states.filter((state) => state !== "ok").length;
-  const look = doubtful ? `${doubtful} to look at` : "none to look at";
-  return `${name}: ${count(pages.length, "page")}, ${count(states.length, "field")}, ${look}`;
+  const review = doubtful ? `${doubtful} to review` : "none to review";
+  return `${name}: ${count(pages.length, "page")}, ${count(states.length, "field")}, ${review}`;
 }
 
 async function pageElement(page) {
   const { fields = [], picture, reason, error } = page;
-  const canvas = make("canvas", { width: 1, height: 1, role: "img", ariaLabel: `Page ${page.page}, laid straight` });
+  const canvas = make("canvas", { width: 1, height: 1, role: "img", ariaLabel: `Page ${page.page}, straightened` });
   const layer = make("div", { className: "overlay" });
   const sheet = make("div", { className: "sheet", hidden: !picture }, canvas, layer);
   if (picture) await paint(canvas, fromBase64(picture));
@@ -88,13 +88,13 @@ function pageTitle({ page, template }) {
   return template ? `Page ${page}: ${template}` : `Page ${page}`;
 }
 
-/** The table of a page's fields, tied to their boxes: each shows the other. */
+/** The table of a page's fields, linked to their boxes: each highlights the other. */
 function tied(layer, { fields, width_mm, height_mm }) {
   const rows = fields.map(fieldRow);
   const boxes = fields.map(({ box, field, status }) => ({ box, status, label: field }));
   const elements = showBoxes(layer, boxes, [width_mm, height_mm], "button");
   elements.forEach((element, at) => tie(element, rows[at], fields[at]));
-  const head = make("tr", {}, ...["Field", "Value", "Sure"].map((name) => make("th", { scope: "col", textContent: name })));
+  const head = make("tr", {}, ...["Field", "Value", "Confidence"].map((name) => make("th", { scope: "col", textContent: name })));
   return make("table", { className: "rows" }, make("thead", {}, head), make("tbody", {}, ...rows));
 }
 

@@ -1,9 +1,9 @@
-/** Whether the server is there: asked now and then, often while it is not, and told in a banner. */
+/** Whether the server is up: polled now and then, often while it is down, and shown in a banner. */
 
 const WORDS = {
   up: "",
-  starting: "The server is starting: its model is not loaded yet. This page goes on by itself.",
-  down: "The server does not answer. This page tries again by itself.",
+  starting: "The server is starting: its model is not loaded yet. This page continues by itself.",
+  down: "The server does not answer. This page retries by itself.",
 };
 const PAUSE = { up: 10_000, starting: 1_500, down: 1_500 };
 
@@ -11,14 +11,14 @@ const banner = document.getElementById("banner");
 let state = "up";
 let timer = 0;
 
-/** Gives the event `back` when the server is there again. */
+/** Dispatches the event `back` when the server is up again. */
 export const health = new EventTarget();
 
-export function heard() {
+export function noteAnswer() {
   if (state === "down") look();
 }
 
-export function unheard() {
+export function noteNoAnswer() {
   become("down");
   wait();
 }

@@ -1,6 +1,6 @@
-/** The key that a server may want: asked for once, kept as long as the tab is open. */
+/** The API key that a server may need: asked for once, kept while the tab is open. */
 
-const PLACE = "inkray.key";
+const STORAGE_KEY = "inkray.key";
 const dialog = document.getElementById("key-dialog");
 const input = document.getElementById("key-input");
 const words = document.getElementById("key-words");
@@ -12,9 +12,9 @@ let declined = false;
 
 export const keyChanges = new EventTarget();
 
-export const currentKey = () => sessionStorage.getItem(PLACE) ?? "";
+export const currentKey = () => sessionStorage.getItem(STORAGE_KEY) ?? "";
 
-/** Whether there is a key now that is not the one the server refused. Asks the person, unless that was declined. */
+/** Resolves to whether there is a key other than the refused one; asks the person, unless they declined before. */
 export async function askForKey(refused) {
   opener.hidden = false;
   if (currentKey() !== refused) return true;
@@ -25,8 +25,8 @@ export async function askForKey(refused) {
 
 function ask(refused) {
   words.textContent = refused
-    ? "The server does not take this key. Look for a missing or an extra sign."
-    : "Whoever runs it can give you one. It is kept until you close this tab.";
+    ? "The server does not accept this key. Check for a missing or an extra character."
+    : "The operator of the server can give you one. It is kept until you close this tab.";
   input.value = refused;
   forgetter.hidden = !refused;
   dialog.returnValue = "";
@@ -39,13 +39,13 @@ function ask(refused) {
 function closed() {
   declined = dialog.returnValue !== "entered";
   if (declined) return false;
-  sessionStorage.setItem(PLACE, input.value.trim());
+  sessionStorage.setItem(STORAGE_KEY, input.value.trim());
   keyChanges.dispatchEvent(new Event("change"));
   return true;
 }
 
 function forget() {
-  sessionStorage.removeItem(PLACE);
+  sessionStorage.removeItem(STORAGE_KEY);
   input.value = "";
   input.focus();
 }

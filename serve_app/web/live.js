@@ -1,4 +1,4 @@
-/** Frames to the server and what it reads in them, over one WebSocket that is opened again when it breaks. */
+/** Frames to the server and what it reads in them, over one WebSocket that reconnects when it breaks. */
 
 import { address, models } from "./api.js";
 import { currentKey } from "./key.js";
@@ -6,15 +6,15 @@ import { currentKey } from "./key.js";
 const IN_FLIGHT = 2;
 const PAUSE = 1_000;
 
-/** A subprotocol has fewer signs than a key may have. */
-const asToken = (key) => encodeURIComponent(key).replace(/[()]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+/** A subprotocol allows fewer characters than a key may have. */
+const asToken = (key) => encodeURIComponent(key).replace(/[()]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 
-/** Gives the events `reading` (detail: the answer), `broken` (detail: words) and `ready` (the next frame may come). */
+/** Dispatches the events `reading` (detail: the answer), `broken` (detail: the message) and `ready` (send a frame). */
 export class Live extends EventTarget {
   #socket = null;
   #sent = 0;
   #waiting = [];
-  #said = "";
+  #lastError = "";
   #timer = 0;
   #closed = false;
 
@@ -24,10 +24,10 @@ export class Live extends EventTarget {
     const key = currentKey();
     this.#sent = 0;
     this.#waiting = [];
-    this.#said = "";
+    this.#lastError = "";
     this.#socket = new WebSocket(place, key ? [`inkray.key.${asToken(key)}`] : []);
     this.#socket.addEventListener("open", () => this.dispatchEvent(new Event("ready")));
-    this.#socket.addEventListener("message", ({ data }) => this.#heard(JSON.parse(data)));
+    this.#socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(data)));
     this.#socket.addEventListener("close", () => this.#lost());
   }
 
@@ -48,20 +48,20 @@ export class Live extends EventTarget {
     this.#socket.send(frame);
   }
 
-  #heard({ frame, strings, error }) {
+  #receive({ frame, strings, error }) {
     // The server skips frames when it is behind, so an answer also settles those sent before.
     const settled = this.#waiting.filter(({ number }) => number <= (frame ?? Infinity));
     this.#waiting = this.#waiting.slice(settled.length);
     const round = settled.length ? performance.now() - settled.at(-1).at : 0;
-    this.#said = error?.message ?? "";
-    if (error) this.#tell("broken", this.#said);
-    else this.#tell("reading", { strings, round });
+    this.#lastError = error?.message ?? "";
+    if (error) this.#dispatch("broken", this.#lastError);
+    else this.#dispatch("reading", { strings, round });
     this.dispatchEvent(new Event("ready"));
   }
 
   #lost() {
     if (this.#closed) return;
-    this.#tell("broken", this.#said || "The connection to the server is lost; it is tried again.");
+    this.#dispatch("broken", this.#lastError || "The connection to the server is lost; reconnecting.");
     this.#timer = setTimeout(() => this.#again(), PAUSE);
   }
 
@@ -73,7 +73,7 @@ export class Live extends EventTarget {
     else this.open();
   }
 
-  #tell(kind, detail) {
+  #dispatch(kind, detail) {
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
 }

@@ -1,4 +1,4 @@
-/** Work for the newest wish only: one piece at a time, and what was asked for in between is skipped. */
+/** Runs work for the newest request only: one run at a time, and requests in between are skipped. */
 
 export function newest(work, wait) {
   let timer = 0;
@@ -16,7 +16,7 @@ export function newest(work, wait) {
     running = false;
   }
 
-  // A wish never puts off the one before, so a hand that does not pause is answered too.
+  // A request never postpones the one before, so a hand that does not pause gets readings too.
   return () => {
     asked = true;
     timer ||= setTimeout(run, wait);

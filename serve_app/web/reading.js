@@ -1,18 +1,18 @@
-/** Files -> rows {source, page, item, value, confidence, status, reason}, in the way that was asked for. */
+/** Files -> rows {source, page, item, value, confidence, status, reason}, read as the person chose. */
 
-import { digits, form, patiently, strings } from "./api.js";
+import { digits, form, withRetries, strings } from "./api.js";
 import { isPdf, isReadable } from "./drop.js";
 
 const DIGITS_AT_ONCE = 32;
 const BYTES_AT_ONCE = 8_000_000;
 
-/** Reads all `files` and calls `told(file, rows, extra)` for each, a bad one with a row that says why. */
-export async function readFiles(files, as, signal, told) {
+/** Reads all `files` and calls `onFile(file, rows, extra)` for each, a bad one with a row that gives the reason. */
+export async function readFiles(files, as, signal, onFile) {
   for (const part of parts(files, as)) {
     if (signal.aborted) return;
     const answers = await readPart(part, as, signal);
     if (signal.aborted) return;
-    part.forEach((one, at) => told(one, answers[at].rows.map((row) => ({ source: one.name, ...row })), answers[at]));
+    part.forEach((one, at) => onFile(one, answers[at].rows.map((row) => ({ source: one.name, ...row })), answers[at]));
   }
 }
 
@@ -46,7 +46,7 @@ function refusal(one, as) {
 
 async function answered(sent, as, signal) {
   try {
-    return await patiently(() => ask(sent, as, signal), signal);
+    return await withRetries(() => ask(sent, as, signal), signal);
   } catch (error) {
     return sent.map(() => failed(error.message));
   }

@@ -1,4 +1,4 @@
-/** Small help with elements and words. */
+/** Helpers for elements and text. */
 
 /** An element with properties, data and children; text only ever goes in as text. */
 export function make(tag, { data = {}, ...properties } = {}, ...children) {
@@ -18,7 +18,7 @@ export function percent(share) {
 
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
-/** Says something in a place made for it, or hides the place. */
+/** Shows a message in an element made for it, or hides the element. */
 export function say(place, words, kind = "info") {
   place.textContent = words;
   place.dataset.kind = kind;

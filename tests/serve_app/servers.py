@@ -1,4 +1,4 @@
-"""Servers in this process, without Ray and with a reader that needs no model, for tests that ask them things."""
+"""Servers in this process, without Ray and with a fake reader that needs no model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_fake(reference: str) -> Recognizer:
 
 @contextmanager
 def open_server(open_model: OpenModel | None = open_fake, **settings: Any) -> Iterator[TestClient]:
-    """A server that answers; with `open_model=None` the model that comes with the code reads."""
+    """A client of a started server; with `open_model=None` it reads with real models."""
     given = {"models": ("fake",), "watch_seconds": 0, "threads": 1, **settings}
     plane = DataPlane(Settings(**given), opener=open_model)
     with TestClient(build(plane), raise_server_exceptions=False) as client:
@@ -51,7 +51,7 @@ def open_server(open_model: OpenModel | None = open_fake, **settings: Any) -> It
 
 @contextmanager
 def listening(**settings: Any) -> Iterator[int]:
-    """A server on a port, for clients that want one."""
+    """The port of a server that listens on one, for clients that need it."""
     plane = DataPlane(Settings(**{"models": ("fake",), "watch_seconds": 0, **settings}), opener=open_fake)
     server = uvicorn.Server(uvicorn.Config(build(plane), port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -67,7 +67,7 @@ def listening(**settings: Any) -> Iterator[int]:
 
 
 def square(brightness: int) -> NDArray[np.uint8]:
-    """In the model's form, so that it stays as it is; nobody would call it a digit."""
+    """An image in the form of the model's input, so that preparation leaves it unchanged; it shows no digit."""
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 12:16] = 200
     image[4:24, 13] = brightness
@@ -75,7 +75,7 @@ def square(brightness: int) -> NDArray[np.uint8]:
 
 
 def bar(digit: int) -> NDArray[np.uint8]:
-    """What the fake reader reads as this digit, of 8 and 9 alone: less bright is not in the model's form."""
+    """What the fake reader reads as this digit, which must be 8 or 9: darker images would be changed by preparation."""
     return square({8: 215, 9: 255}[digit])
 
 

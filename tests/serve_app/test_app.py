@@ -1,4 +1,4 @@
-"""How the server is put on Serve: what it asks of Ray, and that nothing else in it knows Ray."""
+"""How the server is deployed on Ray Serve, and that nothing else in it imports Ray."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pipelines.errors import UsageError
 from serve_app.proxy import haproxy
 from serve_app.settings import Settings
 
-KNOW_RAY = {"app.py", "ray_meters.py"}
+IMPORT_RAY = {"app.py", "ray_meters.py"}
 
 
-def test_only_the_application_knows_ray(repo: Path) -> None:
-    know = set()
+def test_only_the_application_imports_ray(repo: Path) -> None:
+    found = set()
     for file in (repo / "serve_app").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
-            know |= {file.name for name in names if name.partition(".")[0] == "ray"}
-    assert know == KNOW_RAY
+            found |= {file.name for name in names if name.partition(".")[0] == "ray"}
+    assert found == IMPORT_RAY
 
 
 def test_the_quick_mode_is_asked_for_where_there_is_haproxy(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_what_the_operator_decided_stays() -> None:
     assert environment["RAY_SERVE_HAPROXY_RETRY_ON"] == "conn-failure"
 
 
-def test_haproxy_lets_in_as_many_as_the_settings_say() -> None:
+def test_haproxy_admits_as_many_requests_as_the_settings_say() -> None:
     environment = {"INKRAY_SERVE_REQUESTS": "300", "INKRAY_SERVE_LIVE": "5"}
     haproxy.prepare(environment)
     assert environment[haproxy.CAPACITY] == "300"
@@ -99,18 +99,18 @@ def test_serve_lets_in_what_the_gateway_itself_refuses(monkeypatch: pytest.Monke
 
 
 def test_the_deploy_file_binds_loopback_and_names_the_server(repo: Path) -> None:
-    told = yaml.safe_load((repo / "cluster" / "serve.yaml").read_text())
-    assert told["http_options"]["host"] == "127.0.0.1"
-    (one,) = told["applications"]
+    config = yaml.safe_load((repo / "cluster" / "serve.yaml").read_text())
+    assert config["http_options"]["host"] == "127.0.0.1"
+    (one,) = config["applications"]
     assert one["import_path"] == "serve_app.app:app"
     # What stood there would silently count for more than INKRAY_SERVE_REPLICAS.
     assert "deployments" not in one
     from ray.serve.schema import ServeDeploySchema
 
-    ServeDeploySchema.model_validate(told)
+    ServeDeploySchema.model_validate(config)
 
 
-def test_a_setting_that_makes_no_sense_is_told_in_a_sentence(repo: Path) -> None:
+def test_an_invalid_setting_is_reported_in_a_sentence(repo: Path) -> None:
     environment = {**os.environ, "INKRAY_SERVE_REPLICAS": "none"}
     command = [sys.executable, "-c", "import serve_app.app"]
     done = subprocess.run(command, cwd=repo, env=environment, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The client asks as the server wants it, and an error says what the server said."""
+"""The client sends what the server accepts, and its errors carry the server's message."""
 
 from __future__ import annotations
 
@@ -161,14 +161,14 @@ def test_a_form_is_read_by_the_template_that_is_sent_or_named(tmp_path: Path) ->
     assert (by_inline["fields"][0]["status"], by_name["fields"][0]["status"]) == ("ok", "review")
 
 
-def test_a_refusal_has_the_words_of_the_server(server: RunningServer) -> None:
+def test_an_error_carries_the_message_of_the_server(server: RunningServer) -> None:
     with InkClient(server.url, "a-wrong-key") as client, pytest.raises(InkError, match="API key") as refused:
         client.digits(b"")
     assert (refused.value.status, refused.value.kind) == (401, "unauthorized")
     assert refused.value.request
 
 
-def test_an_answer_of_something_else_is_told_apart() -> None:
+def test_an_answer_that_is_not_the_servers_is_recognised() -> None:
     with answering(502, text="<html>Bad gateway") as client, pytest.raises(InkError, match="answered 502"):
         client.strings(b"")
 

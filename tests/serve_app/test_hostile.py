@@ -1,4 +1,4 @@
-"""Files that are made to hang, crash or fill the server: each is refused, and what comes after it is answered."""
+"""Files made to hang, crash or fill the server: each is refused, and later requests are answered."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_documents_that_break_a_limit_are_refused_and_digits_answered_meanwhile(
             assert server.post("/v1/digits", content=png(bar(9)), headers=PNG).status_code == 200
     for answer in (one.result() for one in answers):
         assert answer.status_code in (200, 422), answer.text
-        told = answer.json()["pages"][0]["reason"] if answer.status_code == 200 else answer.json()["error"]["message"]
-        assert "takes longer than 1 s to open" in told or "more than 512 MiB of memory" in told
+        reason = answer.json()["pages"][0]["reason"] if answer.status_code == 200 else answer.json()["error"]["message"]
+        assert "takes longer than 1 s to open" in reason or "more than 512 MiB of memory" in reason
     assert server.get("/readyz").status_code == 200
     [page] = server.post("/v1/forms", content=pdf(filled("2741")), headers=PDF).json()["pages"]
     assert page["fields"][0]["value"] == "2741"
@@ -62,14 +62,14 @@ def test_a_server_whose_threads_are_stuck_says_that_it_is_not_ready() -> None:
     with TestClient(build(plane)) as server, ThreadPoolExecutor(2) as callers:
         assert plane.stuck() is None and server.get("/readyz").status_code == 200
         for _ in range(2):
-            callers.submit(server.portal.call, plane.in_long_pool, released.wait)  # type: ignore[union-attr]
+            callers.submit(server.portal.call, plane.in_page_pool, released.wait)  # type: ignore[union-attr]
         try:
             deadline = time.monotonic() + 60
             while server.get("/readyz").status_code == 200:
                 assert time.monotonic() < deadline
             answer = server.get("/readyz").json()["error"]
             assert answer["kind"] == "not_ready"
-            assert answer["message"].startswith("No photos and pages are read: every thread has been at the same one")
+            assert answer["message"].startswith("No photos and pages are being read: every thread has been stuck for")
             assert server.get("/v2/health/ready").status_code == 503
             assert server.get("/healthz").status_code == 200
         finally:

@@ -1,4 +1,4 @@
-"""The server on a real Serve behind HAProxy: replicas are killed and replaced, and the callers hardly notice."""
+"""The server on a real Serve behind HAProxy: replicas are killed and replaced, and callers hardly notice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.clusters import RayCluster, mentioning
 from tests.processes import cluster_processes, listening_elsewhere, title, until
 from tests.serve_app.servers import PNG, bar, png
 
-CALLERS, ROOM = 32, Settings().requests
+CALLERS, CAPACITY = 32, Settings().requests
 NINE = png(bar(9))
 PAGE = "https://a.page"
 SECONDS = 8
@@ -46,7 +46,7 @@ def free_ports(count: int) -> list[int]:
 
 @dataclass
 class Callers:
-    """Many callers at once, who count what they are answered."""
+    """Many concurrent callers that count the statuses of their answers."""
 
     url: str
     statuses: Counter[int | str] = field(default_factory=Counter)
@@ -96,9 +96,9 @@ class Served:
     process: subprocess.Popen[str]
 
     def open(self, **settings: Any) -> None:
-        told = {"models": ["ink:production"], "store": str(self.store), "replicas": 2, "cpus": 0.5, "threads": 1}
+        defaults = {"models": ["ink:production"], "store": str(self.store), "replicas": 2, "cpus": 0.5, "threads": 1}
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({**told, "seconds": SECONDS, "watch_seconds": 0.2, **settings}) + "\n")
+        self.process.stdin.write(json.dumps({**defaults, "seconds": SECONDS, "watch_seconds": 0.2, **settings}) + "\n")
         self.process.stdin.flush()
         # Ray too says things there, such as that a replica was killed.
         assert any(line == "open\n" for line in self.process.stdout)
@@ -201,8 +201,8 @@ def test_new_settings_under_load_fail_no_request(served: Served) -> None:
 
 
 async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]:
-    """What so many callers hear who each ask again as soon as they are answered: statuses, and what kind of error."""
-    heard: Counter[tuple[int, str]] = Counter()
+    """Count the statuses and error kinds that many callers get who each repeat their request once it is answered."""
+    counts: Counter[tuple[int, str]] = Counter()
     heading = f"POST /v1/digits HTTP/1.1\r\nHost: server\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
     request = heading.encode() + b"Content-Length: %d\r\n\r\n%b"
     over = asyncio.get_running_loop().time() + seconds
@@ -213,22 +213,22 @@ async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]
             writer.write(request % (len(NINE), NINE))
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
-            told = json.loads(await reader.readexactly(int(fields["content-length"])))
-            if told.get("error"):
+            body = json.loads(await reader.readexactly(int(fields["content-length"])))
+            if body.get("error"):
                 assert fields["retry-after"] == "1"
                 assert fields["access-control-allow-origin"] == PAGE
-                assert told["error"]["request"] == fields["x-request-id"]
-            heard[int(head.split()[1]), told.get("error", {}).get("kind", "")] += 1
+                assert body["error"]["request"] == fields["x-request-id"]
+            counts[int(head.split()[1]), body.get("error", {}).get("kind", "")] += 1
         writer.close()
 
     await asyncio.gather(*(one() for _ in range(size)))
-    return heard
+    return counts
 
 
-def test_more_callers_than_there_is_room_for_are_told_so_and_the_others_served(served: Served) -> None:
-    heard = asyncio.run(crowd(served.url, 3 * ROOM, 5))
-    assert set(heard) == {(200, ""), (503, "overloaded")}
-    assert heard[200, ""] > CALLERS
+def test_excess_requests_are_rejected_immediately_and_the_others_served(served: Served) -> None:
+    counts = asyncio.run(crowd(served.url, 3 * CAPACITY, 5))
+    assert set(counts) == {(200, ""), (503, "overloaded")}
+    assert counts[200, ""] > CALLERS
     with Callers(served.url).asking() as callers:
         callers.more()
     assert callers.failed == {}

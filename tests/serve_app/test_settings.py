@@ -1,4 +1,4 @@
-"""Settings come from the environment, and a server that cannot work as set does not open."""
+"""Settings come from the environment, and a server with settings that cannot work does not start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_settings_stand_in_the_environment() -> None:
         ("KEY_DIGESTS", "x", "There is no setting"),
     ],
 )
-def test_a_setting_that_will_not_do(name: str, value: str, words: str) -> None:
+def test_an_invalid_setting(name: str, value: str, words: str) -> None:
     with pytest.raises(UsageError) as refused:
         Settings.from_environment({f"INKRAY_SERVE_{name}": value})
     assert words in str(refused.value)
@@ -61,6 +61,6 @@ def test_keys_come_from_both_places_and_only_their_digests_are_kept(tmp_path: Pa
         {"INKRAY_API_KEYS_FILE": "/no/file"},
     ],
 )
-def test_a_server_that_was_to_be_locked_does_not_open_without_keys(environment: dict[str, str]) -> None:
+def test_a_server_that_should_be_locked_does_not_start_without_keys(environment: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         Settings.from_environment(environment)

@@ -1,4 +1,4 @@
-"""Who may ask: every route is locked where keys are on, and no key may ask too often."""
+"""Access: every route needs a key if the server has keys, and no key may exceed its rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from serve_app.errors import RateLimited, Unauthorized
-from serve_app.http.access import OPEN, Guard
+from serve_app.http.access import PUBLIC, Guard
 from serve_app.http.asgi import routes
 from serve_app.serving.dataplane import DataPlane
 from serve_app.settings import Settings, digest
@@ -22,7 +22,7 @@ KEYS = (digest("another-key"), digest(KEY))
 
 
 def every_route() -> Iterator[tuple[str, str]]:
-    """Method and path of all that the application has, its own documentation and files too."""
+    """The method and path of every route, including the documentation and static files."""
 
     def walk(found: list[BaseRoute], before: str = "") -> Iterator[tuple[str, str]]:
         for route in found:
@@ -38,7 +38,7 @@ def every_route() -> Iterator[tuple[str, str]]:
     yield from walk(list(app.routes))
 
 
-LOCKED = sorted({(method, path) for method, path in every_route() if path not in (*OPEN, "/")})
+LOCKED = sorted({(method, path) for method, path in every_route() if path not in (*PUBLIC, "/")})
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +79,17 @@ def test_what_does_not_exist_is_locked_too(server: TestClient) -> None:
     assert server.get("/v3/secret").status_code == 401
 
 
-@pytest.mark.parametrize("path", OPEN)
-def test_who_watches_needs_no_key(server: TestClient, path: str) -> None:
+@pytest.mark.parametrize("path", PUBLIC)
+def test_health_checks_need_no_key(server: TestClient, path: str) -> None:
     assert server.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}])
-def test_with_a_key_one_is_read(server: TestClient, headers: dict[str, str]) -> None:
+def test_with_a_key_the_request_is_answered(server: TestClient, headers: dict[str, str]) -> None:
     assert server.post("/v1/digits", content=png(bar(9)), headers={**PNG, **headers}).status_code == 200
 
 
-def test_a_key_may_ask_only_so_often() -> None:
+def test_a_key_may_not_exceed_its_rate() -> None:
     now = [0.0]
     guard = Guard(Settings(key_digests=KEYS, per_minute=3), lambda: now[0])
 
@@ -100,7 +100,7 @@ def test_a_key_may_ask_only_so_often() -> None:
         ask(KEY.encode())
     with pytest.raises(RateLimited):
         ask(KEY.encode())
-    ask(b"another-key")  # each has its own
+    ask(b"another-key")  # each key has a bucket of its own
     now[0] += 20
     ask(KEY.encode())
     with pytest.raises(RateLimited):
@@ -109,7 +109,7 @@ def test_a_key_may_ask_only_so_often() -> None:
         ask(b"nobody's")
 
 
-def test_too_often_is_429_and_says_when_again() -> None:
+def test_a_rate_limited_request_is_429_and_says_when_to_retry() -> None:
     with open_server(per_minute=1) as server:
         assert server.get("/v1/models").status_code == 200
         answer = server.get("/v1/models")

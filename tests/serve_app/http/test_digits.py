@@ -1,4 +1,4 @@
-"""POST /v1/digits, in each of the ways to send a picture."""
+"""POST /v1/digits, in each of the ways to send an image."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def labels(answer) -> list[str | None]:
 def test_a_raw_picture(server: TestClient) -> None:
     answer = server.post("/v1/digits", content=NINE, headers=PNG)
     assert labels(answer) == ["9"]
-    told = answer.json()
-    assert told["model"] == "fake:1" and told["engine"] == "fake fp32"
-    item = told["items"][0]
+    body = answer.json()
+    assert body["model"] == "fake:1" and body["engine"] == "fake fp32"
+    item = body["items"][0]
     assert item["confidence"] == 0.9
     assert set(item["probabilities"]) == set("0123456789")
     assert sum(item["probabilities"].values()) == pytest.approx(1, abs=1e-3)
@@ -79,18 +79,18 @@ def test_a_bad_picture_alone_is_refused_in_words(server: TestClient, content: by
     answer = server.post("/v1/digits", content=content, headers=PNG)
     assert answer.status_code == 422
     error = answer.json()["error"]
-    assert error["kind"] == "data" and error["message"].startswith("the picture: ")
+    assert error["kind"] == "data" and error["message"].startswith("the image: ")
     assert error["request"] == answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(
     ("body", "headers", "status", "words"),
     [
-        (b"{", {"Content-Type": "application/json"}, 400, "no JSON"),
+        (b"{", {"Content-Type": "application/json"}, 400, "not valid JSON"),
         (b"[]", {"Content-Type": "application/json"}, 400, "must be an object"),
         (b'{"images": [1]}', {"Content-Type": "application/json"}, 400, "base64"),
-        (b'{"images": ["%"]}', {"Content-Type": "application/json"}, 400, "Picture 0"),
-        (b'{"images": []}', {"Content-Type": "application/json"}, 400, "no picture"),
+        (b'{"images": ["%"]}', {"Content-Type": "application/json"}, 400, "Image 0"),
+        (b'{"images": []}', {"Content-Type": "application/json"}, 400, "no image"),
         (b"x", {"Content-Type": "text/plain"}, 415, "text/plain"),
         (b"x", {}, 415, "not given"),
         (b"x", {"Content-Type": "multipart/form-data; boundary=a"}, 400, "form"),
@@ -123,7 +123,7 @@ def test_a_model_is_read_with_by_its_name() -> None:
         assert [one["accept_above"] for one in models] == [None, None]
 
 
-def test_the_model_of_the_house_reads_drawn_digits_of_any_size() -> None:
+def test_the_builtin_model_reads_drawn_digits_of_any_size() -> None:
     drawn = [draw_digit(digit, np.random.default_rng(digit)) for digit in range(10)]
     photos = [255 - cv2.resize(image, (70, 70)) for image in drawn]
     with open_server(None, models=("builtin",)) as server:
@@ -145,7 +145,7 @@ def test_the_batch_job_and_the_server_say_the_same() -> None:
     assert list(there["probabilities"].values()) == pytest.approx(here.probabilities[0].tolist(), abs=1e-4)
 
 
-def test_what_nobody_waits_for_any_more_is_not_opened_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_of_a_cancelled_request_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[bytes] = []
     begun, go_on = threading.Event(), threading.Event()
 
@@ -155,18 +155,18 @@ def test_what_nobody_waits_for_any_more_is_not_opened_to_the_end(monkeypatch: py
         go_on.wait(30)
         raise DataError("it is none")
 
-    async def given_up() -> None:
+    async def cancel() -> None:
         plane = DataPlane(Settings(models=("fake",), watch_seconds=0), opener=open_fake)
         await plane.start()
-        asked = asyncio.create_task(plane.digits([Upload(None, b"x")] * 20, ReadOptions()))
+        request = asyncio.create_task(plane.digits([Upload(None, b"x")] * 20, ReadOptions()))
         await asyncio.to_thread(begun.wait, 30)
-        asked.cancel()
+        request.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asked
+            await request
         go_on.set()
         await asyncio.to_thread(plane._decoding._executor.shutdown)
         await plane.stop()
 
     monkeypatch.setattr(DataPlane, "_prepared", slowly)
-    asyncio.run(given_up())
+    asyncio.run(cancel())
     assert opened == [b"x"]

@@ -1,4 +1,4 @@
-"""What every request passes: limits, the clock, the id, the headers, and silence about what is inside."""
+"""What every request passes: limits, the timeout, the request id, the headers, and errors that leak nothing."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ NINE = png(bar(9))
 
 def test_a_body_above_the_limit_is_refused_by_its_length_and_as_it_comes() -> None:
     with open_server(body_bytes=1000) as server:
-        told = server.post("/v1/digits", content=bytes(1001), headers=PNG)
+        declared = server.post("/v1/digits", content=bytes(1001), headers=PNG)
         streamed = server.post("/v1/digits", content=iter([bytes(600), bytes(600)]), headers=PNG)
         form = server.post("/v1/digits", files=[("files", ("a", bytes(1200), "image/png"))])
-        for answer in (told, streamed, form):
+        for answer in (declared, streamed, form):
             assert answer.status_code == 413
             assert "1,000 bytes" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "9" * 4000, "x"])
-def test_a_length_that_is_none(length: str) -> None:
+def test_an_invalid_content_length(length: str) -> None:
     with open_server() as server:
         answer = server.post("/v1/digits", content=NINE, headers={**PNG, "Content-Length": length})
         assert answer.status_code in (400, 413)
 
 
-def test_more_pixels_pictures_and_packed_bodies_are_refused() -> None:
+def test_too_many_pixels_or_images_and_compressed_bodies_are_refused() -> None:
     with open_server(digit_pixels=10_000, rows=2) as server:
         large = png(np.zeros((101, 100), np.uint8))
         assert "limit of 10,000" in server.post("/v1/digits", content=large, headers=PNG).json()["error"]["message"]
@@ -46,8 +46,8 @@ def test_more_pixels_pictures_and_packed_bodies_are_refused() -> None:
             assert answer.status_code == 413
             assert answer.json()["error"]["message"].startswith("The form holds more than 2 files; ")
         assert server.post("/v1/digits", json={"images": ["aa=="] * 3}).status_code == 413
-        packed = server.post("/v1/digits", content=NINE, headers={**PNG, "Content-Encoding": "gzip"})
-        assert packed.status_code == 415
+        compressed = server.post("/v1/digits", content=NINE, headers={**PNG, "Content-Encoding": "gzip"})
+        assert compressed.status_code == 415
 
 
 def test_a_form_of_too_many_fields_is_not_taken_for_one_of_too_many_files() -> None:
@@ -59,7 +59,7 @@ def test_a_form_of_too_many_fields_is_not_taken_for_one_of_too_many_files() -> N
             assert status == 200 or "Too many fields" in answer.json()["error"]["message"]
 
 
-def test_every_answer_has_its_id_and_the_headers_of_safety() -> None:
+def test_every_answer_has_a_request_id_and_security_headers() -> None:
     with open_server() as server:
         for path in ("/v1/models", "/nowhere", "/docs", "/healthz"):
             answer = server.get(path, headers={"X-Request-ID": "abc-1"})
@@ -67,23 +67,26 @@ def test_every_answer_has_its_id_and_the_headers_of_safety() -> None:
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert "access-control-allow-origin" not in answer.headers
         assert "default-src 'self'" in server.get("/docs").headers["content-security-policy"]
-        wild = server.get("/nowhere", headers={"X-Request-ID": "a b\tc"})
-        assert wild.headers["x-request-id"] == wild.json()["error"]["request"] != "a b\tc"
+        invalid = server.get("/nowhere", headers={"X-Request-ID": "a b\tc"})
+        assert invalid.headers["x-request-id"] == invalid.json()["error"]["request"] != "a b\tc"
 
 
-def test_pages_of_another_origin_may_ask_only_where_that_is_set() -> None:
-    asks = {"Origin": "https://there.example", "Access-Control-Request-Method": "POST"}
+def test_pages_of_another_origin_may_call_only_if_cors_is_set() -> None:
+    preflight = {"Origin": "https://there.example", "Access-Control-Request-Method": "POST"}
     with open_server() as server:
-        assert "access-control-allow-origin" not in server.options("/v1/digits", headers=asks).headers
+        assert "access-control-allow-origin" not in server.options("/v1/digits", headers=preflight).headers
     with open_server(cors=("https://there.example",)) as server:
-        assert server.options("/v1/digits", headers=asks).headers["access-control-allow-origin"] == asks["Origin"]
+        assert (
+            server.options("/v1/digits", headers=preflight).headers["access-control-allow-origin"]
+            == preflight["Origin"]
+        )
         assert (
             "access-control-allow-origin"
-            not in server.options("/v1/digits", headers={**asks, "Origin": "https://elsewhere.example"}).headers
+            not in server.options("/v1/digits", headers={**preflight, "Origin": "https://elsewhere.example"}).headers
         )
 
 
-def test_what_nobody_foresaw_says_nothing_of_the_inside() -> None:
+def test_an_unexpected_error_leaks_nothing_internal() -> None:
     def fail(images: Images, classes: int) -> Probabilities:
         raise KeyError("/secret/path")
 
@@ -94,10 +97,11 @@ def test_what_nobody_foresaw_says_nothing_of_the_inside() -> None:
         answer = server.post("/v1/digits", content=NINE, headers=PNG)
         assert answer.status_code == 500
         assert answer.json()["error"]["kind"] == "internal"
+        assert answer.json()["error"]["message"] == "Internal error; give the operator the request id."
         assert "secret" not in answer.text and "KeyError" not in answer.text
 
 
-def test_an_answer_that_takes_too_long_is_given_up() -> None:
+def test_a_request_that_takes_too_long_times_out() -> None:
     free = threading.Event()
 
     def slow(images: Images, classes: int) -> Probabilities:
@@ -110,26 +114,26 @@ def test_an_answer_that_takes_too_long_is_given_up() -> None:
         free.set()
 
 
-def test_above_the_load_the_rest_hears_no_at_once_and_it_goes_on() -> None:
+def test_excess_requests_are_rejected_immediately_and_the_server_recovers() -> None:
     free = threading.Event()
 
-    def held(images: Images, classes: int) -> Probabilities:
+    def blocked(images: Images, classes: int) -> Probabilities:
         free.wait()
         return by_brightness(images, classes)
 
     async def flood() -> tuple[list[int], list[int]]:
         settings = Settings(models=("fake",), watch_seconds=0, requests=8, batch_rows=4, queue_rows=4, rows=4)
-        plane = DataPlane(settings, opener=lambda reference: FakeReader(reference, held))
+        plane = DataPlane(settings, opener=lambda reference: FakeReader(reference, blocked))
         app = build(plane)
         await plane.start()
-        waiting = asked = {asyncio.create_task(post(app)) for _ in range(40)}
+        waiting = requests = {asyncio.create_task(post(app)) for _ in range(40)}
         try:
             while len(waiting) > 10:
                 done, waiting = await asyncio.wait(waiting, timeout=30, return_when=asyncio.FIRST_COMPLETED)
                 assert done, f"{len(waiting)} still wait"
         finally:
             free.set()
-        answers = await asyncio.gather(*asked)
+        answers = await asyncio.gather(*requests)
         after = [await post(app) for _ in range(3)]
         await plane.stop()
         return answers, after

@@ -1,4 +1,4 @@
-"""Damaged requests by the thousand: each has an answer, none of them an excuse, and the server reads on."""
+"""Thousands of damaged requests: each is answered, none with an internal error, and the server goes on."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from tests.serve_app.serving.test_forms import TEMPLATE
 NINE = png(bar(9))
 INFER = "/v2/models/fake/infer"
 COUNT = 10_000
-SEVERAL = 25
-"""Requests under way at once."""
+CONCURRENT = 25
 
 
-def tensor(binary: bool) -> tuple[bytes, int]:
-    told: dict[str, Any] = {"name": "images", "datatype": "UINT8", "shape": [1, 28, 28]}
-    told |= {"parameters": {"binary_data_size": 784}} if binary else {"data": bar(9).tolist()}
-    head = json.dumps({"inputs": [told], "outputs": [{"name": "labels"}], "id": "1"}).encode()
+def infer_body(binary: bool) -> tuple[bytes, int]:
+    tensor: dict[str, Any] = {"name": "images", "datatype": "UINT8", "shape": [1, 28, 28]}
+    tensor |= {"parameters": {"binary_data_size": 784}} if binary else {"data": bar(9).tolist()}
+    head = json.dumps({"inputs": [tensor], "outputs": [{"name": "labels"}], "id": "1"}).encode()
     return head + bytes(784 * binary), len(head)
 
 
@@ -36,9 +35,9 @@ def form() -> bytes:
 
 
 def requests() -> list[tuple[str, str, dict[str, str], bytes]]:
-    """Whole ones: method, target, headers, body."""
-    as_json, _ = tensor(False)
-    binary, length = tensor(True)
+    """Valid requests: method, target, headers, body."""
+    as_json, _ = infer_body(False)
+    binary, length = infer_body(True)
     pictures = json.dumps({"images": [base64.b64encode(NINE).decode()], "model": "fake"}).encode()
     return [
         ("POST", "/v1/digits?include_input=true", {"content-type": "image/png"}, NINE),
@@ -51,12 +50,12 @@ def requests() -> list[tuple[str, str, dict[str, str], bytes]]:
     ]
 
 
-WHOLE = requests()
+VALID = requests()
 
 
 def mutated(chance: random.Random) -> tuple[str, str, dict[str, str], bytes]:
     # The template is the last, and much slower to read than the others.
-    method, target, headers, body = chance.choices(WHOLE, (4, 4, 4, 4, 4, 4, 0.4))[0]
+    method, target, headers, body = chance.choices(VALID, (4, 4, 4, 4, 4, 4, 0.4))[0]
     damage = chance.choice((_flip, _cut, _repeat, _insert, _swap))
     where = chance.random()
     if where < 0.8:
@@ -98,21 +97,21 @@ def _swap(text: bytes, chance: random.Random) -> bytes:
 
 async def ask(app: Any, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
     path, _, query = target.partition("?")
-    told: dict[str, Any] = {}
-    come: list[bytes] = []
+    response: dict[str, Any] = {}
+    chunks: list[bytes] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body}
 
     async def send(message: dict[str, Any]) -> None:
-        told.update(message)
-        come.append(message.get("body", b""))
+        response.update(message)
+        chunks.append(message.get("body", b""))
 
     scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "http_version": "1.1"}
     scope |= {"query_string": query.encode("latin-1"), "root_path": "", "scheme": "http", "server": ("server", 80)}
     sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     await asyncio.wait_for(app({**scope, "headers": sent}, receive, send), 30)
-    return told["status"], b"".join(come)
+    return response["status"], b"".join(chunks)
 
 
 def with_plane(work: Callable[[Any], Any], **settings: Any) -> Any:
@@ -128,7 +127,7 @@ def with_plane(work: Callable[[Any], Any], **settings: Any) -> Any:
     return asyncio.run(around())
 
 
-def test_ten_thousand_damaged_requests_are_answered_and_none_with_an_excuse(tmp_path: Any) -> None:
+def test_ten_thousand_damaged_requests_are_answered_and_none_with_an_internal_error(tmp_path: Any) -> None:
     chance = random.Random(7)
     faults: list[Any] = []
 
@@ -144,7 +143,7 @@ def test_ten_thousand_damaged_requests_are_answered_and_none_with_an_excuse(tmp_
                 if status >= 500 or b"Traceback" in body or b'File "' in body:
                     faults.append((status, request, body))
 
-        await asyncio.gather(*(some() for _ in range(SEVERAL)))
+        await asyncio.gather(*(some() for _ in range(CONCURRENT)))
         status, body = await ask(app, "POST", "/v1/digits", {"content-type": "image/png"}, NINE)
         assert status == 200 and json.loads(body)["items"][0]["label"] == "9"
         return statuses
@@ -160,12 +159,12 @@ def test_damaged_frames_do_not_end_a_live_session() -> None:
     with open_server() as server, server.websocket_connect("/v1/live") as live:
         for frame in range(100):
             live.send_bytes(chance.choice((_flip, _cut, _repeat, _insert, _swap))(NINE, chance))
-            told = live.receive_json()
-            assert told["frame"] == frame and ("strings" in told or told["error"]["kind"] == "data")
+            answer = live.receive_json()
+            assert answer["frame"] == frame and ("strings" in answer or answer["error"]["kind"] == "data")
 
 
-def test_whole_requests_are_read() -> None:
+def test_valid_requests_are_read() -> None:
     async def work(app: Any) -> list[int]:
-        return [(await ask(app, *request))[0] for request in WHOLE[:-1]]
+        return [(await ask(app, *request))[0] for request in VALID[:-1]]
 
     assert with_plane(work) == [200] * 6

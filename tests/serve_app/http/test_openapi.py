@@ -1,4 +1,4 @@
-"""The OpenAPI description holds: schemathesis asks by it what it likes, and the answers are those described."""
+"""The OpenAPI description is true: schemathesis makes requests from it, and the answers are those described."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from serve_app.serving.dataplane import DataPlane
 from serve_app.settings import Settings
 from tests.serve_app.servers import listening
 
-HELD = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 description = schemathesis.openapi.from_dict(routes(DataPlane(Settings())).openapi())
 
 
@@ -33,5 +33,5 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @description.parametrize()
 @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-def test_what_is_asked_by_the_description_is_answered_by_it(case: schemathesis.Case, address: str) -> None:
-    case.call_and_validate(base_url=address, checks=HELD)
+def test_the_answers_are_those_described(case: schemathesis.Case, address: str) -> None:
+    case.call_and_validate(base_url=address, checks=CHECKS)

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, as its own clients speak it and as they should not."""
+"""The Open Inference Protocol, spoken by its own clients and by malformed requests."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_the_triton_client_as_it_comes() -> None:
         for binary in (True, False):
             tensor = http.InferInput("images", list(IMAGES.shape), "UINT8")
             tensor.set_data_from_numpy(IMAGES, binary_data=binary)
-            wanted = [http.InferRequestedOutput(name, binary_data=binary) for name in ("labels", "probabilities")]
-            for outputs in (wanted, None):
+            requested = [http.InferRequestedOutput(name, binary_data=binary) for name in ("labels", "probabilities")]
+            for outputs in (requested, None):
                 result = client.infer("fake", [tensor], outputs=outputs, request_id="mine")
-                said = [text.decode() if isinstance(text, bytes) else text for text in result.as_numpy("labels")]
-                assert said == ["9", "8", "9"]
+                labels = [text.decode() if isinstance(text, bytes) else text for text in result.as_numpy("labels")]
+                assert labels == ["9", "8", "9"]
                 assert result.as_numpy("probabilities").shape == (3, 10)
                 assert result.get_response()["id"] == "mine"
         with pytest.raises(InferenceServerException, match="There is no model 'nobody'"):
@@ -105,8 +105,8 @@ def test_bytes_that_are_not_what_the_header_says(
 ) -> None:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 28, 28], "parameters": {"binary_data_size": size}}
     head = json.dumps({"inputs": [tensor]}).encode()
-    told = (header or str(len(head))).encode()
-    answer = server.post(INFER, content=head + bytes(rest), headers={b"Inference-Header-Content-Length": told})
+    length = (header or str(len(head))).encode()
+    answer = server.post(INFER, content=head + bytes(rest), headers={b"Inference-Header-Content-Length": length})
     assert answer.status_code == 400
     assert words in answer.json()["error"]
 
@@ -114,7 +114,7 @@ def test_bytes_that_are_not_what_the_header_says(
 def test_more_rows_than_a_request_may_hold(server: TestClient) -> None:
     answer = server.post(INFER, json=request(shape=[101, 28, 28]))
     assert answer.status_code == 413
-    assert "send 100 at most" in answer.json()["error"]
+    assert "send at most 100" in answer.json()["error"]
 
 
 def test_a_version_that_is_not_served(server: TestClient) -> None:

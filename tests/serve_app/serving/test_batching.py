@@ -1,4 +1,4 @@
-"""Batches: nobody waits without need, and everybody gets the answer to what they sent."""
+"""Batching: no request waits needlessly, and each gets the answer to its own images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serve_app.serving.batching import Batch, Batcher, BatchResult, Images
 
 
 def numbered(*numbers: int) -> Images:
-    """Images that say which they are, by their first pixel."""
+    """Images that can be told apart by their first pixel."""
     images = np.zeros((len(numbers), 28, 28), np.uint8)
     images[:, 0, 0] = numbers
     return images
@@ -31,7 +31,7 @@ def echo(images: Images) -> BatchResult:
 
 
 class Engine:
-    """Echoes, remembers the sizes of its batches, and works only while it is let."""
+    """Echoes its images, records the sizes of its batches, and blocks while `free` is not set."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -79,10 +79,10 @@ def test_an_idle_engine_starts_at_once() -> None:
 
 
 @pytest.mark.parametrize(("instant", "then"), [(60.0, "MainThread"), (0.0, "engine")])
-def test_one_who_is_alone_is_read_for_without_a_hand_over_if_that_is_quick(
+def test_a_single_image_is_read_on_the_event_loop_if_that_is_fast(
     instant: float, then: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "INSTANT_S", instant)
+    monkeypatch.setattr(batching, "MAX_INLINE_S", instant)
     threads: list[str] = []
 
     def read(images: Images) -> BatchResult:
@@ -136,12 +136,12 @@ def test_a_batch_is_counted_in_rows_not_in_requests() -> None:
     assert run(test, max_rows=8).sizes == [1, 6, 6]
 
 
-def test_who_has_gone_is_not_read_and_holds_no_place() -> None:
+def test_a_cancelled_request_is_not_read_and_takes_no_space_in_the_queue() -> None:
     async def test(batcher: Batcher, engine: Engine) -> None:
         first = await held(batcher, engine)
-        gone, stays = (asyncio.create_task(batcher.read(numbered(at))) for at in (1, 2))
+        cancelled, stays = (asyncio.create_task(batcher.read(numbered(at))) for at in (1, 2))
         await asyncio.sleep(0)
-        gone.cancel()
+        cancelled.cancel()
         await asyncio.sleep(0)
         engine.free.set()
         assert labels(await stays) == ["2"]
@@ -152,7 +152,7 @@ def test_who_has_gone_is_not_read_and_holds_no_place() -> None:
     assert run(test, queue_rows=2).sizes == [1, 1]
 
 
-def test_above_the_queue_one_is_told_at_once_and_the_others_are_served() -> None:
+def test_requests_above_the_queue_limit_are_rejected_at_once_and_the_others_served() -> None:
     async def test(batcher: Batcher, engine: Engine) -> None:
         first = await held(batcher, engine)
         waiting = [asyncio.create_task(batcher.read(numbered(at))) for at in range(4)]
@@ -166,7 +166,7 @@ def test_above_the_queue_one_is_told_at_once_and_the_others_are_served() -> None
     run(test, queue_rows=4)
 
 
-def test_when_the_engine_fails_each_of_its_batch_is_told_and_the_next_is_read() -> None:
+def test_when_the_engine_fails_every_request_of_the_batch_fails_and_the_next_is_read() -> None:
     async def around() -> None:
         def read(images: Images) -> BatchResult:
             if images[0, 0, 0] == 66:
@@ -182,7 +182,7 @@ def test_when_the_engine_fails_each_of_its_batch_is_told_and_the_next_is_read() 
     asyncio.run(around())
 
 
-def test_closing_answers_what_waits_and_takes_nothing_new() -> None:
+def test_closing_answers_what_is_queued_and_accepts_nothing_new() -> None:
     async def around() -> None:
         engine = Engine()
         batcher = Batcher(engine.read)
@@ -198,13 +198,13 @@ def test_closing_answers_what_waits_and_takes_nothing_new() -> None:
     asyncio.run(around())
 
 
-def test_every_batch_is_told_of_with_its_size() -> None:
+def test_every_batch_is_reported_with_its_size() -> None:
     async def around() -> list[Batch]:
-        told: list[Batch] = []
-        batcher = Batcher(echo, max_rows=4, on_batch=told.append)
+        batches: list[Batch] = []
+        batcher = Batcher(echo, max_rows=4, on_batch=batches.append)
         await batcher.read(numbered(1, 2, 3, 4, 5))
         await batcher.close()
-        return told
+        return batches
 
     batches = asyncio.run(around())
     assert [batch.rows for batch in batches] == [4, 1]

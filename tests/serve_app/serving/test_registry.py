@@ -1,4 +1,4 @@
-"""A new version takes the old one's place while it reads, and a broken one does not."""
+"""A new version replaces the old one under load, and a broken one does not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> ModelStore:
 
 
 class Opener:
-    """Readers of the store's versions; the third is broken. Each takes its time to read."""
+    """Readers of the store's versions; the third is broken."""
 
     def __init__(self, store: ModelStore) -> None:
         self.store, self.readers = store, []
@@ -99,11 +99,11 @@ def test_the_watch_survives_whatever_a_version_does_and_tries_it_again(
 ) -> None:
     monkeypatch.setattr(registry, "RETRY_S", 0.05)
     opener = Opener(store)
-    opener.broken[3] = MemoryError("no room on the card")
+    opener.broken[3] = MemoryError("out of memory")
     with open_server(opener, watch_seconds=0.02, **served(store)) as server:
         store.set_alias("ink", "production", 3)
-        told = server.post("/v1/models/ink/reload").json()["error"]["message"]
-        assert told == "ink:3 cannot be loaded: MemoryError: no room on the card"
+        message = server.post("/v1/models/ink/reload").json()["error"]["message"]
+        assert message == "ink:3 cannot be loaded: MemoryError: out of memory"
         opener.broken.clear()
         deadline = time.monotonic() + 10
         while reads_with(server) != "ink:3":
@@ -127,8 +127,8 @@ def test_a_page_is_read_to_its_end_though_a_version_of_other_classes_takes_over(
         await plane.stop()
         return reader.classes, read.probabilities.tolist()
 
-    told, [row] = asyncio.run(around())
-    assert told == DIGITS
+    classes, [row] = asyncio.run(around())
+    assert classes == DIGITS
     assert row == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0], abs=1e-6)
 
 

@@ -41,28 +41,31 @@ def server():
 
 def test_a_run_of_digits_is_found_read_and_boxed(server: TestClient) -> None:
     picture = photo("2750")
-    told = server.post("/v1/strings", content=png(picture), headers=PNG).json()
-    (string,) = told["items"][0]["strings"]
+    answer = server.post("/v1/strings", content=png(picture), headers=PNG).json()
+    (string,) = answer["items"][0]["strings"]
     assert string["value"] == "2750"
     assert [digit["label"] for digit in string["digits"]] == list("2750")
     lefts = [digit["box"][0] for digit in string["digits"]]
     assert lefts == sorted(lefts)
     for left, top, width, height in [string["box"], *(digit["box"] for digit in string["digits"])]:
         assert 0 <= left < left + width <= picture.shape[1] and 0 <= top < top + height <= picture.shape[0]
-    assert told["model"] == "builtin-lines:1"
+    assert answer["model"] == "builtin-lines:1"
 
 
 def test_a_model_of_digits_does_not_read_strings(server: TestClient) -> None:
     refused = server.post("/v1/strings?model=builtin", content=png(photo("27")), headers=PNG)
     assert refused.status_code == 400
-    assert refused.json()["error"]["message"] == "Strings are read by builtin-lines:1 alone; leave model out."
+    assert (
+        refused.json()["error"]["message"]
+        == "Strings are always read by builtin-lines:1; leave out the parameter model."
+    )
 
 
-def test_a_reader_of_lines_of_ones_own_can_read_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_model_of_lines_can_read_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines.publish(ModelStore(tmp_path / "store"), tmp_path / "files")
     with open_server(lines="lines", store=str(tmp_path / "store")) as client:
-        told = client.post("/v1/strings", content=png(photo("23")), headers=PNG).json()
-    assert told["model"] == "lines:1"
+        answer = client.post("/v1/strings", content=png(photo("23")), headers=PNG).json()
+    assert answer["model"] == "lines:1"
     # It was tested on nothing.
     assert "every field that lines:1 reads on a form counts as ok" in caplog.text
 
@@ -79,15 +82,15 @@ def test_live_frames_are_answered_and_a_bad_one_does_not_end_it(server: TestClie
     with server.websocket_connect("/v1/live") as live:
         for frame, content in enumerate((png(photo("36")), b"no frame", png(photo("9")))):
             live.send_bytes(content)
-            told = live.receive_json()
-            assert told["frame"] == frame and told["ms"] >= 0
+            answer = live.receive_json()
+            assert answer["frame"] == frame and answer["ms"] >= 0
             if frame == 1:
-                assert told["error"]["kind"] == "data"
+                assert answer["error"]["kind"] == "data"
             else:
-                assert [string["value"] for string in told["strings"]] == [["36"], [], ["9"]][frame]
+                assert [string["value"] for string in answer["strings"]] == [["36"], [], ["9"]][frame]
 
 
-def test_live_takes_frames_only_and_tells_so(server: TestClient) -> None:
+def test_live_refuses_what_is_no_frame(server: TestClient) -> None:
     with server.websocket_connect("/v1/live") as live:
         live.send_text("hello")
         assert live.receive_json()["error"]["kind"] == "invalid_request"
@@ -104,7 +107,7 @@ def test_a_key_comes_as_the_subprotocol_a_browser_can_send(key: str) -> None:
         assert live.accepted_subprotocol == offered
 
 
-def test_above_the_sessions_one_is_told_to_come_again() -> None:
+def test_excess_live_sessions_are_rejected_immediately() -> None:
     with (
         open_server(live=1) as server,
         server.websocket_connect("/v1/live"),

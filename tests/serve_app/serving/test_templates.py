@@ -1,4 +1,4 @@
-"""Templates are kept by name, and neither a name nor a template leads out of their folder."""
+"""Templates are stored by name, and neither a name nor a template leads out of their folder."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def test_a_template_names_no_file_of_the_machine(server: TestClient, harm: str) 
     assert answer.status_code == 400
     assert "root" not in answer.text
     reference = GOOD.replace("{by: none}", "{by: reference, reference: /etc/passwd}")
-    assert "may name none" in server.put("/v1/templates/survey", content=reference).json()["error"]["message"]
+    assert (
+        "an uploaded template must not"
+        in server.put("/v1/templates/survey", content=reference).json()["error"]["message"]
+    )
 
 
 def test_what_is_wrong_is_named_by_line_and_without_paths(server: TestClient) -> None:

@@ -22,7 +22,7 @@ def test_a_number_before_the_camera_is_boxed_and_read(page: Page) -> None:
     middle = (box["x"] + box["width"] / 2 - stage["x"]) / stage["width"]
     assert abs(middle - 0.5) < 0.05
     assert 0.3 < box["width"] / stage["width"] < 0.7
-    expect(page.locator("#camera-speed")).to_contain_text("pictures a second")
+    expect(page.locator("#camera-speed")).to_contain_text("frames per second")
 
 
 def test_the_camera_ends_with_its_view(page: Page) -> None:
@@ -48,10 +48,10 @@ def test_a_camera_that_is_allowed_when_its_view_was_left_is_given_back(page: Pag
         """() => {
             const seen = document.documentElement.dataset;
             const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-            navigator.mediaDevices.getUserMedia = async (wish) => {
+            navigator.mediaDevices.getUserMedia = async (constraints) => {
                 seen.asked = "yes";
                 await new Promise((resolve) => (window.allow = resolve));
-                const stream = await ask(wish);
+                const stream = await ask(constraints);
                 for (const track of stream.getTracks()) {
                     const stop = track.stop.bind(track);
                     track.stop = () => { stop(); seen.camera = track.readyState; };
@@ -67,7 +67,7 @@ def test_a_camera_that_is_allowed_when_its_view_was_left_is_given_back(page: Pag
     expect(page.locator("html")).to_have_attribute("data-camera", "ended")
 
 
-def test_a_camera_that_is_not_allowed_is_told(page: Page) -> None:
+def test_a_camera_that_is_not_allowed_is_reported(page: Page) -> None:
     refuse = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); }"
     page.evaluate(f"() => {{ {refuse} }}")
     start(page)

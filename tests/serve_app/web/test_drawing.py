@@ -78,8 +78,8 @@ def test_the_answer_about_a_drawing_that_is_gone_is_not_shown(page: Page) -> Non
     expect(page.locator("#answer")).to_have_text("7")
 
 
-def test_an_error_is_told_in_the_words_of_the_server(page: Page) -> None:
-    said = {"error": {"kind": "engine", "message": "The engine is being changed.", "request": "1"}}
-    page.route("**/v1/digits*", lambda route: route.fulfill(status=503, json=said))
+def test_an_error_shows_the_message_of_the_server(page: Page) -> None:
+    body = {"error": {"kind": "engine", "message": "The engine is being changed.", "request": "1"}}
+    page.route("**/v1/digits*", lambda route: route.fulfill(status=503, json=body))
     draw_seven(page)
     expect(page.locator("#answer-words")).to_have_text("The engine is being changed.")

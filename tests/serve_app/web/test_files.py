@@ -113,8 +113,8 @@ def test_many_files_go_in_few_requests(files: Page) -> None:
 
 
 def test_a_busy_server_is_asked_again(files: Page) -> None:
-    said = {"error": {"kind": "overloaded", "message": "Too much to do.", "request": "1"}}
-    busy = {"status": 503, "json": said, "headers": {"Retry-After": "1"}}
+    body = {"error": {"kind": "overloaded", "message": "Too much to do.", "request": "1"}}
+    busy = {"status": 503, "json": body, "headers": {"Retry-After": "1"}}
     files.route("**/v1/digits*", lambda route: route.fulfill(**busy), times=1)
     files.get_by_label("Read as").select_option("digits")
     choose(files, file("four.png", png(digit(4))))

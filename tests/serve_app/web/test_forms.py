@@ -79,7 +79,7 @@ def test_fields_are_boxed_where_they_are_in_the_colour_of_their_status(forms: Pa
 
 def test_values_doubts_and_reasons_stand_beside(forms: Page) -> None:
     read(forms)
-    expect(forms.locator("#forms-status")).to_have_text("scan.pdf: 2 pages, 3 fields, 2 to look at")
+    expect(forms.locator("#forms-status")).to_have_text("scan.pdf: 2 pages, 3 fields, 2 to review")
     doubtful = forms.get_by_role("row").filter(has_text="day")
     expect(doubtful).to_contain_text("less sure than 95 %")
     expect(doubtful).to_contain_text("or 47")
@@ -94,12 +94,12 @@ def test_a_box_and_its_row_show_each_other_by_keyboard_too(forms: Page) -> None:
     expect(box).to_have_attribute("data-lit", "")
     box.focus()
     expect(row).to_have_attribute("data-lit", "")
-    expect(box).to_have_accessible_name("day: 42, look at it")
+    expect(box).to_have_accessible_name("day: 42, needs review")
 
 
-def test_only_what_needs_a_look(forms: Page) -> None:
+def test_only_fields_to_review_can_be_shown(forms: Page) -> None:
     read(forms)
-    forms.get_by_label("only what needs a look").check()
+    forms.get_by_label("only fields to review").check()
     expect(forms.locator("#forms-pages tbody tr:visible")).to_have_count(2)
 
 
@@ -122,7 +122,7 @@ def test_forms_are_read_among_files_too(forms: Page) -> None:
     expect(forms.locator("#files-rows canvas")).to_have_count(1)
 
 
-def test_a_refusal_is_told_in_the_words_of_the_server(forms: Page) -> None:
+def test_an_error_shows_the_message_of_the_server(forms: Page) -> None:
     def refuse(route: Route) -> None:
         route.fulfill(status=422, json={"error": {"kind": "data", "message": "This PDF is locked.", "request": "1"}})
 

@@ -33,10 +33,10 @@ def enter(page: Page, key: str) -> None:
 
 
 def test_the_key_is_asked_for_refused_and_taken(page: Page) -> None:
-    dialog = page.get_by_role("dialog", name="This server wants a key")
+    dialog = page.get_by_role("dialog", name="This server needs an API key")
     expect(dialog).to_be_visible()
     enter(page, "a-wrong-key")
-    expect(dialog).to_contain_text("does not take this key")
+    expect(dialog).to_contain_text("does not accept this key")
     enter(page, KEY)
     expect(dialog).to_be_hidden()
     expect(page.locator("#model")).to_contain_text("builtin")
