@@ -13,10 +13,10 @@ def test_everything_is_measured(repo: Path, tmp_path: Path) -> None:
     words = ["--batches", "1", "64", "--rounds", "1", "--seconds", "0.05", "--actors", "1", "2", "--json", str(numbers)]
     done = subprocess.run([sys.executable, "jobs/bench.py", "gpu", *words], cwd=repo, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    told = json.loads(numbers.read_text())
+    saved = json.loads(numbers.read_text())
     assert {"torch_cuda, fp16", "torch_cuda, one lane, fp16", "PyTorch eager, fp32"} <= {
-        row["name"] for row in told["rows"]
+        row["name"] for row in saved["rows"]
     }
-    assert all(row["host_to_host"] > 0 and row["on_card"] > 0 for row in told["rows"])
-    assert {row["actors"] for row in told["shared"]} == {1, 2}
-    assert told["card"]["card"]
+    assert all(row["host_to_host"] > 0 and row["on_card"] > 0 for row in saved["rows"])
+    assert {row["actors"] for row in saved["shared"]} == {1, 2}
+    assert saved["card"]["card"]

@@ -96,7 +96,7 @@ def test_a_bench_of_the_server_without_a_single_connection_has_a_table_too() -> 
     assert list(table.columns[-1].cells) == ["", "1.10 (0.50-2.00)", ""]
 
 
-def test_a_slip_in_what_to_leave_out_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_a_typo_in_what_to_leave_out_is_reported_before_anything_is_trained(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     with pytest.raises(UnknownName, match="linse"):
         VariantsBench(json=numbers, without=("lines", "linse")).run()
@@ -163,5 +163,5 @@ def test_strings_are_read_whole_by_a_reader_of_lines(repo: Path, tmp_path: Path)
     (folder / "labels.csv").write_text("file,digits\n23.png,23\n611.png,611\n52.png,52\n")
     words = ("strings", "--on", str(folder), "--model", "lines", "--json", str(tmp_path / "a.json"))
     assert "66.7% exact" in bench(repo, tmp_path, *words)
-    told = json.loads((tmp_path / "a.json").read_text())
-    assert (told["strings"], told["exact"]) == (3, 2 / 3)
+    saved = json.loads((tmp_path / "a.json").read_text())
+    assert (saved["strings"], saved["exact"]) == (3, 2 / 3)

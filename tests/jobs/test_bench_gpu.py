@@ -191,15 +191,15 @@ def test_everything_is_measured_and_kept(
     monkeypatch.setattr(gpu, "measure_limits", lambda reader: LIMITS)
     file = tmp_path / "numbers.json"
     gpu.GpuBench(batches=(1, 20), rounds=1, seconds=0.001, actors=(), json=file).run()
-    told = json.loads(file.read_text())
-    assert told["missing"] == {"torch.compile, fp16 autocast": "no compiler"}
-    ours = {f"{name}, fp16" for name in contenders.our_names() if name not in told["missing"]}
-    assert {row["name"] for row in told["rows"] if row["ours"]} == ours
+    saved = json.loads(file.read_text())
+    assert saved["missing"] == {"torch.compile, fp16 autocast": "no compiler"}
+    ours = {f"{name}, fp16" for name in contenders.our_names() if name not in saved["missing"]}
+    assert {row["name"] for row in saved["rows"] if row["ours"]} == ours
     rivals = {"PyTorch eager, fp32", "PyTorch eager, fp16 autocast", "CUDA graph by hand, fp16 autocast"}
-    assert {(row["name"], row["batch"]) for row in told["rows"]} == {
+    assert {(row["name"], row["batch"]) for row in saved["rows"]} == {
         (name, batch) for name in ours | rivals for batch in (1, 20)
     }
-    assert all(row["host_to_host"] > 0 and row["on_card"] > 0 and row["seconds"] > 0 for row in told["rows"])
+    assert all(row["host_to_host"] > 0 and row["on_card"] > 0 and row["seconds"] > 0 for row in saved["rows"])
     printed = capsys.readouterr().out
     assert "not measured: torch.compile, fp16 autocast: no compiler" in printed
     assert "missed" in printed

@@ -77,7 +77,7 @@ def test_pictures_that_are_there_are_not_written_over(
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (("--out", "form.txt"), 2, "must end in .yaml"),
         (("--out", "f.yaml", "--name", "a b"), 2, "'a b' is no name for a template"),
@@ -87,11 +87,11 @@ def test_pictures_that_are_there_are_not_written_over(
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    template: Template, blank: Path, options: tuple[object, ...], code: int, told: str
+    template: Template, blank: Path, options: tuple[object, ...], code: int, message: str
 ) -> None:
     ended, _, said = template("draft", blank, *options)
     assert ended == code
-    assert told in said
+    assert message in said
 
 
 def test_a_missing_page_and_a_page_without_fields_are_told(template: Template, tmp_path: Path) -> None:

@@ -114,21 +114,21 @@ def test_a_document_that_keeps_killing_workers_is_given_up(pool: DocumentPool) -
 
 
 def test_closing_the_pool_ends_what_hangs() -> None:
-    pool, told = DocumentPool(1, Limits(seconds=600)), list[Exception]()
+    pool, raised = DocumentPool(1, Limits(seconds=600)), list[Exception]()
 
     def read() -> None:
         try:
             with pool.open(endless_tree(), "scan 7"):
                 pass
         except InkrayError as error:
-            told.append(error)
+            raised.append(error)
 
     thread = threading.Thread(target=read)
     thread.start()
     until(lambda: bool(workers()), "a worker")
     pool.close()
     thread.join(20)
-    assert not thread.is_alive() and len(told) == 1
+    assert not thread.is_alive() and len(raised) == 1
     with pytest.raises(InkrayError, match="closed"), pool.open(fax(), "scan 8"):
         pass
 

@@ -38,8 +38,8 @@ def test_a_class_that_is_not_there_has_no_accuracy_and_the_scores_are_still_json
     scores = score(THREE, np.array([0, 1, 1, 1], np.uint8))
     assert scores.per_class[:2] == [1.0, pytest.approx(1 / 3)]
     assert math.isnan(scores.per_class[2])
-    told = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
-    assert told["per_class"] == [1.0, pytest.approx(1 / 3), None]
+    as_json = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
+    assert as_json["per_class"] == [1.0, pytest.approx(1 / 3), None]
 
 
 def test_a_certain_mistake_has_a_large_but_finite_loss() -> None:

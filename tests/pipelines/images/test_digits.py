@@ -201,7 +201,7 @@ def test_nothing_gives_nothing(images: np.ndarray | list[np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "told"),
+    ("shape", "described"),
     [
         ((28,), "[28]"),
         ((28, 28, 2), "[28, 28, 2]"),
@@ -213,9 +213,9 @@ def test_nothing_gives_nothing(images: np.ndarray | list[np.ndarray]) -> None:
         ((), "[]"),
     ],
 )
-def test_another_shape_is_refused(shape: tuple[int, ...], told: str) -> None:
+def test_another_shape_is_refused(shape: tuple[int, ...], described: str) -> None:
     images = [np.zeros((28, 28), np.uint8), np.zeros(shape, np.uint8)]
-    assert error_of(images) == f"Image 1 must be [H, W] or [H, W, 3] with pixels, not {told}."
+    assert error_of(images) == f"Image 1 must be [H, W] or [H, W, 3] with pixels, not {described}."
 
 
 def test_a_single_image_is_not_a_stack() -> None:

@@ -64,8 +64,8 @@ def filtered(image: np.ndarray, kinds: list[int]) -> bytes:
         guess = left + above - corner
         off = [abs(guess - left), abs(guess - above), abs(guess - corner)]
         paeth = np.where((off[0] <= off[1]) & (off[0] <= off[2]), left, np.where(off[1] <= off[2], above, corner))
-        told = [np.zeros(width, int), left, above, (left + above) // 2, paeth][kind]
-        rows += bytes([kind]) + ((image[row].astype(int) - told) % 256).astype(np.uint8).tobytes()
+        predicted = [np.zeros(width, int), left, above, (left + above) // 2, paeth][kind]
+        rows += bytes([kind]) + ((image[row].astype(int) - predicted) % 256).astype(np.uint8).tobytes()
     return png_of(rows, height, width)
 
 

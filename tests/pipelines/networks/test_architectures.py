@@ -36,15 +36,15 @@ def test_a_sum_of_whole_maps_learns_what_it_would_as_the_convolution_it_is_publi
 ) -> None:
     torch.manual_seed(0)
     summed, wanted = WholeMap(6, 7), torch.randn(3, 6, 1, 1)
-    told = []
+    results = []
     for mode in (True, False):
         maps = torch.randn(3, 6, 7, 7, generator=torch.Generator().manual_seed(1)).to(memory_format=layout)
         maps.requires_grad_()
         summed.zero_grad()
         answer = summed.train(mode)(maps)
         (answer * wanted).sum().backward()
-        told.append((answer, maps.grad, summed.weight.grad))
-    for learning, published in zip(*told, strict=True):
+        results.append((answer, maps.grad, summed.weight.grad))
+    for learning, published in zip(*results, strict=True):
         torch.testing.assert_close(learning, published)
 
 
