@@ -16,7 +16,7 @@ RAW = {"Content-Type": "application/octet-stream"}
 
 
 class InkError(Exception):
-    """A request that failed: what the server said, the status (0 without an answer), the kind and the request's id."""
+    """A request that failed: the message, the status (0 without an answer), the kind of error and the request id."""
 
     def __init__(self, message: str, status: int = 0, kind: str = "unreachable", request: str = "") -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Online speed by wrk: one PNG a request to the server and to a FastAPI route by hand, and 64 digits in a tensor."""
+"""Serving speed by wrk: one PNG per request to inkray and to a plain FastAPI route; tensors and live frames."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class ServeRow:
 
 @dataclass(frozen=True)
 class ServeBench:
-    """Requests a second beside bare FastAPI with the same engine, in turns; tensors and live frames. Needs wrk."""
+    """Compare requests per second with plain FastAPI on the same engine; measure tensors and live frames. Needs wrk."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     connections: tuple[int, ...] = (1, 32)
     seconds: int = 4
-    """That each measurement lasts."""
+    """The duration of each measurement."""
     rounds: int = 5
-    """Turns of each server. What is told is the median over them, since neighbours change a machine's speed."""
+    """The rounds in which the servers take turns. Their median is reported, since a machine's speed varies."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
@@ -75,7 +75,7 @@ class ServeBench:
             yield ServeRow(number, name, PICTURE, connections, *measured)
 
     def _more(self, number: int, url: str, tensor: Path) -> Iterator[ServeRow]:
-        """What FastAPI has no route for."""
+        """The routes that the FastAPI rival does not have."""
         target = f"{url}/v2/models/{self.model.partition(':')[0]}/infer"
         connections = max(self.connections)
         yield ServeRow(number, OURS, TENSOR, connections, *wrk(target, tensor, connections, self.seconds))
@@ -84,8 +84,8 @@ class ServeBench:
 
 
 def _table(rows: list[ServeRow]) -> Table:
-    """Each ratio is the median of those of the rounds."""
-    table = Table("server", "sends", "at once", "per s", "p50 ms", "p99 ms", "failed", "of FastAPI")
+    """The medians over the rounds; each ratio is the median of the rounds' ratios."""
+    table = Table("server", "request", "connections", "per s", "p50 ms", "p99 ms", "failed", "of FastAPI")
     measured: dict[tuple[str, str, int], list[ServeRow]] = defaultdict(list)
     for row in rows:
         measured[row.server, row.what, row.connections].append(row)

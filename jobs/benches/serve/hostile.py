@@ -1,4 +1,4 @@
-"""What files that are made to hang, crash or fill a server cost the callers who ask for a digit meanwhile."""
+"""How files made to hang, crash or fill a server slow down the callers who send digits meanwhile."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ class Found:
 
 @dataclass(frozen=True)
 class HostileBench:
-    """Send files that are made to hang, crash or fill the server, and see what a digit costs meanwhile."""
+    """Send files made to hang, crash or fill the server, and measure how long a digit takes meanwhile."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     times: int = 20
-    """How often each file is sent."""
-    at_once: int = 4
+    """How many times each file is sent."""
+    concurrency: int = 4
+    """How many copies of a file are sent at once."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
@@ -72,7 +73,7 @@ class HostileBench:
         with (
             watched(server.tag) as mib,
             probing(f"{server.url}/v1/digits", picture) as probe,
-            ThreadPoolExecutor(self.at_once) as callers,
+            ThreadPoolExecutor(self.concurrency) as callers,
         ):
             answers = list(callers.map(send, range(self.times)))
         return Found(
@@ -88,7 +89,7 @@ class HostileBench:
 
 
 def files() -> Mapping[tuple[str, str], bytes]:
-    """Each by its name and the route it is sent to."""
+    """The files, each under its name and the route that it is sent to."""
     documents = {
         "PDF, page tree without end": endless_tree(),
         "PDF, content of 360 MB": long_stream(),
@@ -104,7 +105,7 @@ def files() -> Mapping[tuple[str, str], bytes]:
 
 
 def _table(found: list[Found]) -> Table:
-    table = Table("file", "KiB", "answered", "after at most s", "slowest digit ms", "MiB at most", "after")
+    table = Table("file", "KiB", "answers", "slowest answer s", "slowest digit ms", "peak MiB", "MiB after")
     for one in found:
         statuses = ", ".join(f"{count} x {status}" for status, count in one.answers.items())
         unanswered = f", {one.digits_unanswered} unanswered" if one.digits_unanswered else ""

@@ -1,4 +1,4 @@
-"""Small files that cost their reader very much, each made by a few lines."""
+"""Small files that are very expensive to read, each made by a few lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def image_bomb(side: int = 7000, times: int = 200) -> bytes:
 
 
 def large_picture(width: int, height: int, mode: str = "L") -> bytes:
-    """A PNG of one colour, which takes far more memory than room in a file."""
+    """A PNG of one colour, which takes far more memory than its file takes on disk."""
     content = io.BytesIO()
     bands = (len(mode),) if len(mode) > 1 else ()
     Image.fromarray(np.full((height, width, *bands), 200, np.uint8), mode).save(content, "PNG")

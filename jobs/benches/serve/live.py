@@ -1,4 +1,4 @@
-"""Frames a second that a live session answers: two cameras' worth is sent, and the newest frame wins."""
+"""Frames per second that a live session answers when it is sent two cameras' worth and reads the newest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from pipelines.drawing.pen import draw_digit
 
 CAMERA = 60.0
-"""Frames a second that are sent, whatever is answered."""
+"""The frames per second that are sent, however many are answered."""
 DIGITS = "2071"
 
 
@@ -29,21 +29,21 @@ def camera_frame() -> bytes:
 
 
 def live_frames(url: str, seconds: float) -> tuple[float, float, float]:
-    """Answers a second, and the median and 99th percentile of the milliseconds from a frame to its answer."""
+    """Answers per second, and the median and 99th percentile of the latency of a frame in milliseconds."""
     return asyncio.run(_watch(url, seconds))
 
 
 async def _watch(url: str, seconds: float) -> tuple[float, float, float]:
-    frame, sent, took = camera_frame(), list[float](), list[float]()
+    frame, sent, latencies = camera_frame(), list[float](), list[float]()
     async with connect(url) as socket:
         sending = asyncio.create_task(_send(socket, frame, sent))
         start = time.perf_counter()
         while time.perf_counter() < start + seconds:
             answer = json.loads(await socket.recv())
             assert "".join(found["value"] for found in answer["strings"]) == DIGITS, answer
-            took.append(1000 * (time.perf_counter() - sent[answer["frame"]]))
+            latencies.append(1000 * (time.perf_counter() - sent[answer["frame"]]))
         sending.cancel()
-    return len(took) / seconds, float(np.median(took)), float(np.percentile(took, 99))
+    return len(latencies) / seconds, float(np.median(latencies)), float(np.percentile(latencies, 99))
 
 
 async def _send(socket: ClientConnection, frame: bytes, sent: list[float]) -> None:

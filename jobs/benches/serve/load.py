@@ -1,4 +1,4 @@
-"""A server to measure, in a process of its own, and wrk to ask it."""
+"""A server to measure, in a process of its own, and wrk to load it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_wrk() -> None:
 
 
 def scripts(folder: Path) -> tuple[Path, Path]:
-    """What wrk sends: a PNG, and a tensor of many digits."""
+    """The wrk scripts that send a PNG, and a tensor of many digits."""
     digits = to_model_input([draw_digit(number % 10, np.random.default_rng(number)) for number in range(ROWS)])
     png = cv2.imencode(".png", digits[7])[1].tobytes()
     tensor = {"name": "images", "datatype": "UINT8", "shape": [ROWS, 28, 28]}
@@ -53,7 +53,7 @@ def scripts(folder: Path) -> tuple[Path, Path]:
 
 
 def paced(script: Path, pause_ms: float) -> Path:
-    """The same, but each connection waits between an answer and its next request, and the statuses are counted."""
+    """A script that waits between an answer and the next request on each connection, and counts the statuses."""
     lines = (
         script.read_text(),
         f"function delay() return math.random(0, {round(2 * pause_ms)}) end",
@@ -78,10 +78,10 @@ def _script(path: Path, body: bytes, headers: dict[str, str]) -> Path:
 
 
 def wrk(url: str, script: Path, connections: int, seconds: int) -> tuple[float, float, float, int]:
-    """Requests a second, the median and the 99th percentile in milliseconds, and how many failed."""
+    """Requests per second, the median and 99th percentile of the latency in milliseconds, and the failures."""
     output = wrk_output(url, script, connections, seconds)
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-    total = broken(output) + (int(failed[1]) if failed else 0)
+    total = unanswered(output) + (int(failed[1]) if failed else 0)
     return float(_found(r"Requests/sec:\s+([\d.]+)", output)[0]), _time("50%", output), _time("99%", output), total
 
 
@@ -90,8 +90,8 @@ def wrk_output(url: str, script: Path, connections: int, seconds: int) -> str:
     return subprocess.run(["wrk", *load, "-s", str(script), url], capture_output=True, text=True, check=True).stdout
 
 
-def broken(output: str) -> int:
-    """How many requests were not answered at all."""
+def unanswered(output: str) -> int:
+    """How many requests got no answer at all."""
     found = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
     return sum(map(int, found.groups())) if found else 0
 
@@ -104,7 +104,7 @@ def _time(share: str, output: str) -> float:
 def _found(pattern: str, output: str) -> tuple[str, ...]:
     found = re.search(pattern, output)
     if found is None:
-        raise InkrayError(f"wrk said nothing that fits {pattern!r}:\n{output}")
+        raise InkrayError(f"wrk printed nothing that matches {pattern!r}:\n{output}")
     return found.groups()
 
 
@@ -112,17 +112,17 @@ def _found(pattern: str, output: str) -> tuple[str, ...]:
 class Server:
     url: str
     tag: str
-    """All that it started carries this, Ray's processes too."""
+    """The mark in the environment of every process that the server started, Ray's included."""
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """It takes nothing of the machine meanwhile; a cluster that nobody asks anything still has its clockwork."""
-        held = owned(self.tag)
-        _signal(held, signal.SIGSTOP)
+        """Stop the server's processes meanwhile, since even an idle cluster takes some CPU."""
+        processes = owned(self.tag)
+        _signal(processes, signal.SIGSTOP)
         try:
             yield
         finally:
-            _signal(held, signal.SIGCONT)
+            _signal(processes, signal.SIGCONT)
 
 
 def _signal(processes: list[Process], number: signal.Signals) -> None:
@@ -151,7 +151,7 @@ def listening(server: str, model: str) -> Iterator[Server]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """By closing what it reads, on which it clears up; one that does not come so far is killed."""
+    """Close the server's stdin, on which it shuts down; kill it if it does not in time."""
     try:
         process.communicate(timeout=END_S)
     except subprocess.TimeoutExpired:
@@ -167,7 +167,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             if answer.is_success:
                 return
         if process.poll() is not None or time.monotonic() > deadline:
-            raise InkrayError(f"The server did not answer at {url} within {START_S:.0f} s; its words are above.")
+            raise InkrayError(f"The server did not answer at {url} within {START_S:.0f} s; its output is above.")
         time.sleep(0.2)
 
 

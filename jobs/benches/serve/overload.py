@@ -1,4 +1,4 @@
-"""What a server does that is asked for twice what it can do, and how soon it is itself again."""
+"""How a server behaves under twice the load it can take, and how soon it recovers."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from rich.table import Table
 from tyro.conf import arg
 
 from cluster.processes import owned
-from jobs.benches.serve.load import Server, broken, check_wrk, listening, paced, scripts, wrk, wrk_output
+from jobs.benches.serve.load import Server, check_wrk, listening, paced, scripts, unanswered, wrk, wrk_output
 from pipelines.files.atomic import write_json
 
 CALM_CALLERS = 32
 PAUSE_MS, WAIT_MS = 500.0, 200.0
-"""That a caller takes, on average, between an answer and the next request; and that an answer may take."""
+"""A caller's mean pause between an answer and the next request, and the assumed mean wait for an answer."""
 PROBES, PROBE_S = 4, 0.05
-HEALED = 10
-"""So many answers in a row, none slower than under the load it can take, and the server is itself again."""
+RECOVERED = 10
+"""The server has recovered after this many answers in a row within the calm load's 99th percentile."""
 
 
 @dataclass(frozen=True)
 class OverloadBench:
-    """Twice the requests that the server can answer, from many callers, and what each of them hears. Needs wrk."""
+    """Send the server twice the requests it can answer, and report what the callers get. Needs wrk."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     times: float = 2.0
-    """The load, as a multiple of what the server can take."""
+    """The load, as a multiple of what the server can answer."""
     seconds: int = 60
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
@@ -57,20 +57,20 @@ class OverloadBench:
         with watched(server.tag) as mib, probing(target, picture.with_suffix("")) as probe:
             output = wrk_output(target, paced(picture, PAUSE_MS), callers, self.seconds)
             ended = time.perf_counter()
-            probe.until_healed(ended, calm_p99_ms / 1000)
+            probe.wait_for_recovery(ended, calm_p99_ms / 1000)
         statuses = {status: int(count) for status, count in re.findall(r"^status\s+(\d+)\s+(\d+)", output, re.M)}
         during = [one for one in probe.answers if one.ended <= ended]
         return Overload(
             callers=callers,
-            can_per_second=can,
+            capacity_per_second=can,
             calm_p99_ms=calm_p99_ms,
-            asked_per_second=sum(statuses.values()) / self.seconds,
+            load_per_second=sum(statuses.values()) / self.seconds,
             served_per_second=statuses.get("200", 0) / self.seconds,
             statuses=statuses,
-            unanswered=broken(output) + sum(one.status == 0 for one in during),
+            unanswered=unanswered(output) + sum(one.status == 0 for one in during),
             served_ms=_percentiles(one.seconds for one in during if one.status == 200),
             refused_ms=_percentiles(one.seconds for one in during if one.status == 503),
-            healed_s=probe.healed_s(ended, calm_p99_ms / 1000),
+            recovery_s=probe.recovery_s(ended, calm_p99_ms / 1000),
             replica_mib=mib,
         )
 
@@ -78,30 +78,30 @@ class OverloadBench:
 @dataclass(frozen=True)
 class Overload:
     callers: int
-    can_per_second: float
+    capacity_per_second: float
     calm_p99_ms: float
-    asked_per_second: float
+    load_per_second: float
     served_per_second: float
     statuses: dict[str, int]
     unanswered: int
     served_ms: list[float]
-    """The median, the 99th percentile and the longest."""
+    """The median, the 99th percentile and the maximum."""
     refused_ms: list[float]
-    healed_s: float | None
+    recovery_s: float | None
     replica_mib: list[int]
-    """Second by second."""
+    """The memory of the replicas, once a second."""
 
 
 class Answer(NamedTuple):
     ended: float
     status: int
-    """0 where there was none."""
+    """The HTTP status; 0 without an answer."""
     seconds: float
 
 
 @dataclass
 class Probe:
-    """A few callers of our own among the many, who look at the clock at each answer."""
+    """A few callers among the many that time each of their answers."""
 
     url: str
     picture: bytes
@@ -125,19 +125,19 @@ class Probe:
             ended = time.perf_counter()
             self.answers.append(Answer(ended, status, ended - started))
 
-    def healed_s(self, since: float, calm_s: float) -> float | None:
-        """How long after that moment the first of many good answers in a row was asked for."""
+    def recovery_s(self, since: float, calm_s: float) -> float | None:
+        """The seconds from `since` until the first request of a long run of fast answers; None without one."""
         later = sorted(one for one in self.answers if one.ended - one.seconds > since)
         good = 0
         for number, one in enumerate(later):
             good = good + 1 if one.status == 200 and one.seconds <= calm_s else 0
-            if good == HEALED:
-                first = later[number + 1 - HEALED]
+            if good == RECOVERED:
+                first = later[number + 1 - RECOVERED]
                 return first.ended - first.seconds - since
         return None
 
-    def until_healed(self, since: float, calm_s: float) -> None:
-        while self.healed_s(since, calm_s) is None and time.perf_counter() < since + 30:
+    def wait_for_recovery(self, since: float, calm_s: float) -> None:
+        while self.recovery_s(since, calm_s) is None and time.perf_counter() < since + 30:
             time.sleep(0.2)
 
 
@@ -157,17 +157,17 @@ def probing(url: str, picture: Path) -> Iterator[Probe]:
 
 @contextmanager
 def watched(tag: str) -> Iterator[list[int]]:
-    """What the replicas of a server and their document workers hold, in MiB, second by second."""
-    seen, over = [_replica_mib(tag)], threading.Event()
+    """The memory of a server's replicas and their document workers in MiB, sampled every second."""
+    samples, over = [_replica_mib(tag)], threading.Event()
 
     def watch() -> None:
         while not over.wait(1):
-            seen.append(_replica_mib(tag))
+            samples.append(_replica_mib(tag))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield seen
+        yield samples
     finally:
         over.set()
         watcher.join()
@@ -192,20 +192,20 @@ def _percentiles(seconds: Iterable[float]) -> list[float]:
 
 
 def _table(found: Overload) -> Table:
-    table = Table("asked for too much", "")
+    table = Table("overload", "")
     refused = found.statuses.get("503", 0)
     other = {status: count for status, count in found.statuses.items() if status not in ("200", "503")}
     rows = {
-        f"can answer ({CALM_CALLERS} callers)": f"{found.can_per_second:,.0f}/s, p99 {found.calm_p99_ms:.0f} ms",
-        f"was asked ({found.callers} callers)": f"{found.asked_per_second:,.0f}/s",
+        f"capacity ({CALM_CALLERS} callers)": f"{found.capacity_per_second:,.0f}/s, p99 {found.calm_p99_ms:.0f} ms",
+        f"load ({found.callers} callers)": f"{found.load_per_second:,.0f}/s",
         "answered": f"{found.served_per_second:,.0f}/s",
         "refused with 503": f"{refused:,}",
-        "anything else": ", ".join(f"{count} of {status}" for status, count in other.items()) or "nothing",
-        "not answered": str(found.unanswered),
+        "other statuses": ", ".join(f"{count} of {status}" for status, count in other.items()) or "nothing",
+        "unanswered": str(found.unanswered),
         "answered after": _times(found.served_ms),
         "refused after": _times(found.refused_ms),
-        "itself again after": "not within 30 s" if found.healed_s is None else f"{found.healed_s:.1f} s",
-        "the replica's memory": f"{found.replica_mib[0]} MiB before, {max(found.replica_mib)} at most",
+        "recovered after": "not within 30 s" if found.recovery_s is None else f"{found.recovery_s:.1f} s",
+        "replica memory": f"{found.replica_mib[0]} MiB before, {max(found.replica_mib)} MiB peak",
     }
     for what, value in rows.items():
         table.add_row(what, value)

@@ -1,4 +1,4 @@
-"""The servers of the serve bench, each a process of its own that answers until its stdin ends.
+"""The servers of the serve bench, each in a process of its own that runs until its stdin closes.
 
 python -m jobs.benches.serve.rivals KIND PORT MODEL
 """
@@ -9,12 +9,12 @@ import os
 import sys
 import threading
 
-# Here, where FastAPI finds what an annotation means.
+# At module level, where FastAPI resolves annotations.
 from fastapi import FastAPI, Request
 
 
 def fastapi(port: int, model: str) -> None:
-    """As it is usually written: the picture decoded and the engine called in the route."""
+    """The usual way: the route decodes the image and calls the engine."""
     import cv2
     import numpy as np
     import uvicorn
@@ -35,7 +35,7 @@ def fastapi(port: int, model: str) -> None:
 
 
 def inkray(port: int, model: str) -> None:
-    """The server as it is, with one replica of one thread."""
+    """The real server, with one replica of one thread."""
     from ray import serve
 
     from pipelines.ray_runtime.session import ray_session
