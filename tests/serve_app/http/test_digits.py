@@ -97,7 +97,7 @@ def test_a_bad_picture_alone_is_refused_in_words(server: TestClient, content: by
         (b"x", {"Content-Type": "multipart/form-data"}, 400, "form"),
     ],
 )
-def test_a_body_that_makes_no_sense(server: TestClient, body: bytes, headers: dict, status: int, words: str) -> None:
+def test_a_malformed_body(server: TestClient, body: bytes, headers: dict, status: int, words: str) -> None:
     answer = server.post("/v1/digits", content=body, headers=headers)
     assert answer.status_code == status
     assert words in answer.json()["error"]["message"]

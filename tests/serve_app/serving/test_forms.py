@@ -113,7 +113,7 @@ def test_more_pages_than_a_request_may_hold(server: TestClient) -> None:
 
 
 @pytest.mark.parametrize("inline", [{"name": "survey"}, 7, ["x"], "\ud800"])
-def test_a_template_that_is_no_text_is_told_so(server: TestClient, inline: object) -> None:
+def test_a_template_that_is_no_text_is_refused(server: TestClient, inline: object) -> None:
     body = {"image": base64.b64encode(png(filled("1234"))).decode(), "inline": inline}
     answer = server.post("/v1/forms", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert answer.status_code == 400

@@ -63,7 +63,7 @@ def test_it_is_read_while_it_is_drawn_one_question_at_a_time(page: Page) -> None
     assert asked > 1
 
 
-def test_the_answer_about_a_drawing_that_is_gone_is_not_shown(page: Page) -> None:
+def test_the_answer_to_a_cleared_drawing_is_not_shown(page: Page) -> None:
     held: list[Route] = []
     page.route("**/v1/digits*", lambda route: held.append(route))
     with page.expect_request("**/v1/digits*"):

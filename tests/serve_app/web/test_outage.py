@@ -9,7 +9,7 @@ from tests.serve_app.web.drawings import draw_seven
 from tests.serve_app.web.open_servers import RunningServer
 
 
-def test_the_page_tells_of_an_outage_and_recovers(new_page: NewPage) -> None:
+def test_the_page_reports_an_outage_and_recovers(new_page: NewPage) -> None:
     server = RunningServer().open()
     page = new_page(server.url)
     expect(page.locator("#model")).to_contain_text("builtin")
@@ -24,7 +24,7 @@ def test_the_page_tells_of_an_outage_and_recovers(new_page: NewPage) -> None:
     server.close()
 
 
-def test_a_server_that_starts_is_told_from_one_that_is_gone(new_page: NewPage) -> None:
+def test_a_starting_server_is_distinguished_from_one_that_is_down(new_page: NewPage) -> None:
     server = RunningServer().open()
     page = new_page(server.url)
     page.route("**/readyz", lambda route: route.fulfill(status=503, json={"error": {"message": "loading"}}))
