@@ -1,4 +1,4 @@
-"""The options of the labelling job: what every kind of work takes, and what each adds."""
+"""The options of the labelling job: those of every workload, and those that each adds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GPUS = "0, a share of one GPU such as 0.25, or a whole number"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What every kind of work takes."""
+    """The options of every workload."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
     """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
@@ -49,9 +49,9 @@ class Options:
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
     """File format of the rows."""
     min_actors: int | None = None
-    """Readers that are always there; by default 1."""
+    """Minimum number of readers; by default 1."""
     max_actors: int | None = None
-    """Readers at most; by default as many as fit into what is free."""
+    """Maximum number of readers; by default as many as fit into the free resources."""
     threads: int | None = None
     """Threads of each reader; by default a node's CPUs and 4 at most for digits, 1 for forms."""
     gpus_per_actor: float = 0
@@ -59,9 +59,9 @@ class Options:
     deadline: float = 600
     """Seconds after which a shard of the input is given up and its items are tried one by one."""
     fresh: bool = False
-    """Start over, and drop the rows there are."""
+    """Start over and drop the rows of an earlier run."""
     fail_on_error: bool = False
-    """Exit with 1 in place of 3 if an item could not be read."""
+    """Exit with 1 instead of 3 if an item could not be read."""
     store: str | None = None
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
 
@@ -83,7 +83,7 @@ class Options:
                 raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
 
     def models(self) -> list[ModelFolder]:
-        """Those that read, the one of single digits first."""
+        """The models that read, that of single digits first."""
         return [open_model(self.model, self.store_of_models())]
 
     def store_of_models(self) -> ModelStore | None:
@@ -92,7 +92,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelDigits(Options):
-    """Label images, one digit in each: a place full of them in, a table with a row for every one out.
+    """Label images of one digit each: give it a folder of images, get a table with one row per image.
 
     python jobs/label.py digits scans/ labels/
 
@@ -111,13 +111,13 @@ class LabelDigits(Options):
         return DigitWorkload()
 
     def found(self, output: Path) -> FoundInput:
-        """All there is to label; never what a run itself has left, where its output lies within the input."""
+        """The items to label, without the files of the output if that lies within the input."""
         return find_input(self.input, self.column, output)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelForms(Options):
-    """Read scanned forms: a folder of scans and a template in, a table with a row for every field of every page out.
+    """Read scanned forms: give it a folder of scans and a template, get a table with one row per field of each page.
 
     python jobs/label.py forms scans/ labels/ --template form.yaml
 
@@ -134,11 +134,11 @@ class LabelForms(Options):
     template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
     """What a page holds and where; jobs/template.py drafts one. Given several times, each page is matched to one."""
     lines: Annotated[str, arg(metavar="NAME[:VERSION]")] = BUILTIN_LINES
-    """Reads the numbers that have no cells: a model of the network lines."""
+    """The model that reads numbers without cells, one of the network lines."""
     dpi: int = 200
-    """At which PDF pages are drawn; other scans have their own pixels."""
+    """Resolution at which PDF pages are rendered; other scans have their own pixels."""
     page_seconds: float = 30
-    """Seconds that opening a scan may take, and each of its pages; one that takes longer becomes an error row."""
+    """Maximum seconds to open a scan, and each of its pages; one that takes longer becomes an error row."""
     overlays: Overlays = "review"
     """Which pages to keep a picture of, with what was read drawn on it: all, those to review, or none."""
     crops: bool = False
@@ -163,7 +163,7 @@ class LabelForms(Options):
         return FormWorkload(load_templates(self.template), PictureOptions(self.overlays, self.crops), line_model)
 
     def found(self, output: Path) -> FoundInput:
-        """All there is to read; never what a run itself has left, where its output lies within the input."""
+        """The pages to read, without the files of the output if that lies within the input."""
         limits = Limits(self.dpi, seconds=self.page_seconds)
         return find_pages(self.input, tuple(load_templates(self.template)), limits, output)
 
@@ -171,7 +171,7 @@ class LabelForms(Options):
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)
 @dataclass(frozen=True)
 class Label:
-    """Read in bulk: a place full of images or of scanned forms in, a table out.
+    """Read in bulk: give it a folder of images or of scanned forms, get a table.
 
     python jobs/label.py digits scans/ labels/
 
@@ -182,7 +182,7 @@ class Label:
 
 
 def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
-    """What these options ask for, once they are checked and models and input are found."""
+    """Check the options, open the models, find the input, and make the request."""
     started = time.time()
     what.check()
     models = what.models()

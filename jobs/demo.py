@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""What inkray does, in a minute and without data: filled forms in, a table out, and how much of it is right."""
+"""Shows what inkray does in a minute and without data: it reads filled forms and checks how much is right."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from pipelines.labeling.run import read_in_bulk
 
 COLOURS = {Status.OK: "green", Status.REVIEW: "yellow", Status.ERROR: "red"}
 MARK = "EMPTIED-BY-EACH-DEMO.txt"
-SAME = 0.5
-"""Boxes that share so much of their area are the same field."""
+SAME_FIELD = 0.5
+"""Boxes with at least this overlap are the same field."""
 
 Answers = dict[str, dict[str, str]]
 """What is written on each scan, by file and field."""
@@ -49,7 +49,7 @@ class Demo:
     scans: int = 24
     """How many forms are filled in."""
     seed: int = 0
-    """Another seed gives other hands and numbers."""
+    """Seed of the handwriting and the numbers."""
 
 
 def main(options: Demo) -> None:
@@ -75,7 +75,7 @@ def main(options: Demo) -> None:
 
 
 def begin(folder: Path) -> None:
-    """An empty folder; only one that this has made before is emptied."""
+    """Make an empty folder; an existing one is emptied only if the demo has made it."""
     if folder.exists() and not (folder / MARK).is_file():
         raise UsageError(
             f"{folder} is there already and was not made by the demo, which would empty it; "
@@ -97,7 +97,7 @@ def write_scans(folder: Path, design: Design, count: int, seed: int) -> Answers:
 
 
 def write_draft(folder: Path, design: Design) -> Path:
-    """What is found on the blank page, with the names and rules that a person would write to it."""
+    """Draft the template from the blank page, with the names and rules that a person would add."""
     blank, known = design.blank_page(200), design.template
     picture, path = folder / f"{known.name}.png", folder / f"{known.name}.yaml"
     picture.write_bytes(cv2.imencode(".png", blank)[1].tobytes())
@@ -108,17 +108,17 @@ def write_draft(folder: Path, design: Design) -> Path:
 
 
 def name_fields(drafted: Template, known: Template) -> Template:
-    """The drafted fields that lie where known ones do, under their names and with what may stand in them."""
+    """The drafted fields that overlap known ones, with the names and constraints of those."""
     fields = []
     for field in known.fields:
         found = max(drafted.fields, key=lambda one: overlap(one.box, field.box))
-        if overlap(found.box, field.box) >= SAME:
+        if overlap(found.box, field.box) >= SAME_FIELD:
             fields.append(replace(field, box=found.box, cells=found.cells, cell_boxes=found.cell_boxes))
     return replace(drafted, fields=tuple(fields), rules=known.rules)
 
 
 def overlap(one: Box, other: Box) -> float:
-    """The area that both have, as a share of what they cover together."""
+    """Intersection over union."""
     across = max(0.0, min(one.right, other.right) - max(one.left, other.left))
     down = max(0.0, min(one.bottom, other.bottom) - max(one.top, other.top))
     both = across * down
@@ -126,7 +126,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def _table(rows: list[dict[str, Any]], answers: Answers) -> Table:
-    """A line a scan; what a person is to look at has a question mark."""
+    """One line per scan; values that need a review have a question mark."""
     fields = list(dict.fromkeys(row["field"] for row in rows if row["field"] and row["value"] is not None))
     table = Table("scan", box=None)
     for field in fields:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Read in bulk: a place full of images or of scanned forms in, a table out."""
+"""Read in bulk: give it a folder of images or of scanned forms, get a table."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def read_document(
 
 
 def prepare_page(document: Document, name: str, number: int, templates: Sequence[Template]) -> PreparedPage:
-    """Page `number`, from 0, opened, laid straight and cut; whatever is wrong with it becomes its reason."""
+    """Open, register and cut page `number`, from 0; whatever is wrong with it becomes its reason."""
     try:
         return _prepared(match_and_register(document.page(number), templates), name, number + 1)
     except InkrayError as error:
@@ -53,7 +53,7 @@ def failed_page(name: str, page: int, reason: Reason) -> PreparedPage:
 def read_pages(
     pages: Sequence[PreparedPage], recognizer: Recognizer, lines: ReadFrames, accept: Acceptance
 ) -> list[PageResult]:
-    """All that the pages hold in one call of each engine, then each field by what it may say."""
+    """Read everything on the pages in one call of each engine, then decode each field under its constraints."""
     fields = [field for page in pages for field in page.fields]
     counts = np.cumsum([len(field.digits) for field in fields])
     reading = recognizer.read_prepared(np.concatenate([NO_DIGITS, *(field.digits for field in fields)]))
@@ -96,7 +96,7 @@ def _picture(image: Grey) -> bytes:
 
 
 def reason_of(error: InkrayError, name: str) -> Reason:
-    """Without the name and page, which stand beside it wherever it is shown."""
+    """The error as a reason, without the name and page, which are shown beside it anyway."""
     text = re.sub(r"^(, page \d+)?: ", "", str(error).removeprefix(name))
     return Reason(_code_of(error), text.rstrip("."))
 

@@ -1,4 +1,4 @@
-"""How many actors fit into the cluster, and what each may use: planned ahead, since Ray would wait in silence."""
+"""How many actors fit into the cluster and what each may use; planned ahead, since Ray would silently wait."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pipelines.errors import ClusterError, UsageError
 from pipelines.ray_runtime.nodes import Node, describe_nodes
 
 TASK_CPUS = 0.25
-"""What a task that reads takes. Decoding takes a whole core at times, but mostly it is the actors that compute."""
+"""CPUs reserved for a read task. Decoding takes a whole core at times, but mostly it is the actors that compute."""
 SHARED_CPUS = 0.5
-"""What each actor leaves of its threads' CPUs to the tasks that feed it."""
+"""CPUs that each actor leaves of its threads' CPUs to the read tasks that feed it."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Needs:
     """What a workload takes by default."""
 
     most_threads: int = 4
-    """More threads of one engine gain less than another actor."""
+    """Default maximum of threads per actor: further threads gain less than another actor."""
     tasks_compute: bool = False
-    """Whether most of the work is in the tasks that read, so that every core is to have one."""
+    """Whether most of the work is in the read tasks, so that every core should run one."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Capacity:
     remark: str | None = None
     """What was asked for and did not fit."""
     cores: int | None = None
-    """How many have a task each, where most of the work is in the tasks."""
+    """Cores that run a read task each, if most of the work is in these tasks."""
 
     @property
     def tasks(self) -> int:
-        """How many read at a time."""
+        """Read tasks that run at a time."""
         return self.cores or self.max_actors * round(SHARED_CPUS / TASK_CPUS)
 
 

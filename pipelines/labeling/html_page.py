@@ -1,4 +1,4 @@
-"""What the reports of every kind are made of: one HTML file that needs nothing else, for light and for dark."""
+"""The parts of every report: one self-contained HTML file, in light and dark mode."""
 
 from __future__ import annotations
 

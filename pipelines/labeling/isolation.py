@@ -23,7 +23,7 @@ LOOK_S = 10.0
 
 
 class IsolatedWorker:
-    """Reads and labels some items of a shard, in a process of its own that may die of it."""
+    """Reads and labels some items of a shard in a process of its own, which may die of them."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
@@ -52,7 +52,7 @@ class Isolation:
             self._actor = None
 
     def _pieces(self, task: ReadTask, shard: int, start: int, end: int) -> Iterator[LabelledShard]:
-        """All at once if they let the process live, else the two halves, down to the single item that does not."""
+        """Bisect: all items if the process survives them, else each half, down to the single item that kills it."""
         labelled = self._try(task, shard, start, end)
         if isinstance(labelled, LabelledShard):
             yield labelled
@@ -64,7 +64,7 @@ class Isolation:
             yield from self._pieces(task, shard, middle, end)
 
     def _try(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard | Reason:
-        """The rows, or how the process ended."""
+        """The rows, or the reason why the process ended."""
         if self._actor is None:
             self._actor = self._started()
         try:
@@ -77,12 +77,12 @@ class Isolation:
             return DIED
 
     def _started(self) -> Any:
-        """An actor that is there; one whose node dies before that says nothing about the items."""
+        """Wait for a new actor; if its node dies before it is ready, that is not the fault of the items."""
         capacity, deaths = self._spec.capacity, 0
         options: dict[str, Any] = {"num_cpus": capacity.cpus, "num_gpus": capacity.gpus, "max_restarts": 0}
         actor: Any = ray.remote(IsolatedWorker).options(**options).remote(self._spec)
         while True:
-            # Ray would wait in silence for a node that may never come.
+            # Ray would silently wait for a node that may never come.
             remaining_capacity(capacity, all_nodes())
             try:
                 ray.get(actor.__ray_ready__.remote(), timeout=LOOK_S)

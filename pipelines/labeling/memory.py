@@ -1,4 +1,4 @@
-"""How much memory a job has held."""
+"""The peak memory of a job."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_mib() -> int:
-    """At most, in this process since its program began.
+    """Peak resident memory of this process since its program began.
 
-    What `getrusage` tells includes what the process that started this one held, where the system can tell better.
+    Read from /proc where it exists, since `getrusage` includes the peak of the process that started this one.
     """
     if STATUS.exists():
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))

@@ -1,4 +1,4 @@
-"""The way of a shard through Ray Data: a task reads it, an actor labels it and writes its rows."""
+"""The Ray Data pipeline of a run: a task reads a shard, an actor labels it and writes its rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ShardDone:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What every task and actor of a run is told."""
+    """The specification of a run, which every task and actor receives."""
 
     workload: Workload[Any]
     source: Input[Any]
@@ -44,14 +44,14 @@ class RunSpec:
     reader: ReaderConfig
     capacity: Capacity
     seconds: float
-    """After which a shard that is not labelled is given up."""
+    """Deadline of a shard: the actor that has not labelled it by then is ended."""
 
 
 def work_items(spec: RunSpec, tasks: Iterable[ReadTask]) -> list[dict[str, bytes]]:
-    """What is to be read of each task, decided before anything is read.
+    """The pending shards of each task, decided before anything is read.
 
-    To restore what a node had that died Ray has a task read again, and takes the first shard that then comes for the
-    first that came before: what is done by then must come again.
+    When a node dies, Ray runs its read tasks again and matches their outputs to the earlier ones by position, so a
+    task must yield the same shards even if some of them are done by then.
     """
     done = spec.folder.done()
     return [{"work_item": pickle.dumps((task, sorted(set(task.shards) - done)))} for task in tasks]
@@ -59,9 +59,9 @@ def work_items(spec: RunSpec, tasks: Iterable[ReadTask]) -> list[dict[str, bytes
 
 def read_shards_of(block: pa.Table, spec: RunSpec) -> Iterator[pa.Table]:
     for packed in block["work_item"].to_pylist():
-        task, wanted = pickle.loads(packed)
-        shards = spec.source.read(task, wanted)
-        for shard in wanted:
+        task, pending = pickle.loads(packed)
+        shards = spec.source.read(task, pending)
+        for shard in pending:
             with spec.folder.under_way(shard):
                 read = next(shards)
             yield spec.workload.to_block(read)
@@ -84,7 +84,7 @@ class LabelShards:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """What hangs inside a library cannot be stopped but with its process; Ray then starts another."""
+    """End this process after so many seconds: nothing else stops a library that hangs, and Ray starts another."""
     timer = threading.Timer(seconds, os._exit, [75])
     timer.daemon = True
     timer.start()
@@ -100,15 +100,15 @@ def count(shard: int, items: int, rows: pa.Table) -> ShardDone:
 
 
 def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone]:
-    """Each shard that is not done, in any order, as it is."""
+    """Label the pending shards, and yield each in the order in which they finish."""
     quiet_ray_data()
-    wanted: list[Any] = work_items(spec, tasks)
-    read = ray.data.from_items(wanted, override_num_blocks=len(wanted)).map_batches(
+    items: list[Any] = work_items(spec, tasks)
+    read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         partial(read_shards_of, spec=spec),
         batch_size=None,
         batch_format="pyarrow",
-        # Counted by their number and not by CPUs: when a node dies, or the pool grows, actors could take every CPU
-        # there is, and wait for ever for tasks that have none left to feed them.
+        # Limited by number and not by CPUs: when a node dies or the pool grows, the actors could take every CPU and
+        # then wait for ever for read tasks that have none left.
         compute=TaskPoolStrategy(size=spec.capacity.tasks),
         num_cpus=0,
         ray_remote_args_fn=lambda: {"max_retries": RESTARTS},
@@ -117,7 +117,7 @@ def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone
         min_size=spec.capacity.min_actors,
         max_size=spec.capacity.max_actors,
         max_tasks_in_flight_per_actor=4,
-        # One shard is put together or written while the engine is at work on the other.
+        # One shard is decoded or written while the engine works on the other.
         max_concurrent_calls_per_actor=2,
         enable_true_multi_threading=True,
     )
@@ -128,12 +128,12 @@ def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone
         fn_constructor_args=(spec,),
         compute=pool,
         num_cpus=spec.capacity.cpus,
-        # One that dies is not started again in the midst of the run: what it had been given would wait for it, and for
-        # ever where its node died and no other has room. The run goes on with a pool that fits into what is left.
+        # An actor that dies is not restarted within the pipeline: its shards would wait for it, and for ever if its
+        # node died and no other has the capacity. The run goes on with a new pool that fits into what is left.
         # GPUs stand here too, since beside the CPUs Ray takes them only with a batch size, and a shard is never cut.
         ray_remote_args_fn=lambda: {"num_gpus": spec.capacity.gpus, "max_restarts": 0, "max_task_retries": 0},
     )
-    # Ray would look for room for another in silence, and for ever where its node died and no other is as large.
+    # Ray would silently wait for ever for a new actor if its node died and no other node is as large.
     with patched_actor_pool(lambda: remaining_capacity(spec.capacity, all_nodes())):
         for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             yield from (ShardDone(**row) for row in cast(pa.Table, batch).to_pylist())

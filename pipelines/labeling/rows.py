@@ -1,4 +1,4 @@
-"""The rows of a result: what stands in them, and shards of them on disk as parquet, CSV or JSON lines."""
+"""The rows of a result: their schema, and shards of them on disk as parquet, CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _to_csv(rows: pa.Table) -> bytes:
 
 
 def _nested_as_json(rows: pa.Table) -> pa.Table:
-    """What is a list or a structure as JSON, since CSV knows none."""
+    """Lists and structs as JSON, since CSV has none."""
     for index, column in enumerate(rows.schema):
         if pa.types.is_nested(column.type):
             texts = [None if value is None else json.dumps(value) for value in rows[column.name].to_pylist()]

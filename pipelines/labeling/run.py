@@ -64,12 +64,12 @@ class LabelingRequest:
 
 
 class ProgressListener(Protocol):
-    """Shows how a run goes."""
+    """Shows the progress of a run."""
 
     def line(self, text: str) -> None: ...
 
     def under_way(self, items: int, done: int, items_name: str) -> AbstractContextManager[object]:
-        """While items are labelled, of which so many were done before."""
+        """A context in which items are labelled, `done` of them by an earlier start of the run."""
         ...
 
     def shard_done(self, done: ShardDone) -> None: ...
@@ -82,7 +82,7 @@ class LabelingRun:
 
 
 def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[str, Any]:
-    """The whole run, or what is left of it; its summary."""
+    """Do the whole run, or what is left of it, and return its summary."""
     workload, output = request.workload, request.output
     with open_run(output, request.format, _identity(request), request.fresh, workload.schema) as folder:
         summary = folder.summary()
@@ -112,7 +112,7 @@ def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: Pro
 
 
 def _spec(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> RunSpec:
-    """The run as it fits into what is free in the cluster."""
+    """Fit the run into the free capacity of the cluster, and announce it."""
     workload, model, found = request.workload, request.models[0], request.found
     capacity = plan_capacity(
         free_nodes(),
@@ -158,7 +158,7 @@ def _already_done(found: FoundInput, folder: LabelingRunFolder) -> int:
 
 
 def _identity(request: LabelingRequest) -> dict[str, Any]:
-    """All that the rows depend on."""
+    """Everything that the rows depend on; a run is resumed only if all of it is the same."""
     model = request.models[0]
     return {
         "work": request.workload.name,
@@ -175,7 +175,7 @@ def _identity(request: LabelingRequest) -> dict[str, Any]:
 
 
 def label(run: LabelingRun, listener: ProgressListener) -> int:
-    """Label every shard that is not done; how many items that were."""
+    """Label every pending shard, and return how many items these had."""
     labelled = in_vain = 0
     spec, folder = run.spec, run.spec.folder
     while True:
@@ -225,15 +225,15 @@ def _errors_in_words(run: LabelingRun) -> Iterator[None]:
 
 
 def _as_inkray_error(error: BaseException, run: LabelingRun) -> InkrayError:
-    """What went wrong in one sentence; Ray tells it as a stack trace with the cause somewhere in it."""
+    """The cause of a failure in one sentence; Ray reports it as a stack trace with the cause somewhere inside."""
     for one in cause_chain(error):
         if isinstance(one, InkrayError):
             return one
     text = str(error)
     if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
         return InkrayError(
-            f"There is no space left for {run.spec.folder.path}. What was written is kept: make room, and start the "
-            "same run again."
+            f"There is no space left for {run.spec.folder.path}. What was written is kept: free some space, and "
+            "start the same run again."
         )
     causes = re.findall(r"^(?:pipelines\.errors\.)?(\w+(?:\.\w+)*(?:Error|Exception): .+)$", text, re.MULTILINE)
     last = causes[-1] if causes else (text.strip().splitlines() or [type(error).__name__])[-1]

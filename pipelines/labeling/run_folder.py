@@ -30,14 +30,14 @@ RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "r
 WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"
 OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK, WIDE, OVERLAY, CROPS})
 KEPT = f"{WORK}/kept"
-"""What the report needs of each shard."""
+"""Folder with what the report needs of each shard."""
 
 
 @dataclass(frozen=True)
 class LabelingRunFolder:
     path: Path
     format: str
-    """Of the files with rows: parquet, csv or jsonl."""
+    """Format of the files with rows: parquet, csv or jsonl."""
     schema: pa.Schema = SCHEMA
 
     @property
@@ -59,7 +59,7 @@ class LabelingRunFolder:
         return read_shard(self.rows / shard_name(shard, self.format), self.format, self.schema)
 
     def write(self, shard: int, rows: pa.Table, files: Mapping[str, bytes]) -> None:
-        """The rows last, for they are what says that the shard is done."""
+        """Write the rows last, since a shard counts as done once its rows exist."""
         for name, content in files.items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self.path / name, content)
@@ -77,7 +77,7 @@ class LabelingRunFolder:
 
     @contextmanager
     def under_way(self, shard: int) -> Iterator[None]:
-        """A mark that stays if this process dies in here; it tells which process it was."""
+        """Leave a mark, with the id of this process, that stays if the process dies inside."""
         mark = self.path / WORK / "under-way" / f"{shard}-{os.getpid()}"
         mark.touch()
         try:
@@ -86,7 +86,7 @@ class LabelingRunFolder:
             mark.unlink(missing_ok=True)
 
     def left_under_way(self) -> set[int]:
-        """The shards in which a process died, or was ended; the marks are taken away."""
+        """The shards in which a process died or was ended; removes their marks."""
         marks = list((self.path / WORK / "under-way").iterdir())
         for mark in marks:
             mark.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ class LabelingRunFolder:
 def open_run(
     path: Path, format: str, identity: dict[str, Any], fresh: bool, schema: pa.Schema = SCHEMA
 ) -> Iterator[LabelingRunFolder]:
-    """Hold the folder of this very run, new or begun before; any other is refused."""
+    """Lock the folder of this run, new or begun before; the folder of any other run is refused."""
     with ExitStack() as held:
         try:
             folder = _open(LabelingRunFolder(path, format, schema), identity, fresh, held)

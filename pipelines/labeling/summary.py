@@ -1,4 +1,4 @@
-"""What a finished run amounts to, from its rows alone, so that one that was interrupted is summed up like any other."""
+"""The counts of a finished run, taken from its rows alone, so that a resumed run is summed up like any other."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Tally:
     items: int = 0
     status: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    """By their codes."""
+    """Rows by the code of their reason."""
     engines: Counter[str] = field(default_factory=Counter)
     confidence: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     examples: dict[str, Example] = field(default_factory=dict)
-    """For each code the first row that has it."""
+    """For each code, the first row that has it."""
 
     def add(self, rows: pa.Table) -> None:
         self.items += self.items_of(rows)

@@ -1,4 +1,4 @@
-"""What a run asks of the kind of work it does; all else (shards, Ray, kills, folders) is the same for every kind."""
+"""What a workload must provide; all else (shards, Ray, recovery, folders) is the same for every workload."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ P = TypeVar("P", bound=Shard)
 
 @dataclass(frozen=True)
 class ReaderConfig:
-    """How the actors read: which model, on what, and from which confidence on a reading needs no second look."""
+    """How the actors read: the model, the engine, and the confidence above which a reading needs no second look."""
 
     model: str
     digest: str
-    """Of the model's files, as the driver found them."""
+    """Digest of the model's files, as the driver found them."""
     store: str
     engine: str
     precision: str
@@ -56,51 +56,51 @@ class ReaderConfig:
 
 @dataclass(frozen=True)
 class LabelledShard:
-    """What becomes of a shard."""
+    """The rows of a shard, and the files that belong to them."""
 
     rows: pa.Table
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """What is kept beside the rows, by its path in the folder of the run."""
+    """Contents of files to keep beside the rows, by their paths in the folder of the run."""
 
 
 class Labeler(Protocol[P]):  # type: ignore[misc]
     """Lives in an actor and holds a Recognizer."""
 
     def label(self, shard: P, start: int = 0) -> LabelledShard:
-        """The items of a shard, or those of them from number `start` on that were read."""
+        """Label a shard, or the part of it that begins at item `start`."""
         ...
 
 
 class Workload(ABC, Generic[P]):
-    """Small, and sent to every task and actor."""
+    """A kind of labelling. It is small, since every task and actor gets a copy."""
 
     name: str
     items: str
-    """What the items are called: items, pages."""
+    """Plural noun for the items: items or pages."""
     results = "rows and report.html"
-    """What a run leaves in its folder."""
+    """The results of a run, as its last line names them."""
     number: str
-    """The column that tells which item of its source a row belongs to."""
+    """The column with the number of the item within its source."""
     schema: pa.Schema = SCHEMA
     needs: Needs = Needs()
 
     def identity(self) -> dict[str, Any]:
-        """What the rows depend on beside input and model."""
+        """What the rows depend on besides input and model."""
         return {}
 
     @abstractmethod
     def to_block(self, shard: P) -> pa.Table:
-        """A shard on its way from a task to an actor."""
+        """Encode a shard for the way from a task to an actor."""
 
     @abstractmethod
     def from_block(self, block: pa.Table) -> Iterator[P]:
-        """The shards in a block, since Ray may put several into one; it never cuts one."""
+        """Decode the shards of a block: Ray may merge several into one, but never splits one."""
 
     @abstractmethod
     def labeler(self, reader: ReaderConfig) -> Labeler[P]: ...
 
     def finalize(self, folder: LabelingRunFolder) -> None:
-        """What can only be told when all shards are there; done again if the run is ended in the middle of it."""
+        """Do what needs all shards; repeated from the start if the run is ended in the middle of it."""
 
     @abstractmethod
     def tally(self, folder: LabelingRunFolder) -> Tally: ...
@@ -109,7 +109,7 @@ class Workload(ABC, Generic[P]):
     def report(self, folder: LabelingRunFolder, summary: dict[str, Any], tally: Any) -> str: ...
 
     def summary_line(self, summary: dict[str, Any]) -> str:
-        """A run in one line."""
+        """The summary of a run in one line."""
         return f"{summary['items']:,} {self.items}: {self.counts_line(summary)}"
 
     def counts_line(self, summary: dict[str, Any]) -> str:

@@ -196,7 +196,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
         with start(source, output / "out", "--max-actors", 1) as job:
             assert job.ended() == 1, job.out
         assert job.err == (
-            f"error: There is no space left for {output}/out. What was written is kept: make room, and start the "
+            f"error: There is no space left for {output}/out. What was written is kept: free some space, and start the "
             "same run again.\n"
         )
         kept = shards(output / "out")

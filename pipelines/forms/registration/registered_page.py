@@ -21,7 +21,7 @@ Points = NDArray[np.float64]
 
 
 class NotRegistered(DataError):
-    """This page could not be laid straight, in words that fit behind the page's name."""
+    """This page could not be registered on a template; the message fits behind the page's name."""
 
     code = ReasonCode.FORM_NOT_RECOGNIZED
 

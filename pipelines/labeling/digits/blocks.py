@@ -1,4 +1,4 @@
-"""Shards on their way between tasks and actors: as Arrow tables, which move without being copied."""
+"""Shards as Arrow tables, which move between tasks and actors without being copied."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reasons_as_array(items: Items) -> pa.StructArray:
 
 
 def from_block(block: pa.Table) -> Iterator[Items]:
-    """The shards in a block, since Ray may put several into one; it never cuts one."""
+    """The shards of a block: Ray may merge several into one, but never splits one."""
     if not len(block):
         return
     block = block.combine_chunks()

@@ -38,7 +38,7 @@ def charts(labels: Mapping[str, int], confidence: Sequence[int]) -> str:
 
 
 def _bars(caption: str, hints: Sequence[tuple[str, str]], heights: Sequence[float]) -> str:
-    """Each with its name below it, and what it tells to whoever points at it."""
+    """Bars with their names below and a tooltip each."""
     full = max(heights, default=0) or 1
     bars = "".join(
         f'<i style="height:{height / full:.1%}" title="{html.escape(hint)}"></i>'

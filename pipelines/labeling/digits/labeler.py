@@ -1,4 +1,4 @@
-"""What an actor of the pool does: images of a shard in, its rows out. It holds one Recognizer."""
+"""Labels the images of a shard; an actor of the pool holds one labeler, and that one Recognizer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 
 NONE = "none"
-"""The class of what is no digit."""
+"""The class of everything that is not a digit."""
 NOT_A_DIGIT = Reason(ReasonCode.NOT_A_DIGIT, "it does not look like one digit")
 STATUSES = (Status.OK, Status.REVIEW, Status.ERROR)
 
@@ -72,12 +72,12 @@ class DigitLabeler:
         return pa.Table.from_arrays(columns, schema=SCHEMA)
 
     def _reasons(self, which: np.ndarray, items: Items) -> tuple[pa.Array, pa.Array]:
-        """The columns of codes and texts: by the number of a doubt, or -1, unless the item could not be read."""
+        """The columns of codes and texts. `which` has the index of a doubt for each item, or -1."""
         doubts = (why_unsure(self._accept), NOT_A_DIGIT)
         numbers, unread = pa.array(which, mask=which < 0), reasons_as_array(items)
         codes, texts = (
-            pa.DictionaryArray.from_arrays(numbers, pa.array(words, pa.string())).cast(pa.string())
-            for words in ([doubt.code.value for doubt in doubts], [doubt.text for doubt in doubts])
+            pa.DictionaryArray.from_arrays(numbers, pa.array(values, pa.string())).cast(pa.string())
+            for values in ([doubt.code.value for doubt in doubts], [doubt.text for doubt in doubts])
         )
         # Not `unread.field`, which has "" where the whole struct is null.
         unread_codes, unread_texts = pc.struct_field(unread, "code"), pc.struct_field(unread, "text")
@@ -85,7 +85,7 @@ class DigitLabeler:
 
 
 def _spread(values: np.ndarray, readable: np.ndarray) -> np.ndarray:
-    """The values of the readable items in their places; 0 elsewhere."""
+    """The values of the readable items at their positions; 0 elsewhere."""
     whole = np.zeros(len(readable), values.dtype)
     whole[readable] = values
     return whole

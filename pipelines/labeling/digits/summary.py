@@ -1,4 +1,4 @@
-"""What a run of digits amounts to: how many of each there are."""
+"""The counts of a run of digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The least certain images of each shard, kept for the report as plain arrays, which run nothing when they are read."""
+"""The least certain images of each shard, kept for the report as plain arrays, which cannot execute code on loading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.labeling.run_folder import KEPT, LabelingRunFolder
 
 GALLERY = 6
-"""Of each shard."""
+"""Images kept per shard."""
 
 
 def thumbnails_name(shard: int, start: int) -> str:
@@ -24,7 +24,7 @@ def thumbnails(images: NDArray[np.uint8], values: list[str | None], sure: NDArra
 
 
 def least_certain(folder: LabelingRunFolder, shown: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """Of the least certain of every shard those that are least certain of all, with what they were read as."""
+    """The least certain images of the run with their captions, merged from those of all shards."""
     found: list[tuple[float, NDArray[np.uint8], str]] = []
     for file in sorted(folder.kept.glob("*.npz")):
         kept = np.load(file)

@@ -1,4 +1,4 @@
-"""What only shows when all pages are there: the same page twice, and forms of several pages of which one is missing."""
+"""Checks that need all pages: duplicate pages, and forms of several pages of which one is missing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SeenPage:
 
 
 def mark_across_pages(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
-    """Mark the rows of such pages for review. A row that has its reason keeps it, so that this can be done again."""
+    """Mark the rows of such pages for review. A row that has a reason keeps it, so marking twice changes nothing."""
     reasons = find_reasons(_seen(folder), {template.name: template for template in templates})
     for shard in sorted(folder.done()) if reasons else ():
         rows = folder.read(shard)
@@ -64,7 +64,7 @@ def _incomplete(pages: Sequence[SeenPage], templates: Mapping[str, Template]) ->
 
 
 def _groups(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> Iterator[list[SeenPage]]:
-    """Pages of one filled form: neighbours, in whatever order, and never of two files if one of them has several."""
+    """Pages of one filled form: neighbours in any order, and never from two files if one of them has several pages."""
     in_file = Counter(page.key[0] for page in pages)
     group: list[SeenPage] = []
     for page in pages:
@@ -110,7 +110,7 @@ def _seen(folder: LabelingRunFolder) -> list[SeenPage]:
 
 
 def _marked(rows: pa.Table, reasons: Mapping[PageKey, Reason]) -> pa.Table | None:
-    """None where there is nothing to mark."""
+    """The marked rows, or None if there is nothing to mark."""
     columns = rows.select(["source", "page", "status", "reason_code", "reason"]).to_pylist()
     found = [reasons.get((row["source"], row["page"])) if row["status"] == Status.OK else None for row in columns]
     if not any(found):

@@ -1,4 +1,4 @@
-"""What is kept of each shard until all are there: which page is which, and crops of what needs eyes."""
+"""What is kept of each shard until all are done: digests of its pages, and crops of the fields that need a review."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pipelines.forms.results import FieldReading, PageResult
 from pipelines.inference.outcome import Status, reason_columns
 from pipelines.labeling.run_folder import KEPT, LabelingRunFolder
 
-MOST_SHOWN = 40
-"""Fields of one shard: a page that was laid wrong has many, and they say no more than a few."""
+MAX_FIELDS = 40
+"""Maximum fields per shard: a badly registered page has many, and a few of them show as much."""
 
 
 def evidence_name(shard: int, start: int) -> str:
@@ -22,7 +22,7 @@ def evidence_name(shard: int, start: int) -> str:
 
 
 def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
-    """Of these pages, whose pictures have these names."""
+    """The evidence of these pages, whose pictures have these names."""
     digests = [_digest(result) for result in results if result.picture]
     doubtful = [
         (result, name, reading)
@@ -30,13 +30,13 @@ def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
         for reading in result.fields.values()
         if reading.status != Status.OK
     ]
-    worst = sorted(doubtful, key=lambda one: urgency(one[2].status, one[2].confidence))[:MOST_SHOWN]
+    worst = sorted(doubtful, key=lambda one: urgency(one[2].status, one[2].confidence))[:MAX_FIELDS]
     fields = [_field(result, name, reading) | _crop(result, reading) for result, name, reading in worst]
     return json.dumps({"pages": digests, "fields": fields}).encode()
 
 
 def urgency(status: str, confidence: float) -> tuple[bool, float]:
-    """What sorts first needs eyes first."""
+    """A sort key: what needs a review most sorts first."""
     return status != Status.ERROR, confidence
 
 

@@ -1,4 +1,4 @@
-"""What an actor of the pool does with prepared pages: rows, overlays, crops, and what the report shows of them."""
+"""Labels prepared pages in an actor of the pool: rows, overlays, crops, and the evidence for the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Overlays = Literal["all", "review", "none"]
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """Which pictures a run leaves."""
+    """Which pictures a run keeps."""
 
     overlays: Overlays = "review"
     crops: bool = False
@@ -69,6 +69,6 @@ class FormLabeler:
 
 
 def name_of(shard: int, index: int, result: PageResult) -> str:
-    """Of a page's pictures: in the order of the pages, and with a name that a person knows."""
+    """The name of a page's pictures: sorts in the order of the pages, and contains the name of the scan."""
     scan = PurePosixPath(result.source).stem
     return f"{shard:06d}-{index:02d}-{scan[:60]}-p{result.page}"

@@ -30,17 +30,17 @@ LEAST_DPI, MOST_DPI = 75, 600
 MANY_PAGED = frozenset({".pdf", ".tif", ".tiff"})
 SCANS = SUFFIXES | MANY_PAGED
 MAX_PAGES_PER_SHARD = 20
-"""Few enough to show how a run goes, and to lose little when a process dies."""
+"""Few enough to show progress, and to lose little when a process dies."""
 MIN_SHARDS = 16
-"""A small run is cut at least into so many, for all cores to have some."""
-LOOKING_AT_ONCE = 16
-"""Files of which the pages are counted at the same time."""
+"""Minimum shards of a small run, so that all cores get some."""
+FILES_AT_ONCE = 16
+"""Files whose pages are counted at the same time."""
 
 
 class PageLocation(NamedTuple):
     path: str
     number: int
-    """Of the page in its file, from 0."""
+    """Number of the page in its file, from 0."""
     reason: Reason | None = None
     """Why the file cannot be opened at all."""
 
@@ -60,8 +60,8 @@ class Pages(Input[PreparedShard]):
     def __init__(self, filesystem: fs.FileSystem, prefix: str, templates: Sequence[Template], limits: Limits) -> None:
         self._filesystem, self._prefix, self._templates, self._limits = filesystem, prefix, templates, limits
 
-    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[PreparedShard]:
-        if task.first in wanted:
+    def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[PreparedShard]:
+        if task.first in pending:
             # There are as many tasks as cores; more threads would only wait for each other.
             cv2.setNumThreads(1)
             yield PreparedShard(task.first, tuple(self._prepared(task.payload[only])))
@@ -71,7 +71,7 @@ class Pages(Input[PreparedShard]):
         return self._prefix + place.path, place.number + 1
 
     def _prepared(self, places: Sequence[PageLocation]) -> Iterator[PreparedPage]:
-        """One page after the other, so that never more than one is held in its full size."""
+        """Prepare page by page, so that only one is held in its full size."""
         for path, pages in groupby(places, attrgetter("path")):
             yield from self._of_file(path, list(pages))
 
@@ -117,18 +117,18 @@ def _nothing(where: Location, files: Sequence[File]) -> str:
 
 def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limits) -> Iterator[PageLocation]:
     """The pages of every file, in order."""
-    with ThreadPoolExecutor(LOOKING_AT_ONCE) as threads, DocumentPool(os.cpu_count() or 1, limits) as documents:
+    with ThreadPoolExecutor(FILES_AT_ONCE) as threads, DocumentPool(os.cpu_count() or 1, limits) as documents:
         try:
             for places in threads.map(partial(_places, filesystem, documents), scans):
                 yield from places
         except BaseException:
-            # Who interrupts the run does not wait for the files that are still to be counted.
+            # An interrupt must not wait for the files that are still to be counted.
             threads.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> list[PageLocation]:
-    """The pages of a file. One that cannot be opened is one page, which gets the row that says why."""
+    """The pages of a file. A file that cannot be opened counts as one page, whose row has the reason."""
     if file.suffix not in MANY_PAGED:
         return [PageLocation(file.path, 0)]
     content = bytes_or_reason(read_file(filesystem, file.path))

@@ -1,4 +1,4 @@
-"""The report of a run of forms: what needs eyes first, the worst on top, each field's picture beside its reading."""
+"""The report of a run of forms: what needs a review, worst first, each field's picture beside its reading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.labeling.run_folder import OVERLAY, LabelingRunFolder
 SHOWN = 200
 PAGES_SHOWN = 100
 LEAST_SHARE = 0.005
-"""Other values that are less likely help nobody."""
+"""Alternatives that are less likely are not shown."""
 
 STYLE = """
 .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); gap: 1rem }
@@ -46,9 +46,9 @@ def report(folder: LabelingRunFolder, summary: dict[str, Any], tally: FormTally)
 
 
 def _pages(tally: FormTally) -> str:
-    if not tally.odd:
+    if not tally.flagged:
         return ""
-    shown = tally.odd[:PAGES_SHOWN]
+    shown = tally.flagged[:PAGES_SHOWN]
     rows = "".join(
         f"<tr><td>{html.escape(source)}<td class=number>{page}<td>{html.escape(reason)}"
         for source, page, reason in shown
@@ -58,7 +58,7 @@ def _pages(tally: FormTally) -> str:
 
 def _fields(folder: LabelingRunFolder, tally: FormTally) -> str:
     # The reason of a whole page is shown once, above.
-    whole = {(source, page) for source, page, _ in tally.odd}
+    whole = {(source, page) for source, page, _ in tally.flagged}
     worst = [one for one in _worst(folder) if (one["source"], one["page"]) not in whole]
     if not worst:
         return "<h2>Fields to look at</h2><p>None: every field that could be read is sure.</p>"
@@ -68,7 +68,7 @@ def _fields(folder: LabelingRunFolder, tally: FormTally) -> str:
 
 
 def _worst(folder: LabelingRunFolder) -> Sequence[dict[str, Any]]:
-    """Of the worst of every shard those that are worst of all."""
+    """The worst fields of the run, merged from those of all shards."""
     worst: list[dict[str, Any]] = []
     for shard in kept(folder):
         worst = sorted([*worst, *shard["fields"]], key=lambda one: urgency(one["status"], one["confidence"]))[:SHOWN]
@@ -91,7 +91,7 @@ def _others(one: dict[str, Any]) -> str:
 
 
 def _page(folder: LabelingRunFolder, one: dict[str, Any]) -> str:
-    """Where it lies, linked to the picture of the page if there is one."""
+    """Source and page of a field, linked to the picture of the page if it was kept."""
     where = html.escape(f"{one['source']}, page {one['page']}")
     picture = f"{OVERLAY}/{one['name']}.jpg"
     return f'<a href="{quote(picture)}">{where}</a>' if (folder.path / picture).exists() else where

@@ -1,4 +1,4 @@
-"""The rows of forms: one for each field of each page, or a single one that says why a page could not be read."""
+"""The rows of forms: one for each field of a page, or a single one with the reason why the page could not be read."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FORM_SCHEMA = pa.schema(
 
 
 class ReadBy(NamedTuple):
-    """What read."""
+    """The engine and the model that read a field."""
 
     engine: str
     model: str
 
 
 def to_rows(results: Iterable[PageResult], digits: ReadBy, numbers: ReadBy) -> pa.Table:
-    """Digits in cells and numbers without are read by two models."""
+    """The rows of these pages. `digits` read the digits in cells, `numbers` the numbers without cells."""
     rows = [row for result in results for row in _rows(result, digits, numbers)]
     return pa.Table.from_pylist(rows, FORM_SCHEMA)
 

@@ -1,4 +1,4 @@
-"""What a run of forms amounts to: pages, and the fields on them."""
+"""The counts of a run of forms: pages, and the fields on them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class FormTally(Tally):
     fields: int = 0
     templates: Counter[str] = field(default_factory=Counter)
     unread: int = 0
-    odd: list[tuple[str, int, str]] = field(default_factory=list)
-    """The first pages that are unread, or to be reviewed for what is true of the page: source, page, why."""
+    flagged: list[tuple[str, int, str]] = field(default_factory=list)
+    """The first pages that are unread or need a review as a whole: source, page, reason."""
 
     def items_of(self, rows: pa.Table) -> int:
         pages = 0
@@ -40,10 +40,10 @@ class FormTally(Tally):
             self.templates[rows[0]["template"]] += 1
         unread = rows[0]["field"] is None
         reasons = {(row["reason_code"], row["reason"]) if row["status"] != Status.OK else None for row in rows}
-        if len(reasons) == 1 and (reason := reasons.pop()) and len(self.odd) < SHOWN:
+        if len(reasons) == 1 and (reason := reasons.pop()) and len(self.flagged) < SHOWN:
             code, text = reason
             if unread or code in PAGE_CODES:
-                self.odd.append((source, page, text))
+                self.flagged.append((source, page, text))
 
     def as_dict(self) -> dict[str, Any]:
         counted = {

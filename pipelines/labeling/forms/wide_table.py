@@ -1,4 +1,4 @@
-"""The result for spreadsheets: a line a page, a column a field."""
+"""The result for spreadsheets: one line per page, one column per field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST = ("source", "page", "template", "status", "reason")
 
 
 def write_wide(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
-    """A shard at a time, since a run may have more pages than fit into memory."""
+    """Write shard by shard, since a run may have more pages than fit into memory."""
     fields = list(dict.fromkeys(field.name for template in templates for field in template.fields))
     draft = folder.path / WORK / WIDE
     with draft.open("w", encoding="utf-8", newline="") as file:
@@ -48,7 +48,7 @@ def _line(source: str, page: int, rows: Sequence[dict[str, Any]], fields: Sequen
 
 
 def _reasons(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Each once, with the fields that have it."""
+    """Each reason once, with the fields that have it."""
     fields_by_reason: dict[str, list[str]] = {}
     for row in rows:
         if row["reason"] is not None and row["status"] != Status.OK:

@@ -39,7 +39,7 @@ class FormWorkload(Workload[PreparedShard]):
     def identity(self) -> dict[str, Any]:
         return {
             "templates": ", ".join(template.name for template in self._templates),
-            "what the templates say": fingerprint(self._templates),
+            "content of the templates": fingerprint(self._templates),
             "overlays": self._picture_options.overlays,
             "crops": self._picture_options.crops,
             "model for numbers without cells": self._lines.model,

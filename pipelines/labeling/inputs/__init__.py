@@ -1,4 +1,4 @@
-"""What can be labelled, and how it is cut into shards: folders and globs of images, archives, parquet, IDX."""
+"""Inputs that can be labelled, and how they are cut into shards: folders, globs, archives, parquet, IDX."""
 
 from pipelines.labeling.inputs.base import Input as Input
 from pipelines.labeling.inputs.base import Items as Items

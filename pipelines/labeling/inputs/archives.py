@@ -44,7 +44,7 @@ BROKEN = (
     ValueError,
 )
 MAX_MEMBER = 200_000_000
-"""Bytes of one image, unpacked; more is a bomb or a mistake."""
+"""Maximum bytes of an unpacked image; more is a bomb or a mistake."""
 
 
 class Packed(NamedTuple):
@@ -55,10 +55,10 @@ class Packed(NamedTuple):
 
 class Image(NamedTuple):
     place: int
-    """Among all files of the archive: a name may stand there twice."""
+    """Index among all files of the archive, since names may repeat."""
     name: str
     number: int
-    """How many of the same name lie before it."""
+    """The number of earlier files of the same name."""
 
 
 class Archive(Input[Items]):
@@ -66,20 +66,20 @@ class Archive(Input[Items]):
         self.kind, self._filesystem, self._path, self._shown = kind, filesystem, path, shown
 
     def images(self) -> list[Image]:
-        """In the order in which they lie there."""
+        """The images in the order of the archive."""
         try:
             with self._open() as files:
                 return list(_images(file.name for file in files))
         except BROKEN as error:
             raise DataError(f"{self._shown} cannot be read as a {self.kind} file: {error}.") from error
 
-    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+    def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
         with self._open() as files:
             start = 0
             for shard, size in zip(task.shards, task.sizes, strict=True):
                 images: list[Image] = task.payload[start : start + size][only]
                 start += size
-                if shard in wanted:
+                if shard in pending:
                     sources = [f"{self._shown}!{image.name}" for image in images]
                     numbers = np.array([image.number for image in images], np.int64)
                     yield decoded(shard, sources, numbers, (_unpacked(files[image.place]) for image in images))
@@ -125,12 +125,12 @@ def _from_tar(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _printable(name: str) -> str:
-    """tarfile keeps what is no UTF-8 in a form that nothing else can write."""
+    """A name that can be written as UTF-8, which the surrogates that tarfile makes of other bytes cannot."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """tarfile takes a damaged header for the end, and what follows would be lost in silence."""
+    """Check that the archive ends here: tarfile takes a damaged header for the end and silently drops the rest."""
     assert archive.fileobj is not None
     archive.fileobj.seek(archive.offset)
     if archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):

@@ -1,4 +1,4 @@
-"""What every input promises: its items in one order, cut into shards that are always the same."""
+"""The contract of every input: its items in a fixed order, cut into shards that are always the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.inference.outcome import Reason, ReasonCode
 ROWS_PER_SHARD = 16_384
 FILES_PER_SHARD = 2_000
 HELD = 64 << 20
-"""Bytes of pictures that are held in their full size: a shard may have thousands of them, and each be a photo."""
+"""Maximum bytes of pictures held in full size: a shard may have thousands, and each may be a photo."""
 
 
 ALL = slice(None)
@@ -40,29 +40,29 @@ class ReadTask:
         return self.sizes[shard - self.first]
 
     def before(self, shard: int) -> int:
-        """How many of its items lie before this shard."""
+        """The number of items of the task before this shard."""
         return sum(self.sizes[: shard - self.first])
 
 
 @dataclass(frozen=True)
 class Items:
-    """One shard, read: an image in the model's form for every item, or the reason why there is none."""
+    """A shard that was read: for every item an image as the model takes it, or the reason why there is none."""
 
     shard: int
     sources: str | Sequence[str]
-    """Where each comes from; a single one where all come from the same."""
+    """The source of each item, or a single source that all share."""
     numbers: NDArray[np.int64]
-    """Which item of its source each is."""
+    """The number of each item within its source."""
     images: NDArray[np.uint8]
     reasons: Sequence[Reason | None] | None = None
-    """None where all could be read."""
+    """The reason of each item that could not be read; None if all could."""
 
     def __len__(self) -> int:
         return len(self.numbers)
 
 
 class Shard(Protocol):
-    """A shard as a task has read it, of whatever kind its items are."""
+    """A shard as a task has read it, of any kind of items."""
 
     @property
     def shard(self) -> int: ...
@@ -74,13 +74,13 @@ P = TypeVar("P", bound=Shard, covariant=True)
 
 
 class Input(ABC, Generic[P]):
-    """Small, and sent to every task that reads: what the tasks hold belongs to them."""
+    """A place with items. It is small, since every read task gets a copy; what to read is in the tasks."""
 
     kind: str
 
     @abstractmethod
-    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[P]:
-        """The wanted shards of a task, in order; of each only those items, and no other is touched."""
+    def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[P]:
+        """Read the pending shards of a task in order, and of each only the items of the slice `only`."""
 
     @abstractmethod
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
@@ -89,7 +89,7 @@ class Input(ABC, Generic[P]):
 
 @dataclass(frozen=True)
 class FoundInput:
-    """An input, how it is cut, and what tells it from every other."""
+    """An input, the tasks that read it, and the fingerprint of its files."""
 
     input: Input[Any]
     tasks: list[ReadTask]
@@ -140,5 +140,5 @@ def unreadable(text: str) -> Reason:
 
 
 def bytes_or_reason(content: bytes | str) -> bytes | Reason:
-    """The content of a file; where `files.remote` could not read it, its words as a reason."""
+    """The content of a file, or the text of `files.remote` as a reason why it could not be read."""
     return unreadable(content) if isinstance(content, str) else content

@@ -1,4 +1,4 @@
-"""What a person named as INPUT, recognised by what is there."""
+"""Recognises the kind of an input by the files that are there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = "images (png, jpeg, tiff, bmp, webp), parquet, IDX, zip or tar"
 EMPTY = {
     "images": "it has no images",
     "parquet": "its parquet has no rows",
-    "idx": "it says 0 images",
+    "idx": "its header declares 0 images",
     "zip": "there are no images (png, jpeg, tiff, bmp, webp) in the zip file",
     "tar": "there are no images (png, jpeg, tiff, bmp, webp) in the tar file",
 }

@@ -34,12 +34,12 @@ class Idx(Input[Items]):
     def check(self, length: int) -> None:
         check_length(self._shown, self.shape(), length)
 
-    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+    def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
         content, shape = self._content().data, self.shape()
         images: NDArray[Any] = np.frombuffer(content, np.uint8, offset=HEADER).reshape(shape)
         start = 0
         for shard, size in zip(task.shards, task.sizes, strict=True):
-            if shard in wanted:
+            if shard in pending:
                 chosen = np.arange(start, start + size)[only]
                 yield Items(shard, self._shown, chosen, to_model_input(images[chosen[0] : chosen[-1] + 1]))
             start += size

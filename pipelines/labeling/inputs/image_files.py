@@ -29,8 +29,8 @@ class ImageFiles(Input[Items]):
     def __init__(self, filesystem: fs.FileSystem, prefix: str) -> None:
         self._filesystem, self._prefix = filesystem, prefix
 
-    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
-        if task.first in wanted:
+    def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        if task.first in pending:
             paths: list[str] = task.payload[only]
             files = (bytes_or_reason(read_file(self._filesystem, path)) for path in paths)
             sources = [self._prefix + path for path in paths]

@@ -40,7 +40,7 @@ class Tables(Input[Items]):
     def __init__(self, filesystem: fs.FileSystem, prefix: str, column: str) -> None:
         self._filesystem, self._prefix, self._column = filesystem, prefix, column
 
-    def read(self, task: ReadTask, wanted: Collection[int], only: slice = ALL) -> Iterator[Items]:
+    def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
         path, groups, row = task.payload
         source = self._prefix + path
         shards = self._columns(path, groups, task.sizes)
@@ -48,7 +48,7 @@ class Tables(Input[Items]):
             column = next(shards)
             numbers = np.arange(row, row + size)
             row += size
-            if shard in wanted:
+            if shard in pending:
                 yield _items(shard, source, numbers[only], column if isinstance(column, Reason) else column[only])
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
@@ -56,7 +56,7 @@ class Tables(Input[Items]):
         return self._prefix + path, row + task.before(shard) + index
 
     def _columns(self, path: str, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | Reason]:
-        """The column in arrays of these sizes; from where it is damaged on, the reason."""
+        """The column in arrays of these sizes; the reason in place of each array from the damage on."""
         try:
             with self._filesystem.open_input_file(path) as file:
                 batches = pq.ParquetFile(file).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
@@ -73,7 +73,7 @@ def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa
         while sum(map(len, held)) < size:
             array = next(arrays, None)
             if array is None:
-                raise pa.ArrowInvalid("it has fewer rows than it says")
+                raise pa.ArrowInvalid("it has fewer rows than its footer declares")
             held.append(array)
         joined = held[0] if len(held) == 1 else pa.concat_arrays(held)
         yield joined[:size]
@@ -114,7 +114,7 @@ def _binary(column: pa.Array) -> list[bytes | None]:
 
 
 def _from_bytes(shard: int, source: str, numbers: NDArray[np.int64], values: list[bytes | None]) -> Items:
-    """784 bytes are the pixels themselves, anything else is the file of an image."""
+    """Decode a binary column: 784 bytes are raw pixels, anything else is an encoded image."""
     items = decoded(shard, source, numbers, (NULL if value is None else value for value in values))
     raw = [index for index, value in enumerate(values) if value is not None and len(value) == RAW]
     if not raw:
@@ -128,7 +128,7 @@ def _from_bytes(shard: int, source: str, numbers: NDArray[np.int64], values: lis
 
 
 def tensor_shape(kind: pa.DataType) -> tuple[int, ...] | None:
-    """Of one image, where the column holds pixels; None where it holds bytes of files."""
+    """The shape of one image if the column holds pixels, None if it holds encoded images."""
     if isinstance(kind, pa.BaseExtensionType):
         shape = tuple(getattr(kind, "shape", ()))
         grey, colour = len(shape) == 2, len(shape) == 3 and shape[2] in (1, 3)
@@ -194,7 +194,7 @@ def find_tables(where: Location, files: list[File], column: str | None) -> Found
 
 
 def _choose(where: Location, footers: dict[File, Footer]) -> str:
-    """By the first file that has images; by the very first where none has."""
+    """Choose the column by the first file that has images, or by the first file if none has."""
     with_images = (file for file, (_, schema) in footers.items() if any(_holds_images(field.type) for field in schema))
     file = next(with_images, next(iter(footers)))
     return choose_column(footers[file][1], where.prefix + file.path)
@@ -210,7 +210,7 @@ def _footer(where: Location, file: File) -> Footer:
 
 
 def _read_tasks(path: str, metadata: pq.FileMetaData, shard: int) -> Iterator[ReadTask]:
-    """Row groups, taken together until they make a shard; a large one is read as a whole and makes several."""
+    """Row groups merged until they make a shard; a large one is read as a whole and makes several."""
     groups: list[int] = []
     start = rows = 0
     for group in range(metadata.num_row_groups):

@@ -138,7 +138,7 @@ def test_what_holds_nothing_is_refused(place: str, digits: Split, tmp_path: Path
         path = write(tmp_path, digits.images[:0])
     told = {
         "parquet": "its parquet has no rows",
-        "idx": "it says 0 images",
+        "idx": "its header declares 0 images",
         "zip": "there are no images (png, jpeg, tiff, bmp, webp) in the zip file",
         "tar": "there are no images (png, jpeg, tiff, bmp, webp) in the tar file",
     }
