@@ -19,14 +19,7 @@ from pipelines.ray_runtime.session import ray_session
 from pipelines.training.capacity import plan_workers
 from pipelines.training.line_task import LineTask
 from pipelines.training.options import TrainingOptions
-from pipelines.training.publishing import (
-    calibrate_trained,
-    numbers_of,
-    outcome_in_words,
-    publish,
-    publish_once,
-    score_test,
-)
+from pipelines.training.publishing import finish_run
 from pipelines.training.recipes import recipe_named
 from pipelines.training.run import Trained, prepare, train
 from pipelines.training.run_folder import TrainingRunFolder, new_name, open_run, runs_folder
@@ -96,34 +89,27 @@ def main(options: Train) -> None:
     name = options.name or new_name(recipe.network, recipe.corpus)
     with open_run(runs_folder(options.runs) / name, task.identity(options.workers), options.resume) as run:
         trained = _train(task, options, run, console)
-        temperature = calibrate_trained(trained, task, run) if recipe.calibrate else None
-        scores = score_test(trained, task, corpus, run)
-        model = options.model or recipe.network
-        version = publish_once(
-            run, store, model, lambda: publish(store, model, trained, recipe, corpus, scores, temperature)
-        )
-        numbers = numbers_of(version.reference, recipe, trained, scores)
-        run.finish(numbers)
-    write_json(options.json, numbers)
-    _say(console, f"published to {store}")
-    _say(console, outcome_in_words(version.reference, trained, scores))
+        published = finish_run(trained, task, corpus, run, store, options.model or recipe.network)
+    write_json(options.json, published.numbers)
+    _print(console, f"published to {store}")
+    _print(console, published.summary)
 
 
 def _train(task: Task, options: Train, run: TrainingRunFolder, console: Console) -> Trained:
-    """With a Ray only as long as this needs one."""
+    """Train, with a Ray session only as long as it is needed."""
     with ray_session():
         resources = plan_workers(
             free_nodes(), options.workers, options.cpus_per_worker, options.gpus_per_worker, options.cuda_graph
         )
         run.begin()
-        _say(console, f"run {run.path.name} in {run.path.parent}")
+        _print(console, f"run {run.path.name} in {run.path.parent}")
         trained = train(task, resources, run, console)
         if isinstance(task, LineTask):
             task.draw_test(run.path)
         return trained
 
 
-def _say(console: Console, line: str) -> None:
+def _print(console: Console, line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 

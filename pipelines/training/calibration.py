@@ -1,4 +1,4 @@
-"""One number that makes a network's confidence mean what it says."""
+"""Temperature scaling: one number that makes a network's confidences match its accuracy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.training.ragged import Ragged, at_once
 
 VIEWS = 4
 SHARPEST = 0.5
-"""Where every image is read right, the loss only falls with the temperature, and each confidence would become 1."""
+"""The lowest temperature: if every image is read right, the loss has no minimum and confidences would become 1."""
 
 LogitBatches = Sequence[tuple[Tensor, Tensor]]
 """Logits and labels, batch by batch."""
@@ -31,7 +31,7 @@ def calibrate(reader: Reader, validation: Examples, options: TrainingOptions) ->
 
 
 def _ordered(validation: Examples) -> Examples:
-    """At random, since augmentation leaves the first of a batch clean; lines by width, so that few are long."""
+    """Shuffled, since augmentation leaves the first of a batch clean; lines sorted by width, to pad less."""
     images, labels = validation
     if isinstance(images, Ragged):
         order = images.widths.argsort(stable=True)
@@ -42,7 +42,7 @@ def _ordered(validation: Examples) -> Examples:
 
 @torch.inference_mode()
 def _logits(reader: Reader, validation: Examples, options: TrainingOptions) -> LogitBatches:
-    """Of the images themselves, then of each view in turn."""
+    """The logits of the images themselves, then of each augmented view."""
     batches = [(reader(images), labels) for images, labels in _batches(validation)]
     for _ in range(VIEWS if options.augment != "none" else 0):
         views = (

@@ -1,4 +1,4 @@
-"""Whether the workers find room in the cluster, node by node, and how many CPUs each may take."""
+"""Whether the workers fit into the cluster, node by node, and how many CPUs each may take."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WorkerResources:
 
 
 def plan_workers(nodes: list[Node], workers: int, cpus: float | None, gpus: float, cuda_graph: bool) -> WorkerResources:
-    """Refuse what finds no room, since Ray would wait for it without a word."""
+    """Refuse workers that do not fit, since Ray would wait for them in silence."""
     cpus = cpus or _most_cpus(nodes, workers, gpus)
     fitting = sum(node.holds(cpus, gpus) for node in nodes)
     if fitting < workers:
@@ -35,7 +35,7 @@ def plan_workers(nodes: list[Node], workers: int, cpus: float | None, gpus: floa
 
 
 def _most_cpus(nodes: list[Node], workers: int, gpus: float) -> int:
-    """For each worker, so that all find room; one, if they find none anyway."""
+    """The most CPUs for each worker with which all of them fit; 1 if they do not fit anyway."""
     for cpus in range(int(max((node.cpus for node in nodes), default=0)), 1, -1):
         if sum(node.holds(cpus, gpus) for node in nodes) >= workers:
             return cpus

@@ -1,4 +1,4 @@
-"""Who sees which image: the validation split, each worker's share of a batch; and how bright images are."""
+"""The validation split, each worker's share of a batch, and the images' brightness."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def worker_batches(order: Tensor, batch: int, rank: int, workers: int) -> Tensor
 
 
 def describe(options: TrainingOptions, split: Split) -> dict[str, Any]:
-    """The network to make, and the images' brightness, which lies in it."""
+    """The arguments of the network, among them the images' brightness."""
     seen = brightness(split.images)
     return {
         "network": options.network,

@@ -1,4 +1,4 @@
-"""Images and what they show, as a worker holds them."""
+"""Images and their labels, as a worker holds them."""
 
 from __future__ import annotations
 

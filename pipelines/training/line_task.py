@@ -29,7 +29,7 @@ from pipelines.training.task import Material, Task
 BLOCK = 500
 """Lines of one file, drawn by one process."""
 MAX_VALIDATION, MAX_TEST = 2000, 2000
-"""At most so many are held back, and so many drawn of the corpus's test images."""
+"""The most lines that are held back, and that are drawn of the corpus's test images."""
 VALIDATION_SHARE = 0.05
 FIRST_VALIDATION, FIRST_TEST = 1_000_000, 2_000_000
 """Blocks of these numbers and above; no two blocks are the same."""
@@ -39,7 +39,7 @@ USUAL = {"mean": 0.12, "deviation": 0.28}
 
 @dataclass(frozen=True)
 class LineBlock:
-    """What makes its lines the lines they are."""
+    """All that determines which lines are drawn."""
 
     number: int
     lines: int
@@ -111,7 +111,7 @@ class LineTask(Task):
 
 @dataclass(frozen=True)
 class _Files(Material):
-    """In a folder that every node sees."""
+    """Lines in files, in a folder that every node sees."""
 
     learning: Sequence[Path]
     validation: Sequence[Path]

@@ -1,4 +1,4 @@
-"""What each Ray Train worker runs."""
+"""The training loop that each Ray Train worker runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POST_EVERY = 0.5
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a worker needs to know."""
+    """The worker's configuration."""
 
     options: TrainingOptions
     material: Material
@@ -128,7 +128,7 @@ class TrainingWorker:
         return values
 
     def _check_finite(self, losses: list[Tensor], epoch: int) -> None:
-        """All workers look at the same moment and so stop together: one alone would leave the others waiting."""
+        """All workers check at the same step and so stop together: one alone would leave the others waiting."""
         recent = losses[-CHECK_EVERY:]
         bad = self._sum((~torch.isfinite(torch.stack(recent))).float())
         if bad.any():
@@ -154,7 +154,7 @@ class TrainingWorker:
     def _row(self, epoch: int, loss: float, seconds: float) -> dict[str, Any]:
         right, validation_loss = self._sum(self.learner.evaluate(*self._mine())).tolist()
         validation = len(self.validation.labels)
-        # The last step of an epoch may be the one that does it, and no loss of a step tells of that.
+        # It may be the epoch's last step that diverges, which no loss of a step shows.
         if not math.isfinite(validation_loss):
             raise self._blown_up(f"validation loss is not a number after epoch {epoch}", epoch)
         return {
@@ -167,7 +167,7 @@ class TrainingWorker:
         }
 
     def _mine(self) -> Examples:
-        """Of what was held back, this worker's part."""
+        """This worker's part of the held-back images."""
         images, labels = self.validation
         mine = slice(self.rank, None, self.workers)
         part = images.every(self.workers, self.rank) if isinstance(images, Ragged) else images[mine]

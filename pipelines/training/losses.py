@@ -1,4 +1,4 @@
-"""What is wanted of the logits: of one digit the right class, of a line of digits the right sequence."""
+"""The losses: cross-entropy for single digits, CTC for lines of digits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 PADDING = -1
-"""Behind the digits of a line that has fewer than others, [N, most]."""
+"""Fills the labels [N, most] behind the digits of a line that has fewer than others."""
 
 
 def mean_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -33,7 +33,7 @@ def _are_lines(logits: Tensor) -> bool:
 
 
 def _ctc_losses(logits: Tensor, labels: Tensor) -> Tensor:
-    """Over every way in which the frames can spell the digits; a line too short for its digits teaches nothing."""
+    """The CTC loss of each line; a line with too few frames for its digits has loss 0 and teaches nothing."""
     lines, frames, classes = logits.shape
     log_probabilities = logits.float().log_softmax(-1).transpose(0, 1)
     lengths, frames_of = (labels != PADDING).sum(1), torch.full((lines,), frames)
@@ -49,7 +49,7 @@ def _ctc_losses(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _greedy_decoded(logits: Tensor, most: int) -> Tensor:
-    """What the likeliest of each frame spells, [N, most]; of what is longer, one digit too many tells enough."""
+    """Greedy decoding to [N, most] digits; a reading with more digits equals no label."""
     best = logits.argmax(-1)
     begins = best != logits.shape[-1] - 1
     begins[:, 1:] &= best[:, 1:] != best[:, :-1]

@@ -1,4 +1,4 @@
-"""What a training run is asked to do, and whether that makes sense."""
+"""The options of a training run, and whether they make sense together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.networks.architectures import LINE_NETWORKS, NETWORKS
 DIGITS = [str(digit) for digit in range(10)]
 NONE = "none"
 BLANK = ""
-"""What a place in a line says where no digit begins."""
+"""The class of a frame of a line in which no digit begins: the blank of CTC."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the workers report while they train, and how a person sees it: a live bar or lines, and TensorBoard."""
+"""The progress that workers report while they train, shown as a live bar or lines, and in TensorBoard."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class ProgressActor:
 
 
 def start_progress_actor() -> Any:
-    """Beside the driver, so that no other node's death takes it along."""
+    """Start it on the driver's node, so that it survives the death of any other."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(num_cpus=0)(ProgressActor).options(scheduling_strategy=here).remote()
 
 
 def drained(progress: Any) -> list[dict[str, Any]]:
-    """Nothing from an actor that is lost: a run goes on without being shown."""
+    """The new events; none if the actor is lost, since a run goes on without being shown."""
     try:
         return ray.get(progress.drain.remote())
     except RayError:

@@ -12,7 +12,7 @@ from torch import Tensor
 Picture = NDArray[np.uint8]
 
 STEP = 16
-"""Batches are wide by a multiple of this, so that memory is asked for in few sizes."""
+"""Widths of batches are multiples of this, so that memory is allocated in few sizes."""
 NEAR = 16
 """Batches' worth of lines among which those of about one width are put together."""
 
@@ -33,7 +33,7 @@ class Ragged:
         return Ragged([self._pictures[number] for number in order.tolist()], self._device)
 
     def __getitem__(self, chosen: Tensor) -> Tensor:
-        """Those of these numbers, uint8 [N, height, W], with nothing behind the shorter ones."""
+        """The lines with these indices, uint8 [N, height, W], the shorter ones padded with background."""
         return _together([self._pictures[number] for number in chosen.tolist()]).to(self._device)
 
     def split(self, batch: int) -> Iterator[Tensor]:
@@ -50,7 +50,7 @@ def _together(pictures: Sequence[Picture]) -> Tensor:
 
 
 def of_like_width(order: Tensor, widths: Tensor, batch: int, seed: int) -> Tensor:
-    """The same numbers in another order, in which each batch holds lines of about one width; batches stay mixed."""
+    """The same indices reordered so that each batch holds lines of similar width; the batches stay in random order."""
     generator = torch.Generator().manual_seed(seed)
     full = len(order) // batch * batch
     parts = [some[widths[some].argsort(stable=True)] for some in order[:full].split(NEAR * batch)]
@@ -59,5 +59,5 @@ def of_like_width(order: Tensor, widths: Tensor, batch: int, seed: int) -> Tenso
 
 
 def at_once(images: Tensor | Ragged) -> int:
-    """How many of them are judged together."""
+    """How many images are evaluated in one batch."""
     return 100 if isinstance(images, Ragged) else 1000

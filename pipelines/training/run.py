@@ -72,7 +72,7 @@ def _where_it_was(run: TrainingRunFolder) -> Path | None:
 
 
 def _fit(plan: Plan, resources: WorkerResources, run: TrainingRunFolder) -> None:
-    # Each epoch waits until Ray fetches its report, which it does but every two seconds unless told otherwise.
+    # Each epoch waits until Ray fetches its report, which by default it does only every two seconds.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
     per_worker = {"CPU": resources.cpus} | ({"GPU": resources.gpus} if resources.gpus else {})
     trainer = Trainer(
@@ -108,7 +108,7 @@ def _cause(error: Exception) -> str:
 
 @contextmanager
 def _watching(progress: Any, display: TrainingDisplay) -> Iterator[None]:
-    """Show what the workers post, from a thread, since the driver itself waits in Ray."""
+    """Show the workers' progress from a thread, since the driver itself waits in Ray."""
     done = threading.Event()
 
     def watch() -> None:

@@ -1,11 +1,11 @@
-"""The folder of a training run: whose it is, who works on it, how far it came.
+"""The folder of a training run: which run it belongs to, its lock, and how far it has come.
 
-options.json    what this run was asked, how many workers it has, what it learns from: another run is refused
+options.json    the run's options, its number of workers and its images: another run is refused
 ray/            its checkpoints
 tensorboard/    its curves
 weights.pt      the best epoch's; beside it history.csv and the pictures
 result.json     the mark of a finished run, written last
-.lock           held by who works on it
+.lock           locked by the process that works on it
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RECORD, RESULT, CHECKPOINTS, CURVES, LOCK = "options.json", "result.json", "ray"
 class TrainingRunFolder:
     path: Path
     identity: dict[str, Any]
-    """All that the weights depend on."""
+    """All that the weights depend on: a run is resumed only with the same."""
 
     def __str__(self) -> str:
         return f"run {self.path.name!r}"
@@ -65,7 +65,7 @@ class TrainingRunFolder:
         return record
 
     def begin(self) -> None:
-        """From now on the name is taken; what is refused before leaves it free."""
+        """Take the name; a run that is refused before this leaves it free."""
         self.note(**self.identity)
 
     def note(self, **entries: Any) -> None:
@@ -90,7 +90,7 @@ def new_name(network: str, corpus: str) -> str:
 
 @contextmanager
 def open_run(path: Path, identity: dict[str, Any], resume: bool) -> Iterator[TrainingRunFolder]:
-    """Hold the run's folder, or say why not: a name is one run, which is never continued unasked."""
+    """Lock the run's folder, or say why not: a name stands for one run, which is never continued unasked."""
     run = TrainingRunFolder(path, identity)
     with ExitStack() as held:
         try:

@@ -1,4 +1,4 @@
-"""What is to be learnt, from which images, and judged on which."""
+"""A training task: what is learnt, from which images, and on which it is evaluated."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from pipelines.training.options import TrainingOptions
 
 
 class Material(ABC):
-    """What a worker is sent: not the images themselves, but where they are."""
+    """What is sent to a worker: where the images are, not the images themselves."""
 
     @abstractmethod
     def load(self, device: torch.device) -> tuple[Examples, Examples]:
-        """What is learnt from, and what was held back."""
+        """The training images and the held-back validation images."""
 
 
 class Task(ABC):
     options: TrainingOptions
     description: dict[str, Any]
-    """The network to make."""
+    """The arguments of the network."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many images there are to learn from."""
+        """The number of training images."""
 
     @abstractmethod
     def images(self) -> dict[str, Any]:
-        """What tells them from any others."""
+        """Fingerprints that identify the images."""
 
     @abstractmethod
     def material(self, folder: Path) -> Material:
-        """Made ready for the workers, within Ray; a run's folder keeps what took time to make."""
+        """The images for the workers; called within Ray. What takes time to make is kept in the run's folder."""
 
     @abstractmethod
     def validation_examples(self, folder: Path) -> Examples:
-        """What no weight was learnt from, once the run in that folder is trained."""
+        """The held-back images, for use after the run in that folder was trained."""
 
     def identity(self, workers: int) -> dict[str, Any]:
-        """What makes a run this very one."""
+        """All that identifies a run: its options, its workers and its images."""
         return {**asdict(self.options), "workers": workers, "images": self.images()}
 
 
@@ -73,7 +73,7 @@ class DigitTask(Task):
 
 @dataclass(frozen=True)
 class _Stored(Material):
-    """In the object store, so that workers on one node share them."""
+    """Images in Ray's object store, so that workers on one node share them."""
 
     references: Sequence[Any]
 
