@@ -111,6 +111,6 @@ def _ask_for_jobs(cluster: Cluster) -> str:
 
 
 def _last_line(text: str) -> str:
-    """The last thing a program said, without its colours; with Python that is the error."""
+    """The last line of a program's output, without its colours; for Python that is the error."""
     lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "it said nothing"
+    return lines[-1].strip() if lines else "it printed nothing"

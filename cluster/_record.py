@@ -1,4 +1,4 @@
-"""What is written down about a running cluster, and the token that opens it."""
+"""The record of a running cluster, and the token that opens it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Cluster:
         return f"http://{HOST}:{self.dashboard_port}"
 
     def client_env(self) -> dict[str, str]:
-        """What a program needs to submit a job to this cluster."""
+        """The environment of a program that submits jobs to this cluster."""
         # `ray job submit` asks the one, `serve deploy` the other.
         url = self.dashboard_url
         return {"RAY_ADDRESS": url, "RAY_DASHBOARD_ADDRESS": url, **self._common_env()}
 
     def driver_env(self) -> dict[str, str]:
-        """What a program needs to join this cluster with `ray.init()`, which takes no http address."""
+        """The environment of a program that joins this cluster with `ray.init()`, which takes no http address."""
         return {"RAY_ADDRESS": self.address, **self._common_env()}
 
     def head_env(self) -> dict[str, str]:

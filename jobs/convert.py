@@ -163,7 +163,7 @@ def _report(outcome: Outcome) -> dict[str, object]:
 
 
 def _lacking(outcome: Outcome) -> list[str]:
-    """What was asked for and is not there, or is there and should not be."""
+    """Why what was asked for is missing, or is there and should not be."""
     reasons = []
     for precision, why in outcome.refused.items():
         before = GRAPHS[precision] in outcome.version.files

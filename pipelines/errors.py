@@ -7,7 +7,7 @@ InkrayError                 exit 1: the work failed
 ├── StoreError              the model store cannot give or take a version
 ├── EngineError             an engine cannot be opened, or not be used any more
 ├── ConversionError         a graph or plan was made that may not be published
-├── ClusterError            Ray has no room, or cannot be reached
+├── ClusterError            Ray lacks the resources, or cannot be reached
 └── TrainingError           a run cannot go on
 
 A message says what is wrong, with the offending value, where, and how to mend it.
@@ -27,7 +27,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What a library said was wrong, without the advice that follows, to be put into a sentence of our own."""
+    """The first line of a library's message, without the advice that follows, to be quoted in a sentence of ours."""
     text = (isinstance(error, OSError) and error.strerror) or str(error).strip()
     return (text.splitlines() or [type(error).__name__])[0].rstrip(".")
 
@@ -36,7 +36,7 @@ class InkrayError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, option: str | None = None) -> None:
-        """`option` names what would have to be set otherwise, as code does; who offers options says how to set it."""
+        """`option` is the argument to change, as named in code; whoever offers options shows how they are spelt."""
         super().__init__(message)
         self.option = option
 

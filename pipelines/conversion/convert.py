@@ -61,9 +61,9 @@ class Outcome:
     parity: list[Parity] = field(default_factory=list)
     plans: list[PlanRecord] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    """By precision, why its graph and its plans were not published, or should not have been."""
+    """Why graphs and plans were not published, or should not have been, by precision."""
     unbuilt: dict[str, str] = field(default_factory=dict)
-    """By engine and precision, why there is no plan."""
+    """Why there is no plan, by engine and precision."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Conversion:
             (work / GRAPHS[precision]).write_bytes(graph)
 
     def _is_kept(self, precision: str) -> bool:
-        """What was published before stays, whatever it reads like now."""
+        """Files published before stay, however they read now."""
         return precision not in self._outcome.refused or precision in self._model.precisions
 
     def _graph(self, precision: str) -> bytes:
@@ -227,7 +227,7 @@ class Conversion:
 
 
 def _versions() -> dict[str, str]:
-    """Of what is in use: a package may go by another name where it was installed, a module does not."""
+    """The versions in use, by module: a package may be installed under another name, a module is not."""
     return {name: sys.modules[name].__version__ for name in PACKAGES if name in sys.modules}
 
 

@@ -14,7 +14,7 @@ CONVERTIBLE = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 
 
 def chosen_engines(names: Sequence[str]) -> list[str]:
-    """With "all", those there are; one that is asked for by name and is not there is an error."""
+    """The engines to build for: with "all", those installed; a named one that is missing is an error."""
     if not names:
         raise UsageError(f"No engine is named; known: {', '.join((ALL, *CONVERTIBLE))}.", option="engines")
     for name in names:

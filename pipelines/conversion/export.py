@@ -20,7 +20,7 @@ INPUT, OUTPUT = "images", "probabilities"
 
 
 def export(reader: Reader) -> bytes:
-    """The same reader gives the same bytes."""
+    """The reader as ONNX; the same reader gives the same bytes."""
     readout = Readout(folded(reader)).eval()
     # The exporter takes a dimension that is 1 in its sample for a constant, so the sample has two images.
     lines = reader.name in LINE_NETWORKS
@@ -48,7 +48,7 @@ def serialize(model: onnx.ModelProto) -> bytes:
 
 
 def _cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without the exporter's notes, which hold stack traces and so the paths of the machine that exported it."""
+    """The model's bytes without the exporter's notes: they contain stack traces with the exporting machine's paths."""
     del model.metadata_props[:]
     model.doc_string = ""
     model.graph.doc_string = ""

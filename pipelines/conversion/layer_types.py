@@ -27,7 +27,7 @@ def types_found(engine: Engine, graph: bytes) -> dict[str, int]:
 
 
 def _of_onnx_runtime(graph: bytes) -> dict[str, int]:
-    """From its profile of one run, the only place that tells."""
+    """Read from its profile of one run, the only place that has them."""
     with tempfile.TemporaryDirectory(prefix="inkray-") as folder:
         options = onnxruntime.SessionOptions()
         options.enable_profiling = True
@@ -49,7 +49,7 @@ def _of_openvino(engine: Any) -> dict[str, int]:
 
 
 def of_tensorrt(inspected: str) -> dict[str, int]:
-    """From its inspector, whose versions call a type by different names; of some layers it knows but their own."""
+    """Read from its inspector, whose versions name the types differently; of some layers it knows only the names."""
     layers = [layer for layer in json.loads(inspected)["Layers"] if isinstance(layer, dict)]
     outputs = [output for layer in layers for output in layer.get("Outputs", [])[:1]]
     return _counted(output.get("Datatype") or output.get("Format/Datatype", "unknown") for output in outputs)

@@ -15,7 +15,7 @@ from pipelines.inference.engines.base import Engine, Probabilities
 FEWEST_IMAGES = 2000
 LEAST_AGREEMENT = 0.9995
 MOST_LOST = 0.001
-"""Of accuracy, by a type that is allowed to read otherwise in places: int8 and bf16."""
+"""The most accuracy that a type may lose that is allowed to read some images differently: int8 and bf16."""
 EXACT = ("fp32", "fp16")
 BATCH = 256
 
@@ -26,7 +26,7 @@ class Parity:
     graph: str
     """The precision of the graph: fp32, fp16 or int8."""
     computes: str
-    """The precision that the engine was told to compute in."""
+    """The precision that the engine was set to compute in."""
     images: int
     agreement: float
     """The share of images that it reads as the network does."""
@@ -63,7 +63,7 @@ class Parity:
 
 
 def measure(engine: Engine, graph: str, types: dict[str, int], truth: Probabilities, split: Split) -> Parity:
-    """`truth` is what the network itself says of the split."""
+    """Compare the engine with `truth`, the network's own probabilities for the split."""
     found = engine.run(split.images)
     return Parity(
         engine=engine.name,
@@ -94,7 +94,7 @@ def _latency(engine: Engine, images: NDArray[np.uint8], calls: int = 100) -> flo
 
 
 def _throughput(engine: Engine, images: NDArray[np.uint8], at_least: float = 0.5) -> float:
-    """In calls of a few batches each, as bulk work comes."""
+    """Images per second, in calls of a few batches each, as in bulk work."""
     some, seen = images[: 8 * BATCH], 0
     engine.run(some)
     started = time.perf_counter()

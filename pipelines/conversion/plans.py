@@ -11,7 +11,7 @@ from pipelines.inference.engines.tensorrt_build import build_plan
 
 @dataclass(frozen=True)
 class Reporter:
-    """How a person is told what is done: by lines that stay, and by what goes on just now."""
+    """Reports progress to the user: `line` prints lines that stay, `now` shows the current step."""
 
     line: Callable[[str], None]
     now: Callable[[str], None]

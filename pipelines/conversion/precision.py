@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from pipelines.conversion.export import INPUT, serialize
 
 LAYERS = ("Conv", "Gemm", "MatMul")
-"""Where the work is, and so what is worth a smaller type."""
+"""The layers that do the work, and so are worth a smaller type."""
 
 
 def to_fp16(graph: bytes) -> bytes:

@@ -100,7 +100,7 @@ def _decompress(data: bytes, file: Path | str) -> IdxContent:
             parts.append(stream.decompress(data))
         except zlib.error as error:
             raise DataError(f"{file}: the gzip data is damaged ({error}); fetch or copy the file again.") from error
-        data = stream.unused_data.lstrip(b"\0")  # some tools pad what they pack
+        data = stream.unused_data.lstrip(b"\0")  # some tools pad their output
     return IdxContent(file, b"".join(parts), cut=not stream.eof)
 
 

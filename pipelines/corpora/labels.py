@@ -1,4 +1,4 @@
-"""What a label may be."""
+"""Labels: the digits 0 to 9."""
 
 from __future__ import annotations
 

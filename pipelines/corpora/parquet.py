@@ -56,8 +56,8 @@ def _read_table(path: Path) -> pa.Table:
     try:
         dataset = ds.dataset(path, format="parquet")
         _check_columns(dataset.schema.names, path)
-        wanted = [column for column in ("image", "label", "split") if column in dataset.schema.names]
-        return dataset.to_table(columns=wanted)
+        columns = [column for column in ("image", "label", "split") if column in dataset.schema.names]
+        return dataset.to_table(columns=columns)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as parquet: {first_line(error)}.") from error
 

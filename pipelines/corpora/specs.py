@@ -47,13 +47,13 @@ def parse_paths(spec: str) -> tuple[str, list[Path]]:
 
 
 def _refuse_missing(path: Path, kind: str, spec: str) -> None:
-    found, wanted = {
+    found, expected = {
         "idx": (path.is_file(), "file"),
         "folder": (path.is_dir(), "folder"),
         "parquet": (path.exists(), "file or folder"),
     }[kind]
     if not found:
-        raise UsageError(f"There is no {wanted} {path}; check the path in {spec!r}.")
+        raise UsageError(f"There is no {expected} {path}; check the path in {spec!r}.")
 
 
 def _read(kind: str, paths: list[Path], spec: str) -> Corpus:

@@ -1,4 +1,4 @@
-"""What a corpus looks like in numbers."""
+"""A corpus in numbers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ class Statistics:
     ink: float
     """Share of the pixels above 0."""
     mean: float
-    """Of the pixels as 0 to 1, as is `sd`."""
+    """The mean of the pixels as 0 to 1."""
     sd: float
+    """The standard deviation of the pixels as 0 to 1."""
     fingerprint: str
 
 
@@ -41,7 +42,7 @@ def measure(split: Split) -> Statistics:
 
 
 def brightness(images: NDArray[np.uint8]) -> Brightness:
-    """The same three numbers as in Statistics."""
+    """The ink, mean and deviation that `Statistics` has."""
     histogram = _histogram(images)
     share = histogram / histogram.sum()
     grey = np.arange(256) / 255

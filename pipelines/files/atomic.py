@@ -26,7 +26,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def write_named(path: Path, content: bytes) -> None:
-    """The same for a file that a person named, who is told what is wrong with it."""
+    """Write a file that a user named; errors say what is wrong with the name."""
     path = check_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,13 +36,13 @@ def write_named(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path | None, content: Any) -> None:
-    """Where a person asked for it."""
+    """Write the content as JSON if the user named a file for it."""
     if path is not None:
         write_named(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def check_file(path: Path) -> Path:
-    """Before the work whose result it is to hold: that it can be written, as far as that can be told."""
+    """Check before the work that its result can be written there, as far as can be known."""
     path = paths.expanded(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file to write.")

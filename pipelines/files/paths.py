@@ -13,14 +13,14 @@ URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def folder(path: Path, what: str) -> Path:
-    """The same folder for whoever has another working folder; refused where it can be none."""
+    """The folder as an absolute path, for processes with another working folder; a URI is refused."""
     if URI.match(str(path)):
         raise UsageError(f"The {what} cannot lie at a URI, as {path} seems to be; name a folder that every node sees.")
     return expanded(path)
 
 
 def expanded(path: Path | str) -> Path:
-    """The same place for whoever has another working folder, and with the home that ~ stands for."""
+    """The absolute path, for processes with another working folder, with ~ expanded."""
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError as error:

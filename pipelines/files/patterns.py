@@ -12,7 +12,7 @@ States = frozenset[int]
 
 @dataclass(frozen=True)
 class Pattern:
-    """As a shell means it: `**` for any folders, even none; other signs within one name."""
+    """A glob as a shell has it: `**` matches any folders, even none; other signs match within one name."""
 
     parts: tuple[str, ...]
 
@@ -21,7 +21,7 @@ class Pattern:
         return _with_none_for_any(self.parts, frozenset({0}))
 
     def after(self, states: States, name: str) -> States:
-        """What may come after this name; nothing where it does not fit."""
+        """The states after this name; none if it does not match."""
         fitting = (at + (self.parts[at] != "**") for at in states if self._takes(at, name))
         return _with_none_for_any(self.parts, frozenset(fitting))
 
@@ -30,7 +30,7 @@ class Pattern:
         return len(self.parts) in states
 
     def goes_on(self, states: States) -> bool:
-        """Whether something below may fit."""
+        """Whether something below may match."""
         return any(at < len(self.parts) for at in states)
 
     def means(self, names: tuple[str, ...]) -> bool:

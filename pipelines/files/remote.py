@@ -20,14 +20,14 @@ from pipelines.files.walking import Entry, walk
 
 MAGIC = frozenset("*?[")
 NOWHERE = -1
-"""The size of what a link that leads nowhere leads to."""
+"""The size of a dangling link's target."""
 
 
 class File(NamedTuple):
     path: str
     size: int
     changed: int
-    """Its time of change in nanoseconds, as the filesystem tells it."""
+    """The modification time in nanoseconds, as the filesystem reports it."""
 
     @property
     def suffix(self) -> str:
@@ -40,7 +40,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Location:
-    """A place that was named, on its filesystem; `shown` is what it is called in messages and rows."""
+    """A named place on its filesystem; `shown` is its name in messages and rows."""
 
     filesystem: fs.FileSystem
     path: str
@@ -52,12 +52,12 @@ class Location:
 
     @property
     def prefix(self) -> str:
-        """What stands before a path of the filesystem in the name of a file."""
+        """The prefix that turns a path of the filesystem into the name of a file: empty, or `s3://`."""
         return "" if self.is_local else f"{self.shown.partition('://')[0]}://"
 
 
 def display_name(place: str) -> str:
-    """What a place is called, however it was written, and without the password that a URI may hold."""
+    """The name of a place in messages and rows, without the password that a URI may contain."""
     if "://" not in place:
         return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
     scheme, _, rest = place.partition("://")
@@ -133,13 +133,15 @@ def _elsewhere(where: Location) -> Iterator[File]:
     elif info.type == fs.FileType.Directory:
         top, pattern = where.path, ALL
     else:
-        return iter([_told(info)])
+        return iter([_to_remote_file(info)])
     found = where.filesystem.get_file_info(fs.FileSelector(top, recursive=True))
     below = ((info, info.path[len(top) :].strip("/")) for info in found if info.type != fs.FileType.Directory)
-    return (_told(info) for info, path in below if not is_hidden(path) and pattern.means(tuple(path.split("/"))))
+    return (
+        _to_remote_file(info) for info, path in below if not is_hidden(path) and pattern.means(tuple(path.split("/")))
+    )
 
 
-def _told(info: fs.FileInfo) -> File:
+def _to_remote_file(info: fs.FileInfo) -> File:
     return File(info.path, info.size or 0, info.mtime_ns or 0)
 
 
@@ -153,12 +155,12 @@ def _pattern_below(where: Location) -> tuple[str, Pattern]:
 
 
 def is_hidden(path: str) -> bool:
-    """As a shell has it: drafts, thumbnails, and what macOS puts beside a file."""
+    """Whether the path is hidden as for a shell: drafts, thumbnails, and what macOS puts beside a file."""
     return any(name.startswith(".") and name not in (".", "..") for name in path.split("/"))
 
 
 def of_kind(files: Iterable[File], suffixes: Collection[str]) -> list[File]:
-    """Those named so, and links that lead nowhere: whatever they led to may have been, and is to be missed."""
+    """The files with such suffixes, and dangling links, whose targets may have been such files."""
     return [file for file in files if file.suffix in suffixes or file.leads_nowhere]
 
 
@@ -188,12 +190,12 @@ def _read_local(path: str) -> bytes | str:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """As a pipe would let us, until somebody writes to it."""
+    """Open without blocking, as a pipe would until somebody writes to it."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def fingerprint(kind: str, files: Iterable[File], *settings: object) -> str:
-    """Of which files there are, how long and how old, not of their bytes: reading those is the work itself."""
+    """A digest of the files' names, sizes and times, not of their bytes: reading those is the work itself."""
     digest = hashlib.sha256(repr((kind, settings)).encode())
     for file in files:
         digest.update(repr(file).encode())

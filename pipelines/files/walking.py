@@ -20,15 +20,15 @@ from pipelines.files.patterns import Pattern, States
 class Folder(NamedTuple):
     path: str
     real: str
-    """The same without links."""
+    """The path with links resolved."""
     states: States
-    """Of the pattern, at its name."""
+    """The states of the pattern after the folder's name."""
 
 
 class Entry(NamedTuple):
     path: str
     found: os.stat_result | None
-    """None of a link that leads nowhere."""
+    """None for a dangling link."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Content:
     files: list[Entry] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     links: list[Folder] = field(default_factory=list)
-    """To folders."""
+    """Links to folders."""
 
 
 def walk(top: str, pattern: Pattern, without: Path | None = None) -> Iterator[Entry]:

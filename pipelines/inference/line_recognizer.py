@@ -29,7 +29,7 @@ TOGETHER = 32
 
 
 class LineRecognizer:
-    """On the CPU, by ONNX Runtime; may be called from many threads at once."""
+    """Reads lines on the CPU with ONNX Runtime; may be called from many threads at once."""
 
     name, precision = "onnxruntime", "fp32"
 
@@ -60,7 +60,7 @@ def session_of(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
 
 
 def frames_of(pictures: Sequence[Picture], run: Run) -> list[Frames]:
-    """What each line says, the same whatever is read beside it."""
+    """The frames of each line, which do not depend on the other lines of the batch."""
     answers: dict[int, Frames] = {}
     for width, places in _by_width(pictures).items():
         for start in range(0, len(places), TOGETHER):

@@ -28,7 +28,7 @@ class Reading:
 
 
 class Recognizer(AbstractContextManager["Recognizer"]):
-    """Reads digits of any size on any paper. The model is loaded and warmed up once, when this is made."""
+    """Reads digits of any size on any paper. The model is loaded and warmed up once, by the constructor."""
 
     def __init__(
         self,

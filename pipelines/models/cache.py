@@ -26,7 +26,7 @@ def cached_copy(location: StoreLocation, version: Version) -> Path:
 
 
 def changed_files(files: dict[str, dict[str, Any]], location: StoreLocation, folder: str) -> list[str]:
-    """Those of a manifest that lie in `folder` with other bytes, or not at all."""
+    """The files of a manifest that are missing in `folder`, or have other bytes there."""
     sizes = location.files(folder)
     return [
         file
@@ -36,7 +36,7 @@ def changed_files(files: dict[str, dict[str, Any]], location: StoreLocation, fol
 
 
 def _download(location: StoreLocation, version: Version, copy: Path) -> None:
-    """By a temporary folder and a rename, so that `copy` is whole or not there."""
+    """Copy through a temporary folder and a rename, so that `copy` is whole or not there."""
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=copy.parent) as scratch:

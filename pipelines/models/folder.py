@@ -47,7 +47,7 @@ class ModelFolder:
 
     @property
     def digest(self) -> str:
-        """Of all its files: what tells it from another model of the same name and number."""
+        """A digest of all its files, which tells it from another model of the same name and number."""
         return hashlib.sha256(json.dumps(self.manifest["files"], sort_keys=True).encode()).hexdigest()
 
     @property
@@ -91,7 +91,7 @@ class ModelFolder:
         return f"convert the model to {precision} first."
 
     def changed_files(self) -> list[str]:
-        """What is missing, or not as it was published."""
+        """The files that are missing, or not as they were published."""
         return changed_files(self.manifest["files"], StoreLocation(self.path), "")
 
     def read(self, file: str) -> bytes:
@@ -107,7 +107,7 @@ class ModelFolder:
 
 
 def export(version: Version, files: Path, folder: Path, name: str, card: Path | None = None) -> None:
-    """What a reader needs of a version whose files lie in `files`, as the first one of `name`, in a folder alone."""
+    """Write what a reader needs of a version, whose files lie in `files`, as the first version of `name`."""
     folder = paths.expanded(folder)
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise UsageError(f"{folder} is there and holds no model version; name another folder.")
@@ -132,7 +132,7 @@ def export(version: Version, files: Path, folder: Path, name: str, card: Path | 
 
 
 def open_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
-    """By reference, NAME[:VERSION], in a store; or the folder of a version; or one that comes with the code."""
+    """Open a model by its reference NAME[:VERSION] in a store, by its folder, or by the name of a built-in one."""
     if isinstance(model, Path):
         return _from_folder(model)
     name, _, tag = model.partition(":")

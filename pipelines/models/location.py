@@ -1,4 +1,4 @@
-"""Where a model store lies: the few things it asks of any filesystem, and errors that name the place."""
+"""The filesystem of a model store: the few operations that it needs, and errors that name the place."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class StoreLocation:
             yield from self._chunks(path)
 
     def sha256(self, path: str) -> str | None:
-        """None where no such file is, or is any more."""
+        """None if there is no such file, or no longer."""
         digest = hashlib.sha256()
         with self.use("read"):
             try:
@@ -189,7 +189,7 @@ class StoreLocation:
             # It is raised nonetheless where a folder is not there to be listed, and is there when pyarrow looks why.
             if not deep:
                 return []
-            # Which folder it was is not told. So each is listed by itself, which is slower where a store is far away.
+            # The error does not say which folder it was, so each is listed by itself, slower if remote.
             return [each for info in self._found(base, deep=False) for each in self._with_all_below(info)]
 
     def _with_all_below(self, info: fs.FileInfo) -> list[fs.FileInfo]:
@@ -222,7 +222,7 @@ def _reason(error: Exception) -> str:
 
 
 def absolute_location(where: str | Path) -> str:
-    """The same place, as a process finds it that has another working folder."""
+    """The same place for a process with another working folder."""
     if "://" in str(where):
         return str(where)
     return str(paths.expanded(where))

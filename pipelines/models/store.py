@@ -79,7 +79,7 @@ class ModelStore:
     def add_files(self, version: Version, files: Path, update: Update) -> Version:
         """Add the files in a folder to a version, and replace its manifest's top-level keys by the update's.
 
-        Whoever read the old manifest needs the old files, so a name that a version has keeps its content for ever.
+        Whoever read the old manifest needs the old files, so a name that a version has keeps its content forever.
         """
         sources = files_to_publish(files)
         self.resolve(version.reference)
@@ -142,7 +142,7 @@ class ModelStore:
         return {alias: number for alias in sorted(names) if (number := self._alias(name, alias))}
 
     def _newest_first(self, name: str) -> Iterator[Version]:
-        """Those that this inkray can read."""
+        """The versions that this inkray can read."""
         for number in self._highest_first(name):
             with suppress(NewerFormat):
                 if version := self._load(name, number):

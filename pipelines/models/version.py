@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class NewerFormat(StoreError):
-    """What a later inkray wrote, and this one cannot know."""
+    """A manifest of a later inkray, which this one cannot read."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def to_json(manifest: dict[str, Any]) -> bytes:
 
 
 def parse_manifest(content: bytes, whose: str) -> dict[str, Any] | None:
-    """None unless it is whole."""
+    """The manifest; None unless it is complete."""
     try:
         manifest = json.loads(content)
     except ValueError:

@@ -14,22 +14,22 @@ from ray.data._internal.execution.operators.actor_pool_map_operator import (
 )
 
 LINGER_S = 10.0
-"""What an actor may take to finish what it is at when the run has failed."""
+"""The seconds that an actor may take to finish its task when the run has failed."""
 
 _refresh = _ActorPool.refresh_actor_state
 
 
 @contextmanager
 def patched_actor_pool(on_actor_death: Callable[[], object]) -> Iterator[None]:
-    """For the one pipeline that runs within.
+    """Patch the pool of the one pipeline that runs within, so that it notices idle actors that died.
 
-    Ray Data counts on its actors' being started again; where they are not, it keeps the dead, and waits for ever. What
-    `noticed` raises ends the pipeline.
+    Ray Data expects dead actors to be restarted; where they are not, it keeps them and waits for them forever.
+    `on_actor_death` is called for each, and what it raises ends the pipeline.
     """
     pool: list[Any] = []
 
     def refresh(self: _ActorPool) -> None:
-        # One that dies at work needs no notice: what it was given fails, and with it the pipeline.
+        # One that dies at work needs no notice: its task fails, and with it the pipeline.
         for actor, state in list(self._running_actors.items()):
             if state.num_tasks_in_flight == 0 and actor._get_local_state() == _ACTOR_STATE_DEAD:
                 self._release_running_actor(actor)
@@ -49,7 +49,7 @@ def patched_actor_pool(on_actor_death: Callable[[], object]) -> Iterator[None]:
 
 
 def _end(actors: list[Any]) -> None:
-    """Ray would let them live on for as long as the error is held that ended the run, and keep the room they take."""
+    """Kill the actors: Ray would let them live, and keep their resources, as long as the run's error is referenced."""
     if at_work := [actor.__ray_ready__.remote() for actor in actors if actor._get_local_state() == _ACTOR_STATE_ALIVE]:
         ray.wait(at_work, num_returns=len(at_work), timeout=LINGER_S)
     for actor in actors:

@@ -10,12 +10,12 @@ from ray.util.annotations import RayDeprecationWarning
 
 
 def quiet_ray_data() -> None:
-    # How often a process may die can be told Ray Data in no other way yet than in the one that is to go.
+    # Ray Data takes the number of restarts only through the argument that it deprecates.
     warnings.filterwarnings("ignore", message=".*ray_remote_args_fn", category=RayDeprecationWarning)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # A part must arrive whole, and is never so large that it had to be cut.
+    # A shard must arrive as one block, and is never so large that it had to be split.
     context.target_max_block_size = 1 << 30
     for name in ("ray.data", "ray.data._internal"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -32,13 +32,13 @@ def a_process_died(error: BaseException) -> bool:
 
 
 def _constructor_raised(error: BaseException) -> bool:
-    """Ray calls an actor dead, too, whose constructor raises, for want of an engine for example."""
+    """Ray counts an actor as dead, too, if its constructor raises, because an engine is missing for example."""
     return isinstance(error, RayActorError) and error.actor_init_failed
 
 
 def a_training_worker_died(error: BaseException) -> bool:
-    """Whether Ray Train gave up since a worker died: at work, while it was set up, or before it had begun."""
-    # Only where a training failed, and so Ray Train is loaded already: labelling does without it, and starts sooner.
+    """Whether Ray Train gave up because a worker died: at work, during its setup, or before it had begun."""
+    # Imported here, where Ray Train is loaded already: labelling does without it, and starts sooner.
     from ray.train import ControllerError, WorkerGroupError
     from ray.train.v2._internal.exceptions import WorkerGroupStartupFailedError, WorkerHealthCheckFailedError
 
@@ -56,6 +56,6 @@ def a_training_worker_died(error: BaseException) -> bool:
 
 
 def is_token_error(error: BaseException) -> bool:
-    """Whether a cluster refused this process for its token, or for the want of one."""
-    # Ray has a type only for the want of one; of a wrong one it tells in the text of the traceback within the cause.
+    """Whether a cluster refused this process because its token is missing or wrong."""
+    # Ray raises this type only for a missing token; a wrong one shows only in the traceback text of the cause.
     return isinstance(error, AuthenticationError) or AuthenticationError.__name__ in str(error.__cause__)

@@ -1,4 +1,4 @@
-"""A Ray of one machine for one job: the processes that run its tasks and actors, and no others."""
+"""A Ray on one machine for one job: the processes that run its tasks and actors, and no others."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ POLL_S = 0.05
 
 
 class Head(Node):
-    """Ends with this process, however that ends."""
+    """A head node that ends with this process, however that ends."""
 
     def start_ray_processes(self) -> None:
-        """Ray gives them half a minute from here on to be known, which is too little where much else is done."""
+        """Wait until the node is known: Ray itself gives up after half a minute, too soon on a busy machine."""
         super().start_ray_processes()
         raylet = self.all_processes[PROCESS_TYPE_RAYLET][0].process
         deadline = time.monotonic() + START_S
@@ -37,19 +37,19 @@ class Head(Node):
         return True
 
     def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
-        """Not even the part of the dashboard that Ray starts where none is wished, and waits for."""
+        """Start no dashboard, not even the part that Ray starts, and waits for, when it is switched off."""
         self._webui_url = ""
 
 
 @contextmanager
 def ray_head(folder: str) -> Iterator[str]:
-    """Where it is reached. Nobody asks it for logs, new machines or numbers, so nothing is started that could tell."""
+    """Start a head and give its address; without autoscaler, log monitor and dashboard, which nobody would ask."""
     params = RayParams(
         node_ip_address="127.0.0.1",
         temp_dir=folder,
         no_monitor=True,
         include_log_monitor="",
-        # Any that is free. On the usual one it would wait for another Ray on this machine, and then do without.
+        # Any free port: on the default one it would wait for another Ray on this machine, and then do without.
         dashboard_agent_listen_port=0,
     )
     try:
@@ -63,5 +63,5 @@ def ray_head(folder: str) -> Iterator[str]:
     finally:
         workers = children(head.all_processes[PROCESS_TYPE_RAYLET][0].process.pid)
         head.kill_all_processes(check_alive=False, allow_graceful=True)
-        # Python takes a second to take itself apart, and they would outlive the job.
+        # A Python process takes a second to exit, so workers would outlive the job.
         kill(workers)

@@ -1,4 +1,4 @@
-"""Where the workers of a training meet: at the node's own address; PyTorch's store would listen on every one."""
+"""The process group of a training's workers, at the node's own address; PyTorch's store would listen on every one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ProcessGroupConfig(TorchConfig):
 
 
 class _ProcessGroupBackend(_TorchBackend):
-    """Held by Ray's controller of the training, which outlives each group of workers that meets here."""
+    """Lives in Ray's controller of the training, which outlives each group of workers."""
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
         host, timeout = ray.util.get_node_ip_address(), timedelta(seconds=backend_config.timeout_s)
@@ -42,7 +42,7 @@ class _ProcessGroupBackend(_TorchBackend):
 
 def _join(rank: int, host: str, port: int, kind: str, size: int, timeout: timedelta) -> None:
     if ip_address(host).is_loopback:
-        # Gloo takes the interface that the machine's name leads to, unless told.
+        # By default Gloo takes the interface that the machine's name resolves to.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK_INTERFACE)
     store = distributed.TCPStore(host, port, is_master=False, timeout=timeout)
     distributed.init_process_group(kind, store=store, rank=rank, world_size=size, timeout=timeout)

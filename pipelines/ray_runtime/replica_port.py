@@ -1,6 +1,6 @@
 """The port that Ray opens in each replica for other deployments: on this node's own address, not on every interface.
 
-What comes there is unpickled, so that whoever reaches it can have anything executed. No token is asked for.
+It unpickles what it receives and asks for no token, so anybody who can reach it can execute code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ANYWHERE = "[::]:0"
 
 
 def stay_on_this_node() -> None:
-    """In a replica, before Ray opens its port; on a Ray of one machine the node's address is loopback."""
+    """Call this in a replica, before Ray opens its port; on a Ray of one machine the node's address is loopback."""
     open_port = replica.add_port_to_grpc_server
 
     def open_here(server: Any, address: str) -> int:

@@ -70,7 +70,7 @@ def _connected(address: str) -> Iterator[None]:
 
 @contextmanager
 def _stderr_silenced() -> Iterator[None]:
-    """Without what Ray's core says of its log level, which it writes past Python to the file descriptor."""
+    """Drop what Ray's core writes about its log level, past Python, to the file descriptor."""
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
@@ -84,7 +84,7 @@ def _stderr_silenced() -> Iterator[None]:
 
 @contextmanager
 def _sigterm_handler_kept() -> Iterator[None]:
-    """Ray's own leaves in the midst of whatever is done, with the signal's number for an exit code."""
+    """Ray installs a handler that exits at once, with the signal's number as the exit code."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -105,8 +105,8 @@ def _embedded() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="inkray-", dir=_short(tempfile.gettempdir()))
     # Ray opens its folder to every user of the machine; the one around it stays closed.
     inner = f"{folder}/ray"
-    # Without this Ray takes the network card's address in place of the loopback it is told: the variable speaks to its
-    # processes, the constant to this one, which read the variable when ray was imported.
+    # Without this Ray takes the network card's address in place of the loopback it is given: the variable is for its
+    # processes, the constant for this one, which read the variable when ray was imported.
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = False
     # Ray asks for a token unless RAY_AUTH_MODE says otherwise. With one made for this process alone it writes no token

@@ -1,4 +1,4 @@
-"""What every engine promises, drawn once: a backend implements `_infer` and `_release`, and fits on a screen."""
+"""The contract of every engine: a backend implements `_infer` and `_release`, and fits on a screen."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Engine(AbstractContextManager["Engine"], ABC):
 
     name: str
     precision: str
-    """What it computes in, as far as the backend can tell."""
+    """The precision it computes in, as far as the backend knows."""
     max_batch: int
     why = "it was asked for"
     """Why it is this engine and no other."""

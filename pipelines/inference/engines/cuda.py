@@ -1,6 +1,6 @@
 """The CUDA GPU: whether there is one, what it computes, and its context.
 
-Whether there is one is asked of the driver itself, since no library that could tell may be installed.
+Whether there is one is asked of the driver itself, since no library for it may be installed.
 """
 
 from __future__ import annotations

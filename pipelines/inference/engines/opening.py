@@ -86,7 +86,7 @@ OPENERS: dict[str, tuple[Callable[[ModelFolder, EngineOptions], Engine], tuple[s
 
 
 def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: int | None = None) -> Engine:
-    """The engine of this name, or with "auto" the quickest there is; `engine.why` says why it is this one."""
+    """Open the engine of this name, or with "auto" the fastest available; `engine.why` says why it was chosen."""
     chosen, why = choose(model, precision) if name == AUTO else (name, "it was asked for")
     if chosen not in OPENERS:
         raise UnknownName("engine", chosen, [AUTO, *OPENERS])

@@ -15,7 +15,7 @@ from pipelines.models.folder import ModelFolder
 
 
 def open_on_this_gpu(model: ModelFolder, flavour: str, precision: str) -> TensorRtEngine:
-    """With the first plan that fits and that the driver takes, which may refuse one of an older driver."""
+    """Open the first plan that fits and that the driver accepts; it may refuse one of an older driver."""
     graph = model.graph(precision)
     for plan in fitting(model, graph, plan_key(graph, precision, flavour, (compute_capability(),))):
         try:
@@ -26,7 +26,7 @@ def open_on_this_gpu(model: ModelFolder, flavour: str, precision: str) -> Tensor
 
 
 def fitting(model: ModelFolder, graph: bytes, wanted: PlanKey) -> Iterator[bytes]:
-    """The plans there are that fit, the published ones first, and at last one that is built when it is asked for."""
+    """Yield the existing plans that fit, the published ones first, and at last one that is built on demand."""
     cache = cache_folder()
     folders, tried = (model.path / "plans", cache), list[bytes]()
     while (found := find_plan(folders, wanted, tried)).plan is not None:

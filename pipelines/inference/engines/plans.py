@@ -29,7 +29,7 @@ class PlanKey:
     flavour: str
     version: str
     capabilities: tuple[int, ...]
-    """Of the GPUs it is built for, as 89 for 8.9."""
+    """The compute capabilities of the GPUs it is built for, as 89 for 8.9."""
     precision: str
     machine: str
     """The kind of processor beside them, as x86_64: a plan holds code for it, too."""
@@ -120,14 +120,14 @@ def load_plan(folder: Path, record: PlanRecord) -> bytes:
 
 @dataclass(frozen=True)
 class PlanSearch:
-    """What looking for a plan ended with: the plan, or why each one there was cannot be used."""
+    """The result of a search: the plan, or why each one that exists cannot be used."""
 
     plan: bytes | None
     refused: list[str]
 
 
 def find_plan(folders: Sequence[Path], wanted: PlanKey, tried: Sequence[bytes] = ()) -> PlanSearch:
-    """The first that fits, but none of those that were tried already."""
+    """The first plan that fits and was not tried already."""
     refused = []
     for folder in folders:
         for record in read_records(folder):

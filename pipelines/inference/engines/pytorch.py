@@ -15,7 +15,7 @@ class PyTorchEngine(Engine):
     max_batch = 256
 
     def __init__(self, reader: Reader, threads: int, device: str | None = None) -> None:
-        """On a GPU where there is one, or on the device of this name."""
+        """Run on a GPU if there is one, or on the named device."""
         super().__init__(reader.classes)
         # Of the whole process: PyTorch has no threads of one model's own.
         torch.set_num_threads(threads)

@@ -68,7 +68,7 @@ def _on_device(cuda: ModuleType, size: int, made: ExitStack) -> Any:
 
 
 class PlanRefused(EngineError):
-    """By the driver, though all that is told of the plan fits: one that is built here and now may do."""
+    """The driver refused the plan although its record fits; one that is built here and now may work."""
 
 
 class TensorRtEngine(LanedEngine):
@@ -109,7 +109,7 @@ class TensorRtEngine(LanedEngine):
         return current(primary_context())
 
     def layers(self) -> str:
-        """The built engine as its inspector tells it for one image, types and all, as JSON."""
+        """The built engine as its inspector describes it for one image, types included, as JSON."""
         trt = load_flavour(self.name)
         with self._in_use(), self._lock, self._current():
             self._lanes[0].shape(1)
@@ -130,7 +130,7 @@ class TensorRtEngine(LanedEngine):
 
 
 def _graphs(trt: Any, engine: Any) -> tuple[Any, ...]:
-    """TensorRT for RTX captures a CUDA graph for each batch size by itself, if it is told to."""
+    """TensorRT for RTX captures a CUDA graph for each batch size by itself, if asked to."""
     if not hasattr(trt, "CudaGraphStrategy"):
         return ()
     config = engine.create_runtime_config()

@@ -20,11 +20,11 @@ from pipelines.inference.engines.plans import PROFILE, PlanKey
 FLAVOURS = {"tensorrt": "gpu", "tensorrt_rtx": "rtx"}
 """Each with the extra of this package that installs it."""
 AT_HAND = frozenset({"tensorrt"})
-"""Those that build for the GPU at hand alone."""
+"""The flavours that build only for the GPU at hand."""
 RTX_CAPABILITIES = (80, 86, 89, 120)
 
 Progress = Callable[[str, int, int], None]
-"""Told the phase, the steps done and the steps there are."""
+"""Called with the phase, the steps done and the steps in all."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def load_flavour(flavour: str) -> Any:
 
 
 def plan_key(graph: bytes, precision: str, flavour: str, requested: Sequence[int]) -> PlanKey:
-    """Of the plan that is built here if these compute capabilities, or no particular ones, are wished for."""
+    """The key of the plan that is built here for the requested compute capabilities, or the usual ones if none are."""
     aims = (compute_capability(),) if flavour in AT_HAND else tuple(sorted(set(requested or RTX_CAPABILITIES)))
     version = load_flavour(flavour).__version__
     return PlanKey(hashlib.sha256(graph).hexdigest(), flavour, version, aims, precision, platform.machine())
@@ -65,7 +65,7 @@ def _known(trt: Any) -> dict[int, Any]:
 
 
 def build_plan(graph: bytes, flavour: str, capabilities: Sequence[int], progress: Progress | None = None) -> BuiltPlan:
-    """For the GPUs of these compute capabilities; full TensorRT for the one at hand, whose own they must be."""
+    """Build for GPUs of these compute capabilities; full TensorRT builds only for the GPU at hand."""
     trt = load_flavour(flavour)
     log = _log(trt)
     builder = trt.Builder(log)
@@ -73,7 +73,7 @@ def build_plan(graph: bytes, flavour: str, capabilities: Sequence[int], progress
     _parse(trt, network, graph, log)
     config = builder.create_builder_config()
     config.add_optimization_profile(_profile(builder, network))
-    # The inspector tells the types of a plan that was built so, and else but the names of its layers.
+    # Only of a plan built so does the inspector know the types, and not just the names, of its layers.
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if flavour not in AT_HAND:
         _aim(trt, config, flavour, capabilities)

@@ -6,7 +6,7 @@ import os
 
 
 def available_threads() -> int:
-    """The CPUs that Ray assigned (it tells its workers by OMP_NUM_THREADS), else those this process may run on."""
+    """The CPUs that Ray assigned (it sets OMP_NUM_THREADS), else those that this process may run on."""
     assigned = os.environ.get("OMP_NUM_THREADS", "")
     if assigned.isdigit() and int(assigned) > 0:
         return int(assigned)

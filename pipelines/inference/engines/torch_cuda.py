@@ -17,10 +17,10 @@ from pipelines.networks.folding import Readout, folded
 CARD = torch.device("cuda")
 TYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 SIZES = tuple(1 << power for power in range(13))
-"""Of the batches that there is a graph for, since a graph has one size."""
+"""The batch sizes that have a graph, since a graph has one size."""
 
 _STREAMS: list[torch.cuda.Stream] = []
-"""Of lanes that were freed, to be used again: cuBLAS keeps memory for each stream that it has worked on."""
+"""Streams of freed lanes, for reuse: cuBLAS keeps memory for each stream that it has worked on."""
 
 
 def size_for(count: int) -> int:
@@ -65,7 +65,7 @@ class TorchLane(Lane):
             self._images[:count].copy_(self._pinned_in[:count], non_blocking=True)
 
     def compute(self, count: int) -> None:
-        """Of the images beyond `count`, which are of earlier batches, the answers are never looked at."""
+        """Images beyond `count` are of earlier batches, and their answers are never looked at."""
         with torch.cuda.stream(self._stream):
             self._graphs[size_for(count)].replay()
 
