@@ -8,13 +8,13 @@ import pytest
 
 # The question, the file, and a word that stands in it as long as the answer does.
 SIGNPOSTS = [
-    ("What happens to the items of an actor that died?", "pipelines/labeling/isolation.py", "PROCESS_DIED"),
+    ("What happens to the items of an actor that died?", "pipelines/labeling/retry.py", "PROCESS_DIED"),
     ("Where is the CTC loss?", "pipelines/training/losses.py", "functional.ctc_loss"),
     ("Where is the CTC beam search?", "pipelines/strings/ctc.py", "def beam_search"),
-    ("When is a cell blank?", "pipelines/forms/cells/cutting.py", "SHORTEST"),
+    ("When is a cell blank?", "pipelines/forms/cells/blank.py", "SHORTEST"),
     ("How is an API key checked?", "serve_app/http/access.py", "compare_digest"),
     ("Where is the limit on uploads enforced?", "serve_app/http/limits.py", "TooLarge"),
-    ("What is the key of a cached TensorRT plan?", "pipelines/inference/engines/plans.py", "class PlanKey"),
+    ("What is the key of a cached TensorRT plan?", "pipelines/inference/engines/plan_cache.py", "class PlanKey"),
     ("How is the threshold on confidences chosen?", "pipelines/evaluation/confidence_threshold.py", "PRECISION"),
     ("Which columns do the rows of a result have?", "pipelines/labeling/rows.py", "pa.schema"),
     ("Where is a model version published atomically?", "pipelines/models/store.py", "def publish"),

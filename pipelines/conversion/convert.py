@@ -24,7 +24,7 @@ from pipelines.inference.engines.base import Engine
 from pipelines.inference.engines.cuda import compute_capability, cuda_gpus, tensorrt_flavour
 from pipelines.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from pipelines.inference.engines.openvino import OpenVinoEngine
-from pipelines.inference.engines.plans import PlanKey, PlanRecord, write_plan
+from pipelines.inference.engines.plan_cache import PlanKey, PlanRecord, write_plan
 from pipelines.inference.engines.pytorch import PyTorchEngine
 from pipelines.inference.engines.tensorrt import TensorRtEngine
 from pipelines.inference.engines.tensorrt_build import FLAVOURS, plan_key

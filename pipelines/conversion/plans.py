@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.inference.engines.plans import PlanKey, PlanRecord, record_of
+from pipelines.inference.engines.plan_cache import PlanKey, PlanRecord, record_of
 from pipelines.inference.engines.tensorrt_build import build_plan
 
 

@@ -17,9 +17,9 @@ from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
 from pipelines.labeling.capacity import plan_capacity, remaining_capacity
 from pipelines.labeling.inputs.base import FoundInput
-from pipelines.labeling.isolation import Isolation
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import RunSpec, ShardDone, run_pipeline
+from pipelines.labeling.retry import Isolation
 from pipelines.labeling.run_folder import LabelingRunFolder, open_run
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.models.folder import ModelFolder

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.errors import EngineError
-from pipelines.inference.engines import open_engine, plan_cache
-from pipelines.inference.engines.plans import cache_folder
+from pipelines.inference.engines import open_engine, plan_lookup
+from pipelines.inference.engines.plan_cache import cache_folder
 from pipelines.models.folder import ModelFolder
 from tests.gpu.conftest import FLAVOUR, NO_TENSORRT
 
@@ -36,7 +36,7 @@ def no_build(*_: object) -> None:
 def test_a_plan_is_built_once(model: ModelFolder, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read(model)
     assert len(list(empty_cache.glob("*.plan"))) == 1
-    monkeypatch.setattr(plan_cache, "build_plan", no_build)
+    monkeypatch.setattr(plan_lookup, "build_plan", no_build)
     read(model)
 
 

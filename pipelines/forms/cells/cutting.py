@@ -8,17 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.forms.cells.blank import is_blank
 from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.frames import boxes_of
 from pipelines.forms.cells.ink import Written, read_ink
 from pipelines.forms.cells.owners import owners_of
-from pipelines.forms.registration.registered_page import DOTS_PER_MM, RegisteredPage
+from pipelines.forms.registration.registered_page import RegisteredPage
 from pipelines.forms.template import Box, Field
 
-SHORTEST = 1.5 * DOTS_PER_MM
-"""Ink that reaches less far is a speck."""
-SHORTEST_SHARE = 0.22
-"""The same as a share of the cell's height."""
 FLAT = 0.5
 """No digit is less high than this share of its width."""
 ROOM = 0.25
@@ -60,7 +57,7 @@ def cut_field(straight: RegisteredPage, field: Field) -> FieldCut:
     owners = owners_of(written)
     # Free digits seldom lie along the box's lines, so that what may be a piece of one more likely is a line's.
     box, mine = written.frame.cells[0], (owners == 0) & ~written.perhaps
-    blank = _longest_blob(written.labels, mine) < SHORTEST
+    blank = is_blank(written.labels, mine)
     return FieldCut(_picture(written, mine, _window(written, box, mine)), blank, written.runs_through(box))
 
 
@@ -72,7 +69,7 @@ def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
     left, top, right, bottom = (max(0, round(side)) for side in cell)
     x, y, width, height = cv2.boundingRect(bare.astype(np.uint8))
     around = (slice(y, y + height), slice(x, x + width))
-    if _longest_blob(written.labels[around], bare[around]) < max(SHORTEST, SHORTEST_SHARE * (bottom - top)):
+    if is_blank(written.labels[around], bare[around], bottom - top):
         return CellCut(_picture(written, mine, (left, top, right, bottom)), True, box, disturbed)
     fuller = _close(written, mine) if mine.sum() > bare.sum() else None
     return CellCut(_close(written, bare), False, box, disturbed, fuller, height < FLAT * width)
@@ -83,15 +80,6 @@ def _close(written: Written, mine: NDArray[np.bool_]) -> Grey:
     x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     room = round(ROOM * max(width, height)) + 1
     return _picture(written, mine, (x - room, y - room, x + width + room, y + height + room))
-
-
-def _longest_blob(labels: NDArray[np.int32], mine: NDArray[np.bool_]) -> int:
-    """How many dots the longest blob reaches down or across."""
-    longest = 0
-    for blob in np.unique(labels[mine]):
-        _, _, width, height = cv2.boundingRect((mine & (labels == blob)).astype(np.uint8))
-        longest = max(longest, width, height)
-    return longest
 
 
 def _window(written: Written, cell: NDArray[np.float64], mine: NDArray[np.bool_]) -> tuple[int, int, int, int]:

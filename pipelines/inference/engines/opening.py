@@ -65,7 +65,7 @@ def _reader(model: ModelFolder) -> Reader:
 
 
 def _tensorrt(model: ModelFolder, options: EngineOptions) -> Engine:
-    from pipelines.inference.engines.plan_cache import open_on_this_gpu
+    from pipelines.inference.engines.plan_lookup import open_on_this_gpu
     from pipelines.inference.engines.tensorrt_build import load_flavour
 
     load_flavour(options.name)  # says so if it is not there, before pycuda is missed

@@ -1,58 +1,151 @@
-"""The plan of a model for the GPU at hand: one that was published, one built here before, or one built now."""
+"""TensorRT plans on disk: what each was built from and for, whether it fits here, and a cache of those built here.
+
+A plan lies beside its record, NAME.plan and NAME.json; the record comes last, so a plan without one does not exist.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines.errors import EngineError
-from pipelines.inference.engines.cuda import compute_capability
-from pipelines.inference.engines.plans import PlanKey, cache_folder, find_plan, only_builder, record_of, write_plan
-from pipelines.inference.engines.tensorrt import PlanRefused, TensorRtEngine
-from pipelines.inference.engines.tensorrt_build import build_plan, plan_key
-from pipelines.models.folder import ModelFolder
+from pipelines.files import paths
+from pipelines.files.atomic import write_atomic
+from pipelines.files.locks import locked
+
+PROFILE = (1, 256, 4096)
+"""The smallest, the usual and the largest batch that a plan is made for."""
 
 
-def open_on_this_gpu(model: ModelFolder, flavour: str, precision: str) -> TensorRtEngine:
-    """Open the first plan that fits and that the driver accepts; it may refuse one of an older driver."""
-    graph = model.graph(precision)
-    for plan in fitting(model, graph, plan_key(graph, precision, flavour, (compute_capability(),))):
-        try:
-            return TensorRtEngine(plan, len(model.classes), flavour, precision)
-        except PlanRefused as error:
-            refused = error
-    raise refused
+@dataclass(frozen=True)
+class PlanKey:
+    """Only a plan of just this key may be loaded."""
+
+    onnx_sha256: str
+    flavour: str
+    version: str
+    capabilities: tuple[int, ...]
+    """The compute capabilities of the GPUs it is built for, as 89 for 8.9."""
+    precision: str
+    machine: str
+    """The kind of processor beside them, as x86_64: a plan holds code for it, too."""
+
+    @property
+    def name(self) -> str:
+        gpus = "-".join(f"sm{capability}" for capability in self.capabilities)
+        return f"{self.flavour}-{self.version}-{self.machine}-{gpus}-{self.precision}-{self.onnx_sha256[:12]}"
 
 
-def fitting(model: ModelFolder, graph: bytes, wanted: PlanKey) -> Iterator[bytes]:
-    """Yield the existing plans that fit, the published ones first, and at last one that is built on demand."""
-    cache = cache_folder()
-    folders, tried = (model.path / "plans", cache), list[bytes]()
-    while (found := find_plan(folders, wanted, tried)).plan is not None:
-        tried.append(found.plan)
-        yield found.plan
-    with _kept_in(cache), only_builder(cache, wanted):
-        again = find_plan(folders, wanted, tried)
-        plan = again.plan or _built(graph, wanted, cache, again.refused)
-    yield plan
+@dataclass(frozen=True)
+class PlanRecord:
+    key: PlanKey
+    sha256: str
+    size: int
+    layer_types: dict[str, int]
+    """How many layers put out each type: the proof of its precision on a machine that cannot load it."""
+    profile: tuple[int, int, int] = PROFILE
 
 
-def _built(graph: bytes, wanted: PlanKey, cache: Path, refused: Sequence[str]) -> bytes:
+def record_of(plan: bytes, key: PlanKey, layer_types: dict[str, int]) -> PlanRecord:
+    return PlanRecord(key, hashlib.sha256(plan).hexdigest(), len(plan), layer_types)
+
+
+def write_plan(folder: Path, plan: bytes, record: PlanRecord) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / f"{record.key.name}.plan", folder / f"{record.key.name}.json"]
+    for path, content in zip(written, (plan, json.dumps(asdict(record), indent=2).encode()), strict=True):
+        write_atomic(path, content)
+    return written
+
+
+def read_records(folder: Path) -> list[PlanRecord]:
+    return [record for path in sorted(folder.glob("*.json")) if (record := _read_record(path))]
+
+
+def _read_record(path: Path) -> PlanRecord | None:
     try:
-        built = build_plan(graph, wanted.flavour, wanted.capabilities)
-    except EngineError as error:
-        others = "".join(f" Not usable here: {reason}." for reason in refused)
-        raise EngineError(f"{error}{others}") from error
-    write_plan(cache, built.plan, record_of(built.plan, wanted, built.layer_types))
-    return built.plan
+        record = json.loads(path.read_bytes())
+        key = record.pop("key")
+        key["capabilities"] = tuple(key["capabilities"])
+        return PlanRecord(PlanKey(**key), **{**record, "profile": tuple(record["profile"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
-@contextmanager
-def _kept_in(cache: Path) -> Iterator[None]:
+def misfit(record: PlanRecord, wanted: PlanKey) -> str | None:
+    """Why a plan cannot serve here, in words; None if it can. `wanted` names the one GPU there is."""
+    found, [here] = record.key, wanted.capabilities
+    if found.flavour != wanted.flavour:
+        return f"it is for {found.flavour}, not {wanted.flavour}"
+    if found.version != wanted.version:
+        return f"it was built by {found.flavour} {found.version}, and this is {wanted.version}"
+    if here not in found.capabilities:
+        built = ", ".join(_spoken(capability) for capability in found.capabilities)
+        return f"it was built for compute capability {built}, and this GPU has {_spoken(here)}"
+    if found.machine != wanted.machine:
+        return f"it was built on {found.machine}, and this is {wanted.machine}"
+    if record.profile != PROFILE:
+        return f"it was built for batches of {_batches(record.profile)}, not {_batches(PROFILE)}"
+    if found.precision != wanted.precision:
+        return f"it computes in {found.precision}, not {wanted.precision}"
+    if found.onnx_sha256 != wanted.onnx_sha256:
+        return "it was built from another graph"
+    return None
+
+
+def _spoken(capability: int) -> str:
+    return f"{capability // 10}.{capability % 10}"
+
+
+def _batches(profile: tuple[int, int, int]) -> str:
+    return ", ".join(map(str, profile))
+
+
+def load_plan(folder: Path, record: PlanRecord) -> bytes:
+    path = folder / f"{record.key.name}.plan"
     try:
-        yield
+        plan = path.read_bytes()
     except OSError as error:
-        raise EngineError(
-            f"No plan can be kept in {cache}: {error.strerror}. Make room there, or name another place by INKRAY_CACHE."
-        ) from error
+        raise EngineError(f"The plan {path} cannot be read: {error.strerror}.") from error
+    if len(plan) != record.size:
+        raise EngineError(f"The plan {path} is cut: it has {len(plan):,} of {record.size:,} bytes.")
+    if hashlib.sha256(plan).hexdigest() != record.sha256:
+        raise EngineError(f"The plan {path} is damaged: its bytes are not those that were written.")
+    return plan
+
+
+@dataclass(frozen=True)
+class PlanSearch:
+    """The result of a search: the plan, or why each one that exists cannot be used."""
+
+    plan: bytes | None
+    refused: list[str]
+
+
+def find_plan(folders: Sequence[Path], wanted: PlanKey, tried: Sequence[bytes] = ()) -> PlanSearch:
+    """The first plan that fits and was not tried already."""
+    refused = []
+    for folder in folders:
+        for record in read_records(folder):
+            try:
+                if reason := misfit(record, wanted):
+                    refused.append(f"{record.key.name}: {reason}")
+                elif (plan := load_plan(folder, record)) not in tried:
+                    return PlanSearch(plan, refused)
+            except EngineError as error:
+                refused.append(str(error))
+    return PlanSearch(None, refused)
+
+
+def cache_folder() -> Path:
+    return paths.cache() / "plans"
+
+
+def only_builder(folder: Path, key: PlanKey) -> AbstractContextManager[None]:
+    """One process at a time builds a plan; the others wait and then find it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return locked(folder / f".{key.name}.lock")

@@ -12,7 +12,7 @@ from pipelines.errors import EngineError, first_line
 from pipelines.images import SIDE
 from pipelines.inference.engines.cuda import current, load_pycuda, primary_context
 from pipelines.inference.engines.lanes import IN_FLIGHT, Lane, LanedEngine
-from pipelines.inference.engines.plans import PROFILE
+from pipelines.inference.engines.plan_cache import PROFILE
 from pipelines.inference.engines.tensorrt_build import load_flavour
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.errors import EngineError, UsageError
 from pipelines.inference.engines.cuda import compute_capability
-from pipelines.inference.engines.plans import PROFILE, PlanKey
+from pipelines.inference.engines.plan_cache import PROFILE, PlanKey
 
 FLAVOURS = {"tensorrt": "gpu", "tensorrt_rtx": "rtx"}
 """Each with the extra of this package that installs it."""

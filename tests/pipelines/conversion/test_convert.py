@@ -16,7 +16,7 @@ from pipelines.conversion.plans import Reporter
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.errors import StoreError, UsageError
-from pipelines.inference.engines.plans import read_records
+from pipelines.inference.engines.plan_cache import read_records
 from pipelines.models.folder import ModelFolder, open_model
 from pipelines.models.store import ModelStore
 from pipelines.networks.architectures import Reader

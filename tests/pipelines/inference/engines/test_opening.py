@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 
 from pipelines.errors import EngineError, StoreError, UnknownName, UsageError
-from pipelines.inference.engines import open_engine, opening, plan_cache
+from pipelines.inference.engines import open_engine, opening, plan_lookup
 from pipelines.inference.engines.cuda import cuda_gpus, tensorrt_flavour
 from pipelines.inference.engines.opening import choose
 from pipelines.inference.engines.tensorrt import PlanRefused
@@ -208,9 +208,9 @@ def test_a_plan_that_the_driver_refuses_is_built_again(model: ModelFolder, monke
             raise PlanRefused("tensorrt_rtx refuses the plan")
         return FakeEngine(classes=classes)
 
-    monkeypatch.setattr(plan_cache, "TensorRtEngine", opened)
-    monkeypatch.setattr(plan_cache, "compute_capability", lambda: 89)
-    monkeypatch.setattr(plan_cache, "fitting", lambda *_: iter([b"stored", b"built here"]))
+    monkeypatch.setattr(plan_lookup, "TensorRtEngine", opened)
+    monkeypatch.setattr(plan_lookup, "compute_capability", lambda: 89)
+    monkeypatch.setattr(plan_lookup, "fitting", lambda *_: iter([b"stored", b"built here"]))
     with open_engine("tensorrt_rtx", model, "fp32") as engine:
         assert engine.name == "fake"
     assert tried == [b"stored", b"built here"]

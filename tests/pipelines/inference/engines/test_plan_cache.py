@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import EngineError
-from pipelines.inference.engines.plan_cache import fitting
-from pipelines.inference.engines.plans import (
+from pipelines.inference.engines.plan_cache import (
     PlanKey,
     PlanRecord,
     cache_folder,
@@ -26,6 +25,7 @@ from pipelines.inference.engines.plans import (
     record_of,
     write_plan,
 )
+from pipelines.inference.engines.plan_lookup import fitting
 from pipelines.inference.engines.tensorrt_build import build_plan, plan_key
 from pipelines.models.folder import ModelFolder
 from tests.stores import refusal
@@ -184,16 +184,16 @@ def test_where_none_fits_and_none_can_be_built_both_reasons_are_told(
 BUILD = """
 import json, sys
 from pathlib import Path
-from pipelines.inference.engines import plan_cache
-from pipelines.inference.engines.plans import PlanKey
+from pipelines.inference.engines import plan_lookup
+from pipelines.inference.engines.plan_cache import PlanKey
 from pipelines.models.folder import ModelFolder
 
 told = json.loads(sys.argv[1])
-real = plan_cache.build_plan
-plan_cache.build_plan = lambda *given: (print("building"), real(*given))[1]
+real = plan_lookup.build_plan
+plan_lookup.build_plan = lambda *given: (print("building"), real(*given))[1]
 key = PlanKey(**{**told["key"], "capabilities": tuple(told["key"]["capabilities"])})
 model = ModelFolder(Path(told["folder"]), {})
-print(len(next(plan_cache.fitting(model, Path(told["graph"]).read_bytes(), key))))
+print(len(next(plan_lookup.fitting(model, Path(told["graph"]).read_bytes(), key))))
 """
 
 
