@@ -1,1 +1,1 @@
-"""How to get a Ray cluster."""
+"""Starts and stops Ray clusters."""

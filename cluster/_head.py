@@ -1,4 +1,4 @@
-"""One Ray head on loopback: started, waited for, asked what it has."""
+"""Starts a Ray head on loopback, waits until it takes jobs, and queries its resources."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Resources:
 
 
 def start(cluster: Cluster, client_port: int, num_cpus: int | None, num_gpus: int | None, log: Path) -> None:
-    """Start Ray in the cluster's directory and wait until it takes jobs."""
+    """Start Ray in the cluster's directory and wait until it accepts jobs."""
     command = _command(cluster, client_port, {"--num-cpus": num_cpus, "--num-gpus": num_gpus})
     with log.open("w") as output:
         try:
@@ -52,7 +52,7 @@ def start(cluster: Cluster, client_port: int, num_cpus: int | None, num_gpus: in
 
 
 def resources(cluster: Cluster) -> Resources:
-    """What the cluster has, by joining it: the proof that it works."""
+    """The cluster's resources, queried by joining it, which proves that it works."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "cluster._probe"],
@@ -75,12 +75,12 @@ def _command(cluster: Cluster, client_port: int, options: dict[str, int | None])
         "--dashboard-host": HOST,
         "--dashboard-port": cluster.dashboard_port,
         "--include-dashboard": "true",
-        # Ray's defaults for these three are fixed numbers, and a second cluster on the machine would meet the first.
+        # Ray's defaults for these are fixed ports, which would conflict with another cluster on the same machine.
         "--ray-client-server-port": client_port,
         "--dashboard-agent-listen-port": 0,
         "--min-worker-port": 0,
         "--max-worker-port": 0,
-        # Ray opens its folder to every user of the machine; the one around it stays closed.
+        # Ray makes this folder accessible to every user of the machine; its parent stays private.
         "--temp-dir": f"{cluster.temp_dir}/ray",
         **{name: value for name, value in options.items() if value is not None},
     }
@@ -111,6 +111,6 @@ def _ask_for_jobs(cluster: Cluster) -> str:
 
 
 def _last_line(text: str) -> str:
-    """The last line of a program's output, without its colours; for Python that is the error."""
+    """The last line of a program's output, without colour codes; for Python it is the error."""
     lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it printed nothing"

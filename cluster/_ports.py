@@ -1,4 +1,4 @@
-"""Ports on loopback: which are free, and who listens."""
+"""Finds free ports on loopback and checks whether something listens on one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LOWEST, HIGHEST = 1024, 65535
 
 
 def claim(wanted: dict[str, int]) -> list[int]:
-    """The ports asked for by option name, with a free one for each 0; all differ."""
+    """The requested ports, in order of the options, with a free port for each 0; all are different."""
     for option, port in wanted.items():
         if port and not LOWEST <= port <= HIGHEST:
             raise UsageError(f"{option} is {port}; give a port from {LOWEST} to {HIGHEST}, or 0 for any free one.")
     with ExitStack() as held:
-        # The ones asked for come first, so that no free one picked takes their place.
+        # The explicit ports come first, so that none of them is picked as a free one.
         taken = {
             option: _hold(held, option, port) for option, port in sorted(wanted.items(), key=lambda item: item[1] == 0)
         }
@@ -34,7 +34,7 @@ def listens(port: int) -> bool:
 
 def _hold(held: ExitStack, option: str, port: int) -> int:
     holder = held.enter_context(socket.socket())
-    # A port whose last connections are only lingering counts as free, one that is listened on does not.
+    # A port with connections in TIME_WAIT counts as free, one with a listener does not.
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         holder.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""Join the cluster RAY_ADDRESS names and print what it has; run as a process, as Ray reads its settings only once."""
+"""Joins the cluster at RAY_ADDRESS and prints its resources, as its own process since Ray reads its settings once."""
 
 from __future__ import annotations
 

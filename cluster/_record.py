@@ -1,4 +1,4 @@
-"""The record of a running cluster, and the token that opens it."""
+"""The record of a running cluster, and its access token."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cluster:
 
     def client_env(self) -> dict[str, str]:
         """The environment of a program that submits jobs to this cluster."""
-        # `ray job submit` asks the one, `serve deploy` the other.
+        # `ray job submit` reads the first, `serve deploy` the second.
         url = self.dashboard_url
         return {"RAY_ADDRESS": url, "RAY_DASHBOARD_ADDRESS": url, **self._common_env()}
 
@@ -45,7 +45,7 @@ class Cluster:
         return {"RAY_ADDRESS": self.address, **self._common_env()}
 
     def head_env(self) -> dict[str, str]:
-        """The whole environment of the cluster's own processes, and so of the jobs that run there."""
+        """The complete environment of the cluster's own processes, and so of the jobs that run there."""
         foreign = ("RAY_ADDRESS", "RAY_DASHBOARD_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN")
         inherited = {name: value for name, value in os.environ.items() if name not in foreign}
         return (
@@ -63,20 +63,20 @@ class Cluster:
         return {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": self.token_path,
-            # Whatever its name says: without it Ray replaces 127.0.0.1 by the address of the machine's network card.
+            # It matters on Linux too: without it, Ray replaces 127.0.0.1 by the address of the machine's network card.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
 
 
 def _for_serve(environment: dict[str, str], folder: Path) -> dict[str, str]:
-    """Serve is as its cluster was started: quick where it can be."""
+    """Add the settings for Serve, which takes its mode from the environment of the cluster it runs on."""
     prepare(environment, folder)
     return environment
 
 
 def create(folder: Path, directory: Path, port: int, dashboard_port: int) -> Cluster:
-    """Write down a cluster about to start, so that whatever happens `remove` and the processes' tag can undo it."""
-    # Not in TMPDIR, which may be long: Ray's sockets lie 66 characters deeper and must fit in 107.
+    """Record a cluster before it starts, so that `remove` and the processes' tag can undo it whatever happens."""
+    # TMPDIR may be too long: the paths of Ray's sockets add 66 characters and must not exceed 107.
     temp_dir = Path(tempfile.mkdtemp(prefix="inkray-", dir="/tmp"))
     (temp_dir / "tmp").mkdir()
     token_path = folder / "token"

@@ -1,7 +1,7 @@
-"""A Ray cluster on this machine: `python -m cluster.local up | status | down`.
+"""Runs a Ray cluster on this machine: `python -m cluster.local up | status | down`.
 
-It listens on loopback only, asks for a token, and runs jobs in the directory it was started in, with this Python first
-on the PATH. `down` ends its own processes and no others, so other clusters on the machine live on.
+It listens on loopback only, requires a token, and runs jobs in the directory it was started in, with this Python first
+on the PATH. `down` ends only this cluster's processes, so other clusters on the machine keep running.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ DOWN = "No cluster is up; start one with `python -m cluster.local up`."
 
 @dataclass(frozen=True)
 class Up:
-    """Start the cluster in the current directory; where it is up already, say so."""
+    """Start the cluster in the current directory, or report that it is already up."""
 
     port: int = 6399
     """Ray's own port; 0 takes any free one."""
     dashboard_port: int = 8266
-    """The port for jobs and the dashboard; 0 takes any free one."""
+    """The port of the dashboard, which takes jobs too; 0 takes any free one."""
     num_cpus: int | None = None
-    """Logical CPUs to hand out; by default those of the machine."""
+    """The number of logical CPUs to offer; by default all of the machine."""
     num_gpus: int | None = None
-    """GPUs to hand out; by default those of the machine."""
+    """The number of GPUs to offer; by default all of the machine."""
 
     def __post_init__(self) -> None:
         if self.num_cpus is not None and self.num_cpus < 1:
@@ -49,15 +49,15 @@ class Up:
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """Say what the cluster has; exit 0 where it is up, 1 where it is not."""
+    """Print the cluster's resources; exit with 0 if it is up, with 1 if it is not."""
 
     env: bool = False
-    """Print only the lines a shell needs: eval "$(python -m cluster.local status --env)"."""
+    """Print only the exports that a shell needs: eval "$(python -m cluster.local status --env)"."""
 
 
 @dataclass(frozen=True)
 class Down:
-    """End the cluster and all that runs on it."""
+    """End the cluster and everything that runs on it."""
 
 
 Command = Up | Annotated[ClusterStatus, subcommand("status")] | Down
@@ -68,7 +68,7 @@ def state_folder() -> Path:
 
 
 def up(options: Up, folder: Path, directory: Path) -> tuple[Cluster, bool]:
-    """The running cluster, and whether it was started just now."""
+    """Return the running cluster, and whether this call started it."""
     with _alone(folder):
         if cluster := running(folder):
             _head.resources(cluster)
@@ -87,13 +87,13 @@ def up(options: Up, folder: Path, directory: Path) -> tuple[Cluster, bool]:
 
 
 def down(folder: Path) -> int | None:
-    """End the cluster; how many processes that were, or None where there was none."""
+    """End the cluster; return the number of processes ended, or None if no cluster was up."""
     with _alone(folder):
         return _clear(folder)
 
 
 def running(folder: Path) -> Cluster | None:
-    """The cluster on record, where its head lives; a record left by one that was killed counts for nothing."""
+    """The recorded cluster if its head is alive; the record of a cluster that was killed is ignored."""
     cluster = _record.load(folder)
     alive = cluster and owned(cluster.id) and _ports.listens(cluster.port)
     return cluster if alive else None
@@ -113,7 +113,7 @@ def _clear(folder: Path) -> int | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One `up` or `down` at a time."""
+    """Allow only one `up` or `down` at a time."""
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _why_down(folder: Path) -> str:
 
 
 def _is_changing(folder: Path) -> bool:
-    """Whether an `up` or `down` is at work."""
+    """Whether an `up` or `down` is in progress."""
     try:
         with locked(folder / "lock", wait=False):
             return False

@@ -1,4 +1,4 @@
-"""The processes of one cluster, found in /proc by the tag it was started with, and ended together."""
+"""Finds the processes of one cluster in /proc, by the tag in their environment, and ends them together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TAG = "INKRAY_CLUSTER"
-# Ray gives a job three seconds between SIGTERM and SIGKILL; the GCS server alone would take fifteen.
+# Ray itself gives a job three seconds between SIGTERM and SIGKILL; the GCS server would take fifteen to end.
 GRACE_S = 3.0
 KILL_S = 10.0
 POLL_S = 0.05
@@ -19,7 +19,7 @@ POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Process:
-    """A process number is used again, a number together with its start time is not."""
+    """A process, identified by pid and start time, since pids are reused."""
 
     pid: int
     started: str
@@ -33,10 +33,10 @@ class Process:
 
 
 def owned(cluster_id: str) -> list[Process]:
-    """All that came from this cluster's start.
+    """All processes of this cluster.
 
-    The tag alone is not enough: a process that sets its own title may overwrite its environment. So whoever shares a
-    session with a tagged process counts, and whoever descends from one that counts.
+    The tag alone is not enough, since a process that sets its own title may overwrite its environment. So processes
+    that share a session with a tagged one count too, and so do all their descendants.
     """
     table = _table(f"{TAG}={cluster_id}".encode())
     sessions = {process.session for process in table if process.tagged}
@@ -47,7 +47,7 @@ def owned(cluster_id: str) -> list[Process]:
 
 
 def end(cluster_id: str) -> int:
-    """End every process of the cluster, gently first, and say how many there were; `owned` tells which resisted."""
+    """End every process of the cluster, by SIGTERM, then SIGKILL; return their number. `owned` lists survivors."""
     ended = _signal_until_gone(cluster_id, signal.SIGTERM, GRACE_S)
     return len(ended | _signal_until_gone(cluster_id, signal.SIGKILL, KILL_S, ended))
 
@@ -55,7 +55,7 @@ def end(cluster_id: str) -> int:
 def _signal_until_gone(
     cluster_id: str, number: signal.Signals, patience: float, known: Iterable[tuple[int, str]] = ()
 ) -> set[tuple[int, str]]:
-    """Signal each process once, also those born meanwhile, and those `known` that can no longer be told by the tag."""
+    """Signal each process once, including new ones, and those `known` whose tag can no longer be found."""
     known, signalled = set(known), set[tuple[int, str]]()
     deadline = time.monotonic() + patience
     while left := _alive(cluster_id, known):
@@ -81,9 +81,9 @@ def _table(tag: bytes) -> list[Process]:
 
 
 def _read(entry: Path, tag: bytes) -> Process | None:
-    """None for a process that has ended, even where nobody has collected its exit code yet."""
+    """Read one process; None if it has ended, even if it is still a zombie."""
     try:
-        # The name stands in parentheses and may itself hold spaces and parentheses.
+        # The name is in parentheses, and may itself contain spaces and parentheses.
         fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None

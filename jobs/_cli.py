@@ -1,4 +1,4 @@
-"""How every job starts and ends: options from a dataclass, errors as one sentence, the exit code."""
+"""How every job starts and ends: options are parsed into a dataclass, errors become one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ def run(
 ) -> None:
     """Parse the command line into `options` (a dataclass, or a union of them) and run `main`.
 
-    An option may stand for others: `defaults` tells from what was parsed with which defaults to parse it again. Told to
-    end, the job has the seconds of `grace` to clear up.
+    If an option sets others, `defaults` returns, from the parsed options, the defaults to parse the command line with
+    again. After SIGTERM or Ctrl-C, the job has `grace` seconds to clean up.
     """
     parsed = tyro.cli(options)
-    heard: list[int] = []
+    received: list[int] = []
     try:
         if defaults and (other := defaults(parsed)) is not None:
             parsed = tyro.cli(options, default=other)
-        with endable(heard, grace):
+        with endable(received, grace):
             main(parsed)
     except InkrayError as error:
         print(f"error: {in_options_words(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        number = signal.Signals(heard[0]) if heard else signal.SIGINT
+        number = signal.Signals(received[0]) if received else signal.SIGINT
         print(ENDING[number], file=sys.stderr)
         sys.exit(128 + number)
 
 
 def in_options_words(error: InkrayError) -> str:
-    """The sentence of an error, and the option to mend it by."""
+    """The error's message, with the option that would fix it."""
     if error.option is None:
         return str(error)
     return f"{str(error).removesuffix('.')} (--{error.option.replace('_', '-')})."

@@ -1,4 +1,9 @@
-"""How a job ends that is told to: what is under way is cleared up, and whatever takes too long at that is cut off."""
+"""How a job ends after SIGTERM or Ctrl-C: it is interrupted so that it can clean up, and killed if that takes too long.
+
+Three mechanisms back each other up. A signal handler raises KeyboardInterrupt, for a clean end. A watchdog thread,
+woken through Python's wakeup file descriptor, ends the process after the grace period even if the main thread is stuck
+in a library. An interval timer has the kernel kill the process even if no Python code runs any more.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +19,26 @@ from pipelines.ray_runtime.processes import descendants, kill
 
 ENDING = {signal.SIGTERM: "ended by SIGTERM", signal.SIGINT: "interrupted"}
 GRACE_S = 8.0
-"""A job clears up within three seconds, and is to be gone ten seconds after it was told."""
+"""Seconds that a job has to clean up. It usually takes three, and the job must be gone ten seconds after the signal."""
 LAST_RESORT_S = 1.0
+"""Seconds after the grace period until the kernel's timer kills the process."""
 
-# A child that is forked off has the same pipe, and what it is told is not meant for its parent.
+# A forked child inherits the pipe, and its signals must not wake its parent's watchdog.
 os.register_at_fork(after_in_child=partial(signal.set_wakeup_fd, -1))
 
 
 @contextmanager
-def endable(heard: list[int], grace: float) -> Iterator[None]:
-    """Within, SIGTERM interrupts as Ctrl-C does: `ray job stop` sends it, and a system that shuts down.
+def endable(received: list[int], grace: float) -> Iterator[None]:
+    """Within this context, SIGTERM interrupts as Ctrl-C does: `ray job stop` and a system shutdown send it.
 
-    What was heard is noted beside, since Ray raises an interrupt of its own in place of one that reached it inside.
-    From then on nothing else that is heard breaks off the clearing up, and the grace runs until the process has ended.
+    The signal's number is put in `received`, because Ray replaces an interrupt that reaches it by one of its own. After
+    the first signal, further ones are ignored so that they cannot disturb the cleanup, and the watchdog keeps running
+    until the process has ended.
     """
 
     def interrupt(number: int, _: object) -> None:
-        if not heard:
-            heard.append(number)
+        if not received:
+            received.append(number)
             _have_it_ended_after(grace)
             raise KeyboardInterrupt
 
@@ -40,22 +47,23 @@ def endable(heard: list[int], grace: float) -> Iterator[None]:
     try:
         yield
     finally:
-        if not heard:
+        if not received:
             forget()
             for number, answer in before.items():
                 signal.signal(number, answer)
 
 
 def _is_ignored(number: signal.Signals) -> bool:
-    """As Ctrl-C is, and is to be, by what runs in the background of a shell."""
+    """Whether this is SIGINT and is ignored: a shell has its background jobs ignore Ctrl-C, which must stay so."""
     return number == signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _watch_over(grace: float) -> Callable[[], None]:
-    """Until it is forgotten, a signal to end is also heard by a thread of its own.
+    """Start the watchdog thread, and return a function that stops it.
 
-    Python answers signals only where the main thread is in between two of its steps, which it may never be again while
-    it is inside a library. It writes down at once which ones came, though.
+    Python runs signal handlers only in the main thread and only between bytecodes, so never while that thread is stuck
+    in a library. But the interpreter's C handler writes each signal's number to the wakeup file descriptor at once.
+    Here that is a pipe, from which the thread reads.
     """
     read, write = os.pipe()
     os.set_blocking(write, False)
@@ -70,8 +78,9 @@ def _watch_over(grace: float) -> Callable[[], None]:
 
 
 def _cut_off(read: int, grace: float) -> None:
-    with open(read, "rb", buffering=0) as told:
-        for [number] in iter(partial(told.read, 1), b""):
+    """The watchdog thread: wait for a signal's number, and return when the pipe is closed."""
+    with open(read, "rb", buffering=0) as pipe:
+        for [number] in iter(partial(pipe.read, 1), b""):
             if number in ENDING:
                 _end_after(grace, signal.Signals(number))
 
@@ -82,12 +91,15 @@ def _end_after(grace: float, number: signal.Signals) -> None:
     words = f"{ENDING[number]}; what was under way did not end within {grace:g} s, and was cut off\n"
     with suppress(OSError):
         os.write(2, words.encode())
-    # A Ray of the job's own would have some of its processes live on for a minute.
+    # If the job started Ray itself, some of Ray's processes would otherwise live on for a minute.
     kill(list(descendants(os.getpid())))
     os._exit(128 + number)
 
 
 def _have_it_ended_after(grace: float) -> None:
-    """By the system: once Python takes itself apart no thread of it runs any more, and libraries may hang even then."""
+    """Start the timer whose SIGALRM, which nothing handles, makes the kernel kill the process.
+
+    It covers the interpreter's shutdown, when threads no longer run but libraries may still hang.
+    """
     if not signal.getitimer(signal.ITIMER_REAL)[0]:
         signal.setitimer(signal.ITIMER_REAL, grace + LAST_RESORT_S)

@@ -1,4 +1,4 @@
-"""The options of the labelling job: those of every workload, and those that each adds."""
+"""The options of the labelling job: those that all workloads share, and those that each adds."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ GPUS = "0, a share of one GPU such as 0.25, or a whole number"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of every workload."""
+    """The options that all workloads share."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")] = "builtin"
-    """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
+    """The model in the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
     engine: str = "auto"
-    """auto, openvino, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, tensorrt, tensorrt_rtx, torch_cuda or
-    pytorch."""
+    """The engine that runs the model: auto, openvino, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, tensorrt,
+    tensorrt_rtx, torch_cuda or pytorch."""
     precision: str = "auto"
-    """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
+    """The engine's precision: auto, fp32, bf16, fp16 or int8; the engine must support it and the model must have it."""
     accept_above: float | None = None
-    """Less sure readings get the status review. By default the confidence above which the model was right in 99.9 %
-    of its test images; all are ok where it was tested on no images, or on too few to tell."""
+    """Readings below this confidence get the status review. By default it is the confidence above which the model read
+    99.9 % of its test images correctly; without enough test images, all readings are ok."""
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
-    """File format of the rows."""
+    """The file format of the rows."""
     min_actors: int | None = None
-    """Minimum number of readers; by default 1."""
+    """The minimum number of readers; by default 1."""
     max_actors: int | None = None
-    """Maximum number of readers; by default as many as fit into the free resources."""
+    """The maximum number of readers; by default as many as fit into the free resources."""
     threads: int | None = None
-    """Threads of each reader; by default a node's CPUs and 4 at most for digits, 1 for forms."""
+    """The threads of each reader; by default 1 for forms, and for digits the node's CPUs, at most 4."""
     gpus_per_actor: float = 0
-    """A share such as 0.25 puts four readers on one GPU; a whole number gives each so many of its own."""
+    """The GPUs of each reader; a share such as 0.25 puts four readers on one GPU."""
     deadline: float = 600
-    """Seconds after which a shard of the input is given up and its items are tried one by one."""
+    """The seconds after which a shard of the input is abandoned and its items are tried one by one."""
     fresh: bool = False
-    """Start over and drop the rows of an earlier run."""
+    """Start over and delete the rows of an earlier run."""
     fail_on_error: bool = False
-    """Exit with 1 instead of 3 if an item could not be read."""
+    """Exit with 1 instead of 3 if any item could not be read."""
     store: str | None = None
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
 
@@ -83,7 +83,7 @@ class Options:
                 raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
 
     def models(self) -> list[ModelFolder]:
-        """The models that read, that of single digits first."""
+        """The models that read; the one for single digits comes first."""
         return [open_model(self.model, self.store_of_models())]
 
     def store_of_models(self) -> ModelStore | None:
@@ -92,57 +92,57 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelDigits(Options):
-    """Label images of one digit each: give it a folder of images, get a table with one row per image.
+    """Label a folder of images of single digits, and write a table with one row per image.
 
     python jobs/label.py digits scans/ labels/
 
-    Exit code 0: all well; 3: finished, and some items could not be read (each has its row, with the reason);
-    1: failed, start it again to go on; 2: bad usage.
+    Exit code 0: success; 3: finished, but some items could not be read (each has a row with the reason);
+    1: failed, run it again to continue; 2: wrong usage.
     """
 
     input: Positional[Annotated[str, arg(metavar="INPUT")]]
-    """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar; a path or a URI (s3://, gs://)."""
+    """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar: a path or URI (s3://, gs://)."""
     output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
-    """A folder for rows, summary and report, which every node sees. Started again, a run goes on where it ended."""
+    """The folder for rows, summary and report, visible to every node. Run again, the job continues where it stopped."""
     column: str | None = None
-    """The column of images in parquet, where it is not clear."""
+    """The column of images in parquet; needed only if it is ambiguous."""
 
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         return DigitWorkload()
 
     def found(self, output: Path) -> FoundInput:
-        """The items to label, without the files of the output if that lies within the input."""
+        """The items to label, except for files of the output if it lies within the input."""
         return find_input(self.input, self.column, output)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelForms(Options):
-    """Read scanned forms: give it a folder of scans and a template, get a table with one row per field of each page.
+    """Read a folder of scanned forms by a template, and write a table with one row per field of each page.
 
     python jobs/label.py forms scans/ labels/ --template form.yaml
 
-    Exit code 0: all well; 3: finished, and some pages could not be read (each has its row, with the reason);
-    1: failed, start it again to go on; 2: bad usage.
+    Exit code 0: success; 3: finished, but some pages could not be read (each has a row with the reason);
+    1: failed, run it again to continue; 2: wrong usage.
     """
 
     input: Positional[Annotated[str, arg(metavar="SCANS")]]
-    """A folder of scans (PNG, JPEG, TIFF, BMP, WebP, PDF; any number of pages), or a pattern like 'scans/**/*.pdf'; a
-    path or a URI (s3://, gs://)."""
+    """A folder of scans (PNG, JPEG, TIFF, BMP, WebP, PDF; any number of pages), or a pattern like 'scans/**/*.pdf',
+    as a path or a URI (s3://, gs://)."""
     output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
-    """A folder for rows, wide.csv, report and overlays, which every node sees. Started again, a run goes on where it
-    ended."""
+    """The folder for rows, wide.csv, report and overlays, visible to every node. Run again, the job continues where it
+    stopped."""
     template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
-    """What a page holds and where; jobs/template.py drafts one. Given several times, each page is matched to one."""
+    """The form's template, which jobs/template.py drafts. Given several times, each page is matched to one of them."""
     lines: Annotated[str, arg(metavar="NAME[:VERSION]")] = BUILTIN_LINES
-    """The model that reads numbers without cells, one of the network lines."""
+    """The model that reads numbers written without cells; its network must be lines."""
     dpi: int = 200
-    """Resolution at which PDF pages are rendered; other scans have their own pixels."""
+    """The resolution at which PDF pages are rendered; other scans keep their own."""
     page_seconds: float = 30
-    """Maximum seconds to open a scan, and each of its pages; one that takes longer becomes an error row."""
+    """The maximum seconds to open a scan, and each of its pages; one that takes longer becomes an error row."""
     overlays: Overlays = "review"
-    """Which pages to keep a picture of, with what was read drawn on it: all, those to review, or none."""
+    """Which pages to save as pictures with the readings drawn on them: all, those to review, or none."""
     crops: bool = False
-    """Keep a picture of every field and of its cells."""
+    """Save a picture of every field and of its cells."""
 
     def check(self) -> None:
         super().check()
@@ -163,7 +163,7 @@ class LabelForms(Options):
         return FormWorkload(load_templates(self.template), PictureOptions(self.overlays, self.crops), line_model)
 
     def found(self, output: Path) -> FoundInput:
-        """The pages to read, without the files of the output if that lies within the input."""
+        """The pages to read, except for files of the output if it lies within the input."""
         limits = Limits(self.dpi, seconds=self.page_seconds)
         return find_pages(self.input, tuple(load_templates(self.template)), limits, output)
 
@@ -171,7 +171,7 @@ class LabelForms(Options):
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)
 @dataclass(frozen=True)
 class Label:
-    """Read in bulk: give it a folder of images or of scanned forms, get a table.
+    """Read a folder of images or of scanned forms in bulk, and write a table.
 
     python jobs/label.py digits scans/ labels/
 
@@ -182,7 +182,7 @@ class Label:
 
 
 def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
-    """Check the options, open the models, find the input, and make the request."""
+    """Check the options, open the models, find the input, and build the request."""
     started = time.time()
     what.check()
     models = what.models()

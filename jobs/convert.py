@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Turn a trained model into ONNX, in several precisions, and into TensorRT plans; publish what reads the same."""
+"""Convert a trained model to ONNX in several precisions and to TensorRT plans; publish those that read the same."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertModel:
-    """Turn a trained model into ONNX, in several precisions, and into TensorRT plans; publish what reads the same.
+    """Convert a trained model to ONNX in several precisions and to TensorRT plans; publish those that read the same.
 
     python jobs/convert.py --model ink --precision fp16 int8
     """
 
     model: Annotated[str | None, arg(metavar="NAME[:VERSION]")] = None
-    """A model of the store: its newest version, or the one with this number or alias."""
+    """The model in the store: its newest version, or the one with this number or alias."""
     run: Annotated[str | None, arg(metavar="NAME")] = None
-    """In place of --model: the finished run whose best checkpoint is meant."""
+    """The finished training run whose published model to convert, instead of --model."""
     runs: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """Where runs are kept; by default ~/inkray/runs."""
+    """The folder that holds the runs; by default ~/inkray/runs."""
     precision: tuple[Precision, ...] = ("fp32",)
-    """Which graphs to make, one or several; fp32 is always among them."""
+    """The precisions to make graphs in, one or several; fp32 is always included."""
     engines: tuple[str, ...] = ("all",)
-    """Which engines to build for and to compare: openvino, tensorrt, tensorrt_rtx, or all there are; onnxruntime is
-    always among them."""
+    """The engines to build for and to compare: openvino, tensorrt, tensorrt_rtx, or all that are available; onnxruntime
+    is always included."""
     capabilities: tuple[int, ...] = ()
-    """Compute capabilities that tensorrt_rtx builds for, as 89 for 8.9; by default 80 86 89 120."""
+    """The compute capabilities that tensorrt_rtx builds for, such as 89 for 8.9; by default 80 86 89 120."""
     on: Annotated[str | None, arg(metavar="SPEC")] = None
-    """The corpus whose test images the engines are compared on; by default the one the model learnt from."""
+    """The corpus whose test images the engines are compared on; by default the model's training corpus."""
     calibrate_on: Annotated[str | None, arg(metavar="SPEC")] = None
-    """The corpus whose training images give int8 its ranges; by default the one the model learnt from."""
+    """The corpus whose training images calibrate int8; by default the model's training corpus."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Write the parity report there too."""
+    """Also write the parity report to this file."""
     store: str | None = None
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
 
@@ -163,7 +163,7 @@ def _report(outcome: Outcome) -> dict[str, object]:
 
 
 def _lacking(outcome: Outcome) -> list[str]:
-    """Why what was asked for is missing, or is there and should not be."""
+    """The reasons why requested graphs or plans are missing, or are published but would be refused now."""
     reasons = []
     for precision, why in outcome.refused.items():
         before = GRAPHS[precision] in outcome.version.files

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Fetch, convert, look at and count the corpora that readers are trained on; make up forms to try reading on."""
+"""Fetch, convert, preview and measure training corpora, and generate synthetic forms to try the reader on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Fetch:
     """
 
     name: Annotated[Positional[str], arg(metavar="NAME")]
-    """The corpus to download: mnist. What is already there is not downloaded again."""
+    """The corpus to download: mnist. Files that are already there are not downloaded again."""
 
 
 @dataclass
@@ -45,30 +45,30 @@ class Convert:
     """
 
     source: Annotated[Positional[str], arg(metavar="SPEC")]
-    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    """The corpus: mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     target: Annotated[Positional[str], arg(metavar="OUT_SPEC")]
-    """idx:IMAGES,LABELS (gzip where a name ends in .gz), folder:PATH (PNGs listed in labels.csv) or parquet:PATH."""
+    """Where to write: idx:IMAGES,LABELS (gzipped if named .gz), folder:PATH (PNGs and a labels.csv) or parquet:PATH."""
     split: SplitName | None = None
-    """Write only this split. IDX files hold one, so a corpus with two needs it there."""
+    """Write only this split. IDX files hold a single split, so a corpus that has two needs this option for IDX."""
     overwrite: bool = False
-    """Replace what is at the target."""
+    """Replace the target if it exists."""
 
 
 @dataclass
 class Preview:
-    """Draw some digits of every class, each above its label, as a PNG.
+    """Draw sample digits of every class, each above its label, into a PNG.
 
     python jobs/data.py preview mnist --out mnist.png --count 200
     """
 
     source: Annotated[Positional[str], arg(metavar="SPEC")]
-    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    """The corpus: mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     out: Path
-    """The picture to write; its name ends in .png."""
+    """The picture to write; its name must end in .png."""
     count: int = 100
-    """How many digits of the training split, shared out among the classes."""
+    """How many digits of the training split to draw, divided evenly among the classes."""
     seed: int = 0
-    """Another seed picks other digits."""
+    """The random seed; a different one picks different digits."""
     overwrite: bool = False
     """Replace the picture if it exists."""
 
@@ -81,36 +81,36 @@ class Stats:
     """
 
     source: Annotated[Positional[str], arg(metavar="SPEC")]
-    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    """The corpus: mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     json: Path | None = None
     """Also write the numbers to this file."""
     overwrite: bool = False
-    """Replace the file of --json if it exists."""
+    """Replace the --json file if it exists."""
 
 
 @dataclass
 class Forms:
-    """Make up filled and scanned forms with known answers: scans, templates, blank pages and truth.csv.
+    """Generate filled-in, scanned forms with known answers: scans, templates, blank pages and truth.csv.
 
     python jobs/data.py forms ~/forms --count 24 --level usual
     """
 
     out: Annotated[Positional[Path], arg(metavar="OUT")]
-    """The folder to write; it must not exist, or be empty."""
+    """The folder to write to; it must be empty or not exist yet."""
     count: int = 24
-    """How many scans; the designs take turns."""
+    """How many scans to generate; the form designs take turns."""
     level: Level = "usual"
-    """How badly the pages are treated."""
+    """How heavily the scans are degraded."""
     seed: int = 0
-    """Another seed makes other forms."""
+    """The random seed; a different one generates different forms."""
     format: FileKind = "png"
-    """The kind of file of every scan."""
+    """The file format of the scans."""
 
 
 @configure(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
 @dataclass
 class Data:
-    """Fetch, convert, look at and count the corpora that readers are trained on; make up forms to try reading on."""
+    """Fetch, convert, preview and measure training corpora, and generate synthetic forms to try the reader on."""
 
     command: Fetch | Convert | Preview | Stats | Forms
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Shows what inkray does in a minute and without data: it reads filled forms and checks how much is right."""
+"""Show in a minute and without any data what inkray does: read filled-in forms and check the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pipelines.labeling.run import read_in_bulk
 COLOURS = {Status.OK: "green", Status.REVIEW: "yellow", Status.ERROR: "red"}
 MARK = "EMPTIED-BY-EACH-DEMO.txt"
 SAME_FIELD = 0.5
-"""Boxes with at least this overlap are the same field."""
+"""Boxes that overlap by at least this much are the same field."""
 
 Answers = dict[str, dict[str, str]]
 """What is written on each scan, by file and field."""
@@ -40,16 +40,16 @@ Answers = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Demo:
-    """Fill in forms by a drawing pen, scan them, draft the form's template from its blank page, read the scans with
-    the model that comes with the code, and compare with what was written.
+    """Fill in forms with a simulated pen, scan them, draft the template from the blank form, read the scans with the
+    built-in model, and compare the results with what was written.
 
     python jobs/demo.py
     """
 
     scans: int = 24
-    """How many forms are filled in."""
+    """How many forms to fill in."""
     seed: int = 0
-    """Seed of the handwriting and the numbers."""
+    """The random seed of the handwriting and the numbers."""
 
 
 def main(options: Demo) -> None:
@@ -75,7 +75,7 @@ def main(options: Demo) -> None:
 
 
 def begin(folder: Path) -> None:
-    """Make an empty folder; an existing one is emptied only if the demo has made it."""
+    """Make an empty folder; an existing one is emptied only if the demo made it."""
     if folder.exists() and not (folder / MARK).is_file():
         raise UsageError(
             f"{folder} is there already and was not made by the demo, which would empty it; "
@@ -108,7 +108,7 @@ def write_draft(folder: Path, design: Design) -> Path:
 
 
 def name_fields(drafted: Template, known: Template) -> Template:
-    """The drafted fields that overlap known ones, with the names and constraints of those."""
+    """Give drafted fields the names and constraints of the known fields they overlap, and drop the others."""
     fields = []
     for field in known.fields:
         found = max(drafted.fields, key=lambda one: overlap(one.box, field.box))
@@ -118,7 +118,7 @@ def name_fields(drafted: Template, known: Template) -> Template:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
+    """The intersection over union of two boxes."""
     across = max(0.0, min(one.right, other.right) - max(one.left, other.left))
     down = max(0.0, min(one.bottom, other.bottom) - max(one.top, other.top))
     both = across * down
@@ -126,7 +126,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def _table(rows: list[dict[str, Any]], answers: Answers) -> Table:
-    """One line per scan; values that need a review have a question mark."""
+    """A table with one line per scan; values that need a review are marked with a question mark."""
     fields = list(dict.fromkeys(row["field"] for row in rows if row["field"] and row["value"] is not None))
     table = Table("scan", box=None)
     for field in fields:

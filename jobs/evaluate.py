@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Say how well a model reads a corpus."""
+"""Measure how well a model reads a corpus."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ from pipelines.models.store import ModelStore
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Say how well a model reads a corpus.
+    """Measure how well a model reads a corpus.
 
     python jobs/evaluate.py --model ink --on mnist --out /tmp/ink-on-mnist
     """
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")]
-    """A model of the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
+    """The model in the store: its newest version, or the one with this number or alias. builtin comes with inkray."""
     on: Annotated[str, arg(metavar="SPEC")] = "mnist"
-    """mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
+    """The corpus: mnist, builtin, idx:IMAGES,LABELS, folder:PATH or parquet:PATH."""
     split: Literal["test", "train"] = "test"
-    """A corpus of one split has only train, and is read whole without being asked."""
+    """Which split to read; a corpus that has only one split is always read in full."""
     engine: str = "auto"
-    """auto, pytorch, openvino, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt, torch_cuda, tensorrt or
-    tensorrt_rtx."""
+    """The engine that runs the model: auto, pytorch, openvino, onnxruntime, onnxruntime-cuda, onnxruntime-tensorrt,
+    torch_cuda, tensorrt or tensorrt_rtx."""
     precision: str = "auto"
-    """What the engine computes in: auto, fp32, bf16, fp16 or int8, as far as it can and the model has the graph."""
+    """The engine's precision: auto, fp32, bf16, fp16 or int8; the engine must support it and the model must have it."""
     corrupted: bool = False
-    """Read the images of 28x28 pixels also under fifteen corruptions: noise, blur, fog, lines and so on."""
+    """Also read the 28x28 images under fifteen corruptions, such as noise, blur, fog and lines."""
     junk: bool = False
-    """Say how much of what is no digit is refused where 99.5 % of these digits are kept."""
+    """Also measure how many non-digits are rejected at the threshold that keeps 99.5 % of these digits."""
     out: Path = Path("evaluation")
-    """The folder for scores.json and the pictures."""
+    """The folder to write scores.json and the pictures to."""
     store: str | None = None
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
 
 
 def main(options: Evaluate) -> None:
     model = open_model(options.model, ModelStore(options.store) if options.store else None)
-    # Weights with a flipped bit load without complaint, and read a little worse.
+    # Weights with a flipped bit would load without an error and only read a little worse.
     if wrong := model.changed_files():
         raise StoreError(
             f"{model.reference} in {model.path} is not as it was published ({', '.join(wrong)}); "

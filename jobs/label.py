@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Read in bulk: give it a folder of images or of scanned forms, get a table."""
+"""Read a folder of images or of scanned forms in bulk, and write a table."""
 
 from __future__ import annotations
 

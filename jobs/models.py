@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Look into a model store: list its versions, show one, verify its bytes, set an alias."""
+"""Inspect a model store: list its versions, show one, verify its files, or set an alias."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.models.version import Version
 @dataclass(kw_only=True)
 class Command:
     store: Annotated[str | None, arg(metavar="PLACE")] = None
-    """Folder or URI (s3://, gs://, file://) of the store; else INKRAY_STORE, else ~/inkray/store."""
+    """The store's folder or URI (s3://, gs://, file://); by default INKRAY_STORE, else ~/inkray/store."""
 
     def open_store(self) -> ModelStore:
         return ModelStore(store_location(self.store))
@@ -45,54 +45,54 @@ class Show(Command):
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
-    """The highest version, or the one with this number or alias."""
+    """The model to use: its highest version, or the one with this number or alias."""
 
 
 @dataclass
 class Verify(Command):
-    """Compare every byte of a version with its manifest; exit 1 if a file was changed, lost or slipped in.
+    """Compare every byte of a version with its manifest; exit with 1 if a file was changed, removed or added.
 
     python jobs/models.py verify ink:3
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
-    """The highest version, or the one with this number or alias."""
+    """The model to use: its highest version, or the one with this number or alias."""
 
 
 @dataclass
 class Alias(Command):
-    """Make NAME:ALIAS stand for a version.
+    """Point NAME:ALIAS to a version.
 
     python jobs/models.py alias ink:3 production
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
-    """The highest version, or the one with this number or alias."""
+    """The model to use: its highest version, or the one with this number or alias."""
     alias: Annotated[Positional[str], arg(metavar="ALIAS")]
-    """A word such as production; it moves if it stood for another version."""
+    """The alias, a word such as production; it moves here if it pointed to another version."""
 
 
 @dataclass
 class Export(Command):
-    """Copy a version into a folder that needs no store: what a Recognizer opens, and how the built-in model is made.
+    """Copy a version into a folder that a Recognizer opens without a store; the built-in model is made this way.
 
     python jobs/models.py export ink:3 pipelines/pretrained --name builtin --card CARD.md
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
-    """The highest version, or the one with this number or alias."""
+    """The model to use: its highest version, or the one with this number or alias."""
     folder: Annotated[Positional[Path], arg(metavar="FOLDER")]
-    """It is replaced if it holds a version already."""
+    """The folder to write; a version that is already in it is replaced."""
     name: str | None = None
-    """What it is called there; by default its own name."""
+    """The name of the model in the folder; by default its name in the store."""
     card: Path | None = None
-    """Another card for it."""
+    """The model card to put in the folder instead of the version's own."""
 
 
 @configure(OmitSubcommandPrefixes, OmitArgPrefixes)
 @dataclass
 class Models:
-    """Look into a model store: list its versions, show one, verify its bytes, set an alias."""
+    """Inspect a model store: list its versions, show one, verify its files, or set an alias."""
 
     command: List | Show | Verify | Alias | Export
 

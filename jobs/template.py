@@ -32,25 +32,25 @@ NAME = re.compile(r"\w[\w.-]*")
 
 @dataclass
 class Draft:
-    """Find the fields of a blank form; write a template, an image of the blank page and one of what was found.
+    """Find the fields of a blank form, and write a template, an image of the blank page and one of the fields found.
 
     python jobs/template.py draft blank.pdf --out invoice.yaml
 
-    Combs, boxes, squares to tick and corner marks are found; the fields are named comb1, box2, mark3 in reading order.
-    Name them, and delete what is no field. Beside invoice.yaml lie invoice.png, by which scans are laid straight,
-    and invoice.found.png, to look at.
+    It finds combs, boxes, squares to tick and corner marks, and names the fields comb1, box2, mark3 in reading order.
+    Rename them, and delete what is not a field. Next to invoice.yaml it writes invoice.png, which scans are aligned
+    with, and invoice.found.png, which shows the fields found.
     """
 
     blank: Annotated[Positional[Path], arg(metavar="BLANK")]
-    """A blank page: PDF, PNG, JPEG, TIFF, BMP or WebP."""
+    """The blank page: a PDF, PNG, JPEG, TIFF, BMP or WebP file."""
     out: Path
     """The template to write, FORM.yaml."""
     name: str | None = None
-    """Name of the template; by default that of the file."""
+    """The name of the template; by default that of the file."""
     page: int = 1
-    """Number of the page in a file with several."""
+    """The number of the page, in a file that has several."""
     dpi: float | None = None
-    """Dots per inch of a picture; without it, the page is taken for A4 or Letter by its shape. A PDF knows its size."""
+    """The picture's dots per inch; without it, its shape decides between A4 and Letter. A PDF states its own size."""
     overwrite: bool = False
     """Replace an existing template and its pictures."""
 
@@ -63,13 +63,13 @@ class Check:
     """
 
     template: Annotated[Positional[Path], arg(metavar="TEMPLATE")]
-    """The YAML file."""
+    """The template, a YAML file."""
     scan: Annotated[Positional[Path], arg(metavar="SCAN")]
-    """A filled page: PDF, PNG, JPEG, TIFF, BMP or WebP."""
+    """The filled-in page: a PDF, PNG, JPEG, TIFF, BMP or WebP file."""
     out: Path
-    """The PNG to write."""
+    """The PNG to write the overlay to."""
     page: int = 1
-    """Number of the page in a file with several."""
+    """The number of the page, in a file that has several."""
 
 
 @configure(OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
@@ -113,7 +113,7 @@ def _pictures(out: Path) -> tuple[Path, Path]:
 
 
 def _is_same(picture: Path, blank: Path) -> bool:
-    """Whether the blank page itself can serve as the image of it."""
+    """Whether the picture to write is the blank page's own file, which then stays as it is."""
     return picture.exists() and blank.exists() and picture.samefile(blank)
 
 

@@ -32,30 +32,30 @@ class Train(TrainingOptions):
 
     python jobs/train.py --corpus mnist --network ink --epochs 5
 
-    python jobs/train.py --recipe ink   # on paper as on MNIST, in one to three hours
+    python jobs/train.py --recipe ink   # reads paper as well as MNIST; takes one to three hours
 
-    python jobs/train.py --recipe lines # whole numbers at once
+    python jobs/train.py --recipe lines # reads whole numbers at once
 
     ray job submit jobs/train.py        # on the cluster that RAY_ADDRESS names
     """
 
     recipe: str | None = None
-    """Take every option that is not given from a recipe: ink, which made the model that comes with inkray, or lines."""
+    """The recipe that sets every option not given: ink, which made the model that comes with inkray, or lines."""
     workers: int = 1
-    """Data-parallel workers; each batch is shared among them."""
+    """The number of data-parallel workers; each batch is divided among them."""
     cpus_per_worker: float | None = None
-    """CPUs of each worker; by default as many as are free for all of them."""
+    """The CPUs of each worker; by default the free CPUs are divided among the workers."""
     gpus_per_worker: float = 0
     cuda_graph: bool = True
-    """A worker that has a GPU and is alone launches each step as one CUDA graph."""
+    """Launch each step as one CUDA graph; this applies to a single worker that has a GPU."""
     name: str | None = None
-    """The run's name, once only; by default made of network, corpus and time."""
+    """The name of the run, which must be new; by default it is made of network, corpus and time."""
     resume: bool = False
-    """Go on with the run NAME after its last whole epoch; the other options must be those it began with."""
+    """Continue the run NAME after its last complete epoch; the other options must be the same as at its start."""
     model: str | None = None
-    """Under which name to publish; by default the network's."""
+    """The name to publish the model under; by default the network's."""
     runs: Path | None = None
-    """Where runs are kept, a folder that every node sees; by default ~/inkray/runs."""
+    """The folder that holds the runs, visible to every node; by default ~/inkray/runs."""
     store: str | None = None
     """The model store, a folder or a URI such as s3://bucket/models; by default INKRAY_STORE, else ~/inkray/store."""
     json: Path | None = None
@@ -96,7 +96,7 @@ def main(options: Train) -> None:
 
 
 def _train(task: Task, options: Train, run: TrainingRunFolder, console: Console) -> Trained:
-    """Train, with a Ray session only as long as it is needed."""
+    """Train in a Ray session that lasts only as long as it is needed."""
     with ray_session():
         resources = plan_workers(
             free_nodes(), options.workers, options.cpus_per_worker, options.gpus_per_worker, options.cuda_graph
@@ -114,7 +114,7 @@ def _print(console: Console, line: str) -> None:
 
 
 def defaults_of(options: Train) -> Train | None:
-    """The recipe's options as the defaults, so that what stands on the command line is heeded beside it."""
+    """The recipe's options as defaults, so that options on the command line override them."""
     if options.recipe is None:
         return None
     return Train(recipe=options.recipe, **asdict(recipe_named(options.recipe)))

@@ -1,4 +1,4 @@
-"""The server's settings, each an environment variable: INKRAY_SERVE_ and the name, as in INKRAY_SERVE_MODELS."""
+"""The server's settings. Each is an environment variable: INKRAY_SERVE_ and the name, as in INKRAY_SERVE_MODELS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COUNTS = (
 @dataclass(frozen=True)
 class Settings:
     models: tuple[str, ...] = ("builtin",)
-    """The models served, each NAME or NAME:VERSION, separated by commas; the first is the default."""
+    """The models to serve, each NAME or NAME:VERSION, separated by commas; the first is the default."""
     lines: str = BUILTIN_LINES
     """The model that reads whole numbers, on forms without cells and in photos."""
     store: str | None = None
@@ -35,51 +35,51 @@ class Settings:
     engine: str = "auto"
     precision: str = "auto"
     threads: int = 0
-    """The threads of each engine; 0 takes the CPUs of the replica."""
+    """The number of threads of each engine; 0 means the CPUs of the replica."""
     replicas: int = 1
     cpus: float = 1.0
-    """The CPUs that each replica reserves in Ray."""
+    """The number of CPUs that each replica reserves in Ray."""
     batch_rows: int = 256
-    """The largest batch of digits that the engine reads at once."""
+    """The maximum number of digits that the engine reads in one batch."""
     queue_rows: int = 4096
-    """The most digits that may wait for the engine; excess requests are answered with 503."""
+    """The maximum number of digits that may wait for the engine; excess requests are answered with 503."""
     requests: int = 256
-    """The most requests that a replica handles at once; excess requests are answered with 503."""
+    """The maximum number of requests that a replica handles at once; excess requests are answered with 503."""
     live: int = 16
-    """The most live sessions of a replica at once."""
+    """The maximum number of live sessions that a replica handles at once."""
     body_bytes: int = 32 * 2**20
-    """The largest body of a request, and the largest frame of a live session."""
+    """The maximum size of a request's body and of a frame of a live session."""
     pixels: int = 50_000_000
-    """The most pixels of one photo or page."""
+    """The maximum number of pixels of a photo or page."""
     digit_pixels: int = 8_000_000
-    """The most pixels of an image of one digit."""
+    """The maximum number of pixels of an image of one digit."""
     rows: int = 1024
-    """The most digits in one request."""
+    """The maximum number of digits in one request."""
     pages: int = 50
-    """The most pages of one document, and the most photos in one request."""
+    """The maximum number of pages of a document and of photos in one request."""
     document_seconds: float = 10.0
-    """The time limit for opening a document, and for each of its pages; a process that takes longer is replaced."""
+    """Seconds that opening a document, or each of its pages, may take; a process that takes longer is replaced."""
     document_mib: int = 1024
-    """The memory that opening a document may take."""
+    """The memory in MiB that opening a document may take."""
     seconds: float = 30.0
-    """The time limit for a request."""
+    """Seconds that a request may take."""
     live_seconds: float = 3600.0
-    """The time limit for a live session."""
+    """Seconds that a live session may last."""
     key_digests: tuple[str, ...] = ()
-    """SHA-256 of each API key in INKRAY_API_KEYS (separated by commas) and INKRAY_API_KEYS_FILE (one a line).
+    """The SHA-256 of each API key in INKRAY_API_KEYS (separated by commas) and INKRAY_API_KEYS_FILE (one per line).
 
-    Without any, the server is open to all.
+    Without keys, the server is open to all.
     """
     per_minute: float = 0.0
-    """The most requests that each key may send in a minute; 0 sets no limit."""
+    """The maximum number of requests that each key may send per minute; 0 means no limit."""
     cors: tuple[str, ...] = ()
     """The origins, separated by commas, whose pages may call the server (CORS)."""
     templates: str = ""
     """The folder of form templates; by default templates in INKRAY_HOME, else ~/inkray/templates."""
     access_log: int = 0
-    """1 has Serve log every request; errors are logged in any case."""
+    """1 makes Serve log every request; errors are logged in any case."""
     watch_seconds: float = 5.0
-    """The seconds between checks whether an alias points to another version; 0 never checks."""
+    """The seconds between checks whether an alias points to another version; 0 turns the checks off."""
 
     def __post_init__(self) -> None:
         for name in COUNTS:
@@ -93,7 +93,7 @@ class Settings:
         self._check_queues()
 
     def _check_queues(self) -> None:
-        """A batch that can never fill and a request that can never fit are mistakes in the settings."""
+        """Refuse settings under which a batch could never fill or a request could never fit."""
         if self.batch_rows > self.requests:
             raise UsageError(
                 f"{PREFIX}BATCH_ROWS is {self.batch_rows}, but {PREFIX}REQUESTS admits only {self.requests} requests "
@@ -146,7 +146,7 @@ def _key_digests(environment: Mapping[str, str]) -> tuple[str, ...]:
         try:
             keys += paths.expanded(file).read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            # A server that should be locked must not be open because its keys are lost.
+            # A server that should require keys must not be open because its key file is missing.
             raise UsageError(f"{KEYS_FILE}={file} cannot be read: {error}.") from error
     keys = [key.strip() for key in keys if key.strip() and not key.strip().startswith("#")]
     if (environment.get(KEYS) is not None or file) and not keys:

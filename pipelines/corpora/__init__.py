@@ -1,4 +1,4 @@
-"""Named training sets, from wherever they lie: `load_corpus("mnist")`."""
+"""Named training sets, loaded from any supported source: `load_corpus("mnist")`."""
 
 from pipelines.corpora.corpus import SIDE, Corpus, Split
 from pipelines.corpora.specs import load_corpus

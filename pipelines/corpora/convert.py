@@ -1,4 +1,4 @@
-"""Corpora from one format to another, pixel for pixel."""
+"""Converts corpora from one format to another, pixel for pixel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SplitName = Literal["train", "test"]
 
 
 def convert(source: str, target: str, part: SplitName | None = None, overwrite: bool = False) -> Corpus:
-    """Read the corpus `source` and write it, or one part of it, to `target`; give what was written."""
+    """Read the corpus `source`, write it or one split of it to `target`, and return what was written."""
     kind, paths = _parse_target(target)
     for path in paths:
         refuse_existing(path, overwrite)

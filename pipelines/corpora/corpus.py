@@ -1,4 +1,4 @@
-"""What a corpus is: labelled digit images in memory, split into what trains and what tests."""
+"""A corpus: labelled digit images in memory, split into training and test images."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Split:
         return len(self.labels)
 
     def prepared(self) -> Split:
-        """As everything that is ever read is prepared; most corpora have that form already."""
+        """Prepare the images as at inference; most corpora have that form already."""
         return Split(to_model_input(self.images), self.labels)
 
     def fingerprint(self) -> str:
-        """The same pixels and labels in the same order, wherever they came from, have the same fingerprint."""
+        """A hash of pixels and labels in their order, independent of where they came from."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Files from mirrors: resumed, checked, and in place only when they are right."""
+"""Downloads files from mirrors, resumes interrupted ones, and puts them in place only after checking them."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Source:
-    """Where files lie (URLs that end in a slash), and the md5 of each file by its name."""
+    """The mirrors that have the files (URLs that end in a slash), and the md5 of each file by its name."""
 
     mirrors: tuple[str, ...]
     md5: dict[str, str]
 
 
 class _TryAgain(Exception):
-    """This mirror has not given the whole file yet."""
+    """The mirror did not deliver the whole file; another attempt may."""
 
 
 class _GiveUp(Exception):
-    """This mirror will not give the right file."""
+    """The mirror cannot deliver the right file."""
 
 
 def fetch_files(names: Iterable[str], folder: Path, source: Source) -> None:
-    """Bring files into `folder`; an interrupted one stays as NAME.part and is resumed by the next call."""
+    """Download files into `folder`; an interrupted one stays as NAME.part, and the next call resumes it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Two processes that miss the same files must not write into the same .part.
+        # Two processes that need the same files must not write to the same .part.
         with locked(folder), _progress() as progress:
             for name in names:
                 if not (folder / name).exists():
@@ -84,14 +84,14 @@ def _from_mirror(url: str, part: Path, md5: str, progress: Progress) -> None:
             return
         part.unlink()
         failure = f"wrong content, md5 {found} and not {md5}"
-        # Wrong bytes may be what an earlier mirror left, so only a fresh start condemns this one.
+        # The wrong bytes may come from an earlier mirror, so give up on this one only after a fresh start.
         if not resumed:
             break
     raise _GiveUp(failure)
 
 
 def _download(url: str, part: Path, progress: Progress) -> None:
-    """Append what is missing to `part`, or start it anew where the server knows no ranges."""
+    """Append what is missing to `part`, or start over if the server does not support ranges."""
     start = part.stat().st_size if part.exists() else 0
     with _open(url, part, start) as response:
         start = start if response.status == HTTPStatus.PARTIAL_CONTENT else 0

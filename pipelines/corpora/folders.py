@@ -1,7 +1,7 @@
 """Folders of PNG digits.
 
 A folder is either labelled by its sub-folders, 0/ to 9/, or by a labels.csv with the columns `file` and `label` (or
-`digit`), which is what we write, since it keeps the order. With train/ and test/ in it, each of them is such a folder.
+`digit`). We write the latter, since it keeps the order. If there are train/ and test/, each of them is such a folder.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _write_split(split: Split, folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Overwriting replaces what `write_folder` wrote, never a folder that holds anything else."""
+    """Refuse to overwrite a folder that holds anything `write_folder` did not write."""
     if folder.is_symlink():
         raise UsageError(f"{folder} is a link; name the folder itself, {folder.resolve()}.")
     if folder.is_file():

@@ -1,4 +1,4 @@
-"""IDX, the format MNIST came in: a magic number, the dimensions, then the bytes."""
+"""IDX, the format of MNIST: a magic number, the dimensions, then the bytes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ GZIP_START = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class IdxContent:
-    """What a file holds once decompressed."""
+    """The decompressed content of a file."""
 
     file: Path | str
     data: bytes
     cut: bool = False
-    """Whether its gzip stream breaks off before its end."""
+    """Whether the gzip stream is truncated."""
 
 
 def read_idx(images: Path, labels: Path) -> Split:
@@ -53,7 +53,7 @@ def read_content(file: Path) -> IdxContent:
 
 
 def unpack(data: bytes, file: Path | str) -> IdxContent:
-    """Gzip is known by its first bytes, whatever the file is called."""
+    """Decompress gzip, which is recognized by its first bytes and not by the file's name."""
     return _decompress(data, file) if data.startswith(GZIP_START) else IdxContent(file, data)
 
 
@@ -62,7 +62,7 @@ def header_size(dimensions: int) -> int:
 
 
 def read_shape(content: IdxContent, dimensions: int) -> tuple[int, ...]:
-    """The sizes that the header declares, of at least these first bytes of a file."""
+    """The sizes that the header declares; the content needs to hold no more than the header."""
     file, data = content.file, content.data
     if len(data) < header_size(dimensions):
         raise DataError(f"{file}: expected an IDX header of {header_size(dimensions)} bytes, found {len(data)} bytes.")
@@ -75,7 +75,7 @@ def read_shape(content: IdxContent, dimensions: int) -> tuple[int, ...]:
 
 
 def check_length(file: Path | str, shape: tuple[int, ...], length: int) -> None:
-    """The length of the whole file, decompressed, is what its header declares."""
+    """Check that the decompressed file is as long as its header declares."""
     size, found = math.prod(shape), length - header_size(len(shape))
     if found != size:
         by = " x ".join(map(str, shape))
@@ -114,5 +114,5 @@ def _parse_array(content: IdxContent, dimensions: int) -> NDArray[np.uint8]:
 def _write(array: NDArray[np.uint8], file: Path) -> None:
     header = struct.pack(f">{1 + array.ndim}I", UNSIGNED_BYTE | array.ndim, *array.shape)
     content = header + array.tobytes()
-    # Without a time stamp the same digits give the same file.
+    # Without a timestamp, the same digits always give the same file.
     write_named(file, gzip.compress(content, compresslevel=6, mtime=0) if file.suffix == ".gz" else content)

@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 
 
 def as_digits(labels: NDArray[Any], where: object) -> NDArray[np.uint8]:
-    """Integers of any width as uint8 labels, or an error that names the first one that is no digit."""
+    """Convert integers of any width to uint8 labels; the first one that is not a digit is an error."""
     wrong = np.flatnonzero((labels < 0) | (labels > 9))
     if len(wrong):
         row = int(wrong[0])

@@ -1,4 +1,4 @@
-"""MNIST: four files with a known content, fetched when they are not there."""
+"""MNIST: four files with known content, downloaded if they are missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.corpora.download import Source, fetch_files
 from pipelines.corpora.idx import IdxContent, parse_idx, read_content
 from pipelines.errors import DataError
 
-# Of the uncompressed files: gzip may pack the same content in many ways.
+# These are hashes of the uncompressed files, since gzip can pack the same content in many ways.
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -26,7 +26,7 @@ def load_mnist(folder: Path, source: Source | None = None) -> Corpus:
 
 
 def fetch_mnist(folder: Path, source: Source | None = None) -> list[str]:
-    """Download what `folder` lacks, and name the files that came."""
+    """Download the files that `folder` lacks, and return their names."""
     missing = [f"{name}.gz" for name in SHA256 if not _file(folder, name).is_file()]
     if not missing:
         return []
@@ -58,7 +58,7 @@ def _read_split(folder: Path, part: str) -> Split:
 
 
 def _published(file: Path, name: str) -> IdxContent:
-    """Looked at before it is parsed, since what a damaged file seems to hold tells nobody how to mend it."""
+    """The file's content, checked before it is parsed: parse errors of a damaged file would not say how to fix it."""
     with suppress(DataError):
         content = read_content(file)
         if not content.cut and hashlib.sha256(content.data).hexdigest() == SHA256[name]:

@@ -1,4 +1,4 @@
-"""Parquet tables of digits: `image` (784 bytes a row), `label`, and `split` where there are two.
+"""Parquet tables of digits with the columns `image` (784 bytes a row), `label`, and `split` if there are two splits.
 
 `image` is read as a fixed-shape tensor or fixed-size list of uint8, or as binary (raw pixels or a PNG). We write the
 tensor.
@@ -24,7 +24,7 @@ from pipelines.files.atomic import write_named
 
 PIXELS = SIDE * SIDE
 IMAGE_TYPE = pa.fixed_shape_tensor(pa.uint8(), (SIDE, SIDE))
-# Rows a reader can take at a time: 8 MB of pixels, so that a Ray Dataset can be cut into blocks.
+# A row group is the least that a reader loads. Groups of 8 MB of pixels let a Ray Dataset be cut into blocks.
 ROW_GROUP = 10_000
 
 
@@ -73,7 +73,7 @@ def _to_split(table: pa.Table, path: Path) -> Split:
 
 
 def _parts(column: pa.ChunkedArray, path: Path) -> tuple[pa.ChunkedArray, list[str]]:
-    """The column as text, and which words stand in it."""
+    """The column as text, and its distinct values."""
     try:
         parts = column.cast(pa.string())
         return parts, sorted(str(value) for value in parts.unique().to_pylist())

@@ -1,4 +1,4 @@
-"""One digit as a PNG, strictly: 28 x 28 pixels, 8-bit grey, lossless both ways."""
+"""Encodes and decodes one digit as a PNG without loss; it must have 28 x 28 pixels of 8-bit grey."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def encode_png(digit: NDArray[np.uint8]) -> bytes:
 
 
 def decode_png(content: bytes, where: object) -> NDArray[np.uint8]:
-    """Pillow and not OpenCV: it tells grey of 1 or 16 bits from 8, and refuses a cut file."""
+    """Decode with Pillow, which unlike OpenCV detects grey of 1 or 16 bits and rejects truncated files."""
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             _check(image, where)

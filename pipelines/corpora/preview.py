@@ -23,7 +23,7 @@ LARGE, SMALL = 22, 14
 
 
 def draw_preview(corpus: Corpus, count: int, seed: int) -> Image.Image:
-    """Draw `count` digits of the training split, as many of each class, chosen by `seed`."""
+    """Draw `count` digits of the training split, equally many of each class, chosen by `seed`."""
     if count < 1:
         raise UsageError(f"A preview needs at least 1 digit, not {count}.")
     bands = [band for rows in _choose(corpus.train, count, seed) for band in _wrap(rows)]
@@ -57,7 +57,7 @@ def _wrap(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _tops(labels: list[int]) -> list[int]:
-    """Where each band starts: a little air where the class changes."""
+    """The top of each band, with some extra space where the class changes."""
     tops = [MARGIN + HEADING]
     for before, label in pairwise(labels):
         tops.append(tops[-1] + STEP_Y + (BAND_GAP if label != before else 0))

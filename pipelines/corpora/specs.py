@@ -1,4 +1,4 @@
-"""Corpora by their short names: mnist, builtin, idx:IMAGES,LABELS, folder:PATH, parquet:PATH."""
+"""Loads corpora by their short names: mnist, builtin, idx:IMAGES,LABELS, folder:PATH, parquet:PATH."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMED = ("mnist", "builtin")
 
 
 def load_corpus(spec: str, data_folder: Path | None = None) -> Corpus:
-    """Read the corpus that `spec` names; named sets lie in `data_folder`, which INKRAY_DATA sets by default."""
+    """Read the corpus that `spec` names; MNIST is kept in `data_folder`, by default INKRAY_DATA."""
     if spec == "builtin":
         return load_builtin()
     if spec == "mnist":
@@ -36,7 +36,7 @@ def load_corpus(spec: str, data_folder: Path | None = None) -> Corpus:
 
 
 def parse_paths(spec: str) -> tuple[str, list[Path]]:
-    """Split `folder:PATH` and its like into the format and its paths."""
+    """Split `folder:PATH` and the like into the format and its paths."""
     kind, _, rest = spec.partition(":")
     if kind not in FORMATS:
         raise UnknownName("corpus", spec, [*NAMED, *FORMATS.values()])

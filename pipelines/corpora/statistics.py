@@ -1,4 +1,4 @@
-"""A corpus in numbers."""
+"""Statistics of a corpus."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Statistics:
     count: int
     per_class: list[int]
     ink: float
-    """Share of the pixels above 0."""
+    """The share of the pixels above 0."""
     mean: float
-    """The mean of the pixels as 0 to 1."""
+    """The mean of the pixels, scaled to 0 to 1."""
     sd: float
-    """The standard deviation of the pixels as 0 to 1."""
+    """The standard deviation of the pixels, scaled to 0 to 1."""
     fingerprint: str
 
 
@@ -42,7 +42,7 @@ def measure(split: Split) -> Statistics:
 
 
 def brightness(images: NDArray[np.uint8]) -> Brightness:
-    """The ink, mean and deviation that `Statistics` has."""
+    """The share of ink, the mean and the standard deviation, as in `Statistics`."""
     histogram = _histogram(images)
     share = histogram / histogram.sum()
     grey = np.arange(256) / 255
@@ -51,7 +51,7 @@ def brightness(images: NDArray[np.uint8]) -> Brightness:
 
 
 def _histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    # bincount widens to eight bytes a pixel, so a whole corpus at once would take eight times its memory.
+    # bincount widens each pixel to eight bytes, so a whole corpus at once would take eight times its memory.
     histogram = np.zeros(256, np.int64)
     for start in range(0, len(images), CHUNK):
         histogram += np.bincount(images[start : start + CHUNK].reshape(-1), minlength=256)

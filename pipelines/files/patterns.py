@@ -1,4 +1,4 @@
-"""Which paths a pattern means, taken in one name after the other, so that a walk knows where nothing can fit."""
+"""Matches paths against a pattern one name at a time, so that a walk can skip folders in which nothing can match."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 States = frozenset[int]
-"""Which parts of a pattern may come next."""
+"""The indices of the pattern's parts that may match next."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """A glob as a shell has it: `**` matches any folders, even none; other signs match within one name."""
+    """A glob as in a shell: `**` matches any number of folders, even none; other wildcards match within one name."""
 
     parts: tuple[str, ...]
 
@@ -45,7 +45,7 @@ class Pattern:
 
 @cache
 def _with_none_for_any(parts: tuple[str, ...], states: States) -> States:
-    """A `**` may stand for no folder at all."""
+    """Add the states after each `**`, since it may match no folder at all."""
     return states | {after for at in states for after in _beyond_any(parts, at)}
 
 

@@ -1,6 +1,6 @@
-"""The files below a folder of this machine, whatever links lead where.
+"""Walks the files below a local folder, following links without going in circles.
 
-Python walks here itself: a library that does it in one call hears no signal meanwhile, and goes round in links.
+It is written in Python because a library that walks in one call blocks signals and loops through links.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Folder(NamedTuple):
     real: str
     """The path with links resolved."""
     states: States
-    """The states of the pattern after the folder's name."""
+    """The pattern's states after the folder's name."""
 
 
 class Entry(NamedTuple):
     path: str
     found: os.stat_result | None
-    """None for a dangling link."""
+    """The file's status; None for a dangling link."""
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Content:
 
 
 def walk(top: str, pattern: Pattern, without: Path | None = None) -> Iterator[Entry]:
-    """Every file below that fits and is not hidden; none below the folder `without`, by whichever way.
+    """Every file below `top` that matches and is not hidden, except those below the folder `without`, linked or not.
 
-    Each folder is looked into once, by its own name if that lies here, and else by the first link. Only where a pattern
-    means other files in it by another name is it looked into again.
+    Each folder is visited once: by its own path if that lies below `top`, else by the first link to it. It is visited
+    again only if the pattern can match different files in it by another path.
     """
     left_out = without and os.path.realpath(without)
     seen: set[tuple[str, States]] = set()
@@ -67,9 +67,9 @@ def _content(folder: Folder, pattern: Pattern) -> Content:
         for entry in sorted(entries, key=lambda entry: entry.name):
             states = pattern.after(folder.states, entry.name)
             if states and not entry.name.startswith("."):
-                # What is no UTF-8 is refused here and not in the midst of the work.
+                # A name that is not UTF-8 should fail here and not in the middle of the work.
                 entry.name.encode()
-                # What was taken away meanwhile is not there.
+                # The file may have been deleted since it was listed.
                 with suppress(FileNotFoundError):
                     _sort_in(content, entry, folder, states, pattern)
     return content

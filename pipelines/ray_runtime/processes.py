@@ -1,4 +1,4 @@
-"""Which processes came from one, as far as the system has a /proc to tell."""
+"""Finds the descendants of a process, on systems that have /proc, and kills processes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 def children(parent: int) -> list[int]:
     with suppress(OSError):
-        told = [file.read_text() for file in Path(f"/proc/{parent}/task").glob("*/children")]
-        return [int(number) for line in told for number in line.split()]
+        lines = [file.read_text() for file in Path(f"/proc/{parent}/task").glob("*/children")]
+        return [int(number) for line in lines for number in line.split()]
     return []
 
 
 def descendants(ancestor: int) -> Iterator[int]:
-    """Parents before their children, so that whoever kills in this order leaves none that could have more."""
+    """Yield parents before their children: killed in this order, no process is left that could start more."""
     for child in children(ancestor):
         yield child
         yield from descendants(child)

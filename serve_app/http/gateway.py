@@ -1,6 +1,6 @@
-"""What every request passes on its way to a route: request id, API key, limits, timeout, headers.
+"""What every request passes through on its way to a route: request id, API key, limits, timeout, headers.
 
-It is plain ASGI, and the one request that must be fast, a single image of a digit, is answered here.
+It is plain ASGI, and it answers the one request that must be fast, a single image of a digit, itself.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PAGE_SECURITY = (
     ),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 )
-"""For what a browser shows; on a digit's answer it would be longer than the answer."""
+"""Headers for pages shown in a browser; on a digit's answer they would be longer than the answer."""
 JSON_TYPE = (b"content-type", b"application/json")
 CLOSE = (b"connection", b"close")
 FAST_PATH = "/v1/digits"
@@ -54,7 +54,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 class Gateway:
     def __init__(self, plane: DataPlane, inner: ASGIApp, adds_request_id: bool = True) -> None:
-        """`adds_request_id` is False where the server outside adds the header X-Request-ID itself."""
+        """`adds_request_id` is False if the server around this app adds the header X-Request-ID itself."""
         self._plane, self._inner, self._adds_request_id = plane, inner, adds_request_id
         self._settings, self._meters = plane.settings, plane.meters
         self._guard = Guard(plane.settings)
@@ -89,7 +89,7 @@ class Gateway:
                 await self._admit(scope, headers, body, answer)
         except TimeoutError:
             await self._refuse(answer, error_response(await self._late(body)))
-        except Exception as error:  # noqa: BLE001 - the caller must have an answer, whatever it was
+        except Exception as error:  # noqa: BLE001 - the caller must get an answer, whatever went wrong
             await self._refuse(answer, error_response(error))
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], body: Body, answer: _Answer) -> None:
@@ -113,7 +113,7 @@ class Gateway:
 
     async def _refuse(self, answer: _Answer, refused: ErrorResponse) -> None:
         self._meters.error(refused.kind)
-        # An answer that has begun cannot become an error any more; it is cut short.
+        # An answer that has already started can no longer become an error, so it is cut short.
         if not answer.status:
             await answer.whole(refused.status, refused.body(answer.request, answer.path), refused.headers)
 
@@ -174,7 +174,10 @@ class _Answer:
         await self._pass({"type": "http.response.body", "body": body})
 
     async def _pass(self, message: Message) -> None:
-        """A connection that is kept after an answer before the whole request would be held for the rest of it."""
+        """Send a message; if the answer precedes the end of the request, close the connection after it.
+
+        Kept alive, the connection would be blocked by the rest of the request.
+        """
         if message["type"] == "http.response.start" and not await self._body.is_whole():
             self._closes = True
             message["headers"] = [*message["headers"], CLOSE]
@@ -183,7 +186,7 @@ class _Answer:
         await self._send(message)
 
     async def end(self) -> None:
-        """Let the rest come, for as long as it may, since whoever is cut off while sending may not hear the answer."""
+        """Receive the rest of the body until the deadline: a client cut off while sending might miss the answer."""
         if self._ends:
             await self._body.is_whole(by=self._body.deadline)
             await self._send({"type": "http.response.body"})
@@ -194,7 +197,7 @@ def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
-    """The id that the caller or a proxy gave, so that all their logs share it; else a new one."""
+    """The id that the caller or a proxy sent, so that all logs share it; else a new one."""
     given = headers.get(b"x-request-id", b"")
     return given.decode() if VALID_REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
 

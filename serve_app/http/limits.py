@@ -22,13 +22,13 @@ def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
 
 
 def check_encoding(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse compressed bodies, of which a few bytes can unfold into very many; images are compressed already."""
+    """Refuse compressed bodies, since a few bytes can expand to very many; images are compressed already."""
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("Content-Encoding is not supported; send the body uncompressed.")
 
 
 class Body:
-    """The body of a request as it comes, of which no more is taken than the limit, whatever the headers told."""
+    """The body of a request as it arrives; no more than the limit is read, whatever the headers say."""
 
     def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], limit: int, seconds: float) -> None:
         self.deadline = asyncio.get_running_loop().time() + seconds
@@ -53,7 +53,7 @@ class Body:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def is_whole(self, by: float = 0.0) -> bool:
-        """Whether nothing is still to come, now or by a time on the loop's clock; what nobody has read is lost then."""
+        """Whether the whole body has come, waiting for it until `by` (loop time); what comes then is dropped."""
         if not self._whole:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(by):

@@ -1,7 +1,7 @@
-"""Serve's quick mode: HAProxy in front, requests straight to the replicas, nothing but loopback listened on.
+"""Serve's fast mode: HAProxy passes requests straight to the replicas, and everything listens on loopback only.
 
-Ray decides by the environment of its own processes, which is that of who starts Ray. So this must be set before Ray
-starts; on a cluster that runs already it must stand in the environment of its head (`cluster.local` sees to that).
+Ray takes this from the environment of its own processes, which they inherit from whoever starts Ray. So it must be set
+before Ray starts; on a running cluster, in the environment its head was started in (`cluster.local` does that).
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ REAL = "INKRAY_HAPROXY"
 CAPACITY, CONNECTIONS, LONG = "INKRAY_HAPROXY_CAPACITY", "INKRAY_HAPROXY_CONNECTIONS", "INKRAY_HAPROXY_LONG"
 ORIGINS, PATIENCE = "INKRAY_HAPROXY_ORIGINS", "INKRAY_HAPROXY_PATIENCE"
 CONNECTIONS_FOR_REQUESTS = 64
-"""More do not make a replica quicker; those of live sessions and of long requests come on top."""
+"""Connections to a replica; more do not make it faster. Live sessions and long requests get additional ones."""
 SHARE_OF_LONG = 1 / 4
-"""Of a replica's room, for requests with bodies of which it must read the rest while they come."""
+"""The share of a replica's requests that may be long: too long for HAProxy to buffer before passing them on."""
 TIME_TO_ANSWER_S = 5
-"""That a server may take on top of its own clock."""
+"""Seconds that the server may take to answer after its own time limit."""
 SWITCH = "RAY_SERVE_ENABLE_HA_PROXY"
 BINARY = "RAY_SERVE_HAPROXY_BINARY_PATH"
 
 
 def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -> str:
-    """Ask for the quick mode where this machine has it, unless the operator decided; what was found, in a line.
+    """Set up the fast mode if HAProxy is installed, unless the operator decided otherwise; return the result in a line.
 
-    HAProxy's own files lie in `folder`, which nobody else may write to, or in one that is made.
+    HAProxy's own files are kept in `folder`, which no other user may write to; without it, one is made.
     """
     environment.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
-    # Ray's workers give way to every other process by default; who is waited for should not.
+    # By default, Ray's workers run at low priority, but here somebody waits for the answer.
     environment.setdefault("RAY_worker_niceness", "0")
     if environment.get(SWITCH) == "0":
         return f"without HAProxy, as {SWITCH}=0 says"
@@ -51,21 +51,21 @@ def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -
         SWITCH: "1",
         REAL: binary,
         BINARY: str(LOOPBACK),
-        # Reading changes nothing, so what a dying replica left unanswered may be asked of another.
+        # Reading has no side effects, so a request that a dying replica left unanswered can be sent to another.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_RETRIES": "10",
-        # A replica that is to go waits until HAProxy knows. Half a minute is meant for balancers that nobody tells.
+        # A stopping replica waits until HAProxy knows. The default, 30 s, is for balancers that are not notified.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
-        # Only a request that fits is kept for that.
+        # HAProxy can only resend a request that fits in its buffer.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "65536",
-        # Of each replica; what comes above is refused before it reaches one.
+        # The limits are per replica; excess requests are refused before they reach one.
         CAPACITY: str(settings.requests),
         LONG: str(long),
         CONNECTIONS: str(CONNECTIONS_FOR_REQUESTS + settings.live + long),
         PATIENCE: f"{round(1000 * settings.seconds)}ms",
-        # By then the server has answered whoever fell silent within a request, and nobody waits for the rest of it.
+        # By then the server has answered clients that stopped sending, and no longer waits for the rest of the request.
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(math.ceil(settings.seconds) + TIME_TO_ANSWER_S),
-        # A page is shown only what says that it may see it, a refusal too.
+        # A browser hides responses without CORS headers from a page, and that includes refusals.
         ORIGINS: _pattern(settings.cors),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
@@ -82,12 +82,12 @@ def prepare(environment: MutableMapping[str, str], folder: Path | None = None) -
 def _pattern(origins: Sequence[str]) -> str:
     if "*" in origins:
         return "."
-    # No origin is a bare dash.
+    # No origin is a bare dash, so this matches none.
     return f"^({'|'.join(map(re.escape, origins)) or '-'})$"
 
 
 def private_folder(folder: Path) -> Path:
-    """Made, or there already and this user's: in /tmp anybody may have made it before."""
+    """Make the folder, or check that it belongs to this user, since anybody can create one in /tmp."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
@@ -96,7 +96,7 @@ def private_folder(folder: Path) -> Path:
 
 
 def mode(environment: MutableMapping[str, str]) -> str:
-    """In a replica: which mode its Ray was started in."""
+    """The mode that Ray was started in, for use in a replica."""
     if environment.get(SWITCH) == "1":
         return "behind HAProxy"
     return (

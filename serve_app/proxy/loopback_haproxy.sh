@@ -1,6 +1,6 @@
 #!/bin/sh
-# HAProxy as Ray starts it, but with its metrics, statistics and admin socket for this machine and user alone, and ended
-# when Ray's process is: one left over would hold the ports, and route to nobody.
+# Runs HAProxy as Ray does, but with its metrics, statistics and admin socket open to this machine and user only. It
+# ends with Ray's process, since a leftover HAProxy would hold the ports and route to nothing.
 set -eu
 here=$(dirname "$0")
 before=

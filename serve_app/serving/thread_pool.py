@@ -1,4 +1,4 @@
-"""Threads for blocking work that record how long each call takes, since a thread that is stuck cannot be stopped."""
+"""A thread pool for blocking work that measures how long calls run, since a stuck thread cannot be stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 class ThreadPool:
     def __init__(self, name: str, threads: int, max_pending: int | None = None) -> None:
-        """At most `max_pending` calls run or wait at once; further ones raise `Overloaded`."""
+        """At most `max_pending` calls run or wait at once; more raise `Overloaded`."""
         self.name, self._threads, self._max_pending = name, threads, max_pending
         self._executor = ThreadPoolExecutor(threads, name)
         self._pending = 0
@@ -30,7 +30,7 @@ class ThreadPool:
         return await running
 
     def stuck_for(self) -> float:
-        """For how many seconds every thread has been busy with its current call; 0 while one is free."""
+        """Seconds for which all threads have been busy with their current calls; 0 while one is free."""
         started = sorted(self._started.copy().values())
         return time.monotonic() - started[-1] if len(started) == self._threads else 0.0
 
