@@ -1,1 +1,1 @@
-"""Folders of scanned forms: from a page's bytes to the values in its fields."""
+"""Folders of scanned forms: from the bytes of a page to the values of its fields."""

@@ -1,6 +1,6 @@
-"""Pages and fields made ready to be read: their cells in the model's form, and what else their reading needs.
+"""Pages and fields prepared for reading: their cells as model input, and whatever else decoding them needs.
 
-All of it can be sent to another process. Cutting is the work of many, one engine call reads what they have cut.
+Everything here can be sent to another process: many workers cut pages, and one engine call reads all their cells.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ NO_DIGITS: Digits = np.zeros((0, SIDE, SIDE), np.uint8)
 
 
 class ModelOutputs(NamedTuple):
-    """The outputs of both models for what a field gave them to read."""
+    """The outputs of both models for what one field gave them to read."""
 
     digits: Probabilities
     lines: Sequence[Frames]
 
 
 WEIGHTS = (0.4, 0.6)
-"""Of the two ways in which a digit can be seen: there is a reason to see it with a piece of the printed line."""
+"""Weights of the two images of a digit; the second includes a piece of the printed line for good reason."""
 UNCLEAR = Reason(ReasonCode.UNCLEAR_MARK, "it is not clear whether the box is ticked")
 NO_NUMBER = Reason(ReasonCode.NOT_A_NUMBER, "what is written does not look like a number")
 ALONE = Reason(
@@ -54,19 +54,19 @@ MISSING = Reason(ReasonCode.FIELD_MISSING, "the page is torn off, covered or cut
 class PreparedField(ABC):
     field: Field
     digits: Digits = dataclasses.field(default_factory=lambda: NO_DIGITS, kw_only=True)
-    """What the engine is to read, [N, 28, 28]."""
+    """Input of the digit model, [N, 28, 28]."""
     line: TextLine | None = dataclasses.field(default=None, kw_only=True)
-    """What the reader of whole numbers is to read."""
+    """Input of the reader of whole numbers."""
     doubt: Reason | None = dataclasses.field(default=None, kw_only=True)
     """Why a person must look, whatever is read."""
 
     @property
     def needs_frame(self) -> bool:
-        """Whether it must be seen to be there: a field that was torn off must not pass as blank."""
+        """Whether the frame must be visible: a field that was torn off must not pass as blank."""
         return False
 
     def read(self, outputs: ModelOutputs, classes: Sequence[str], accept: Acceptance) -> FieldReading:
-        """The value of the field, from the outputs of the models."""
+        """Return the value of the field from the outputs of the models."""
         reading = self._read(outputs, classes, accept.of(self.field))
         return doubted(reading, self.doubt) if self.doubt else reading
 
@@ -76,13 +76,13 @@ class PreparedField(ABC):
 
 @dataclass(frozen=True)
 class CombField(PreparedField):
-    """Digits in cells; blank ones have nothing to read, and some can be seen in two ways."""
+    """Digits in cells; blank cells have nothing to read, and some cells have two images."""
 
     boxes: tuple[Box, ...]
     ways: tuple[int, ...]
-    """How many digits were made of each cell."""
+    """The number of images made of each cell."""
     struck: tuple[bool, ...]
-    """Which cells are struck out, as unused ones are on a form that asks for that."""
+    """Which cells are struck out, like unused cells on a form that asks for it."""
 
     @property
     def needs_frame(self) -> bool:
@@ -91,7 +91,7 @@ class CombField(PreparedField):
     def _read(self, outputs: ModelOutputs, classes: Sequence[str], accept_above: float) -> FieldReading:
         parts = np.split(outputs.digits, np.cumsum(self.ways)[:-1])
         nothing = np.zeros(len(classes), np.float32)
-        # Seen in two ways that speak against each other, a digit is not sure.
+        # A digit whose two images contradict each other has a low confidence.
         cells = [
             _cell(box, np.average(ways, 0, WEIGHTS[: len(ways)]) * (not struck), classes)
             if len(ways)
@@ -103,7 +103,7 @@ class CombField(PreparedField):
 
 @dataclass(frozen=True)
 class NumberField(PreparedField):
-    """Digits free in a box, read as one line; no line where nothing is written."""
+    """Free digits in a box, read as one line; `line` is None if nothing is written."""
 
     @property
     def needs_frame(self) -> bool:
@@ -114,7 +114,7 @@ class NumberField(PreparedField):
             return choose(self.field, (), accept_above)
         found = read_line(self.line, outputs.lines[0], self.field.length)
         if not found.value:
-            # It must not pass as blank.
+            # The field must not pass as blank.
             return judge(self.field, "", 0.0, accept_above, note=NO_NUMBER, needs_review=True)
         candidates = [(one.digits, one.probability) for one in found.alternatives]
         return choose(self.field, candidates, accept_above, tuple(self._cell(digit, classes) for digit in found.digits))
@@ -134,7 +134,7 @@ class MarkField(PreparedField):
 
     @property
     def needs_frame(self) -> bool:
-        # What darkens a box that is torn off looks like a tick.
+        # The darkness of a torn-off box looks like a tick.
         return True
 
     def _read(self, outputs: ModelOutputs, classes: Sequence[str], accept_above: float) -> FieldReading:
@@ -144,7 +144,7 @@ class MarkField(PreparedField):
 
 @dataclass(frozen=True)
 class PictureField(PreparedField):
-    """Kept as a picture, and not read."""
+    """A field that is kept as a picture and not read."""
 
     def _read(self, outputs: ModelOutputs, classes: Sequence[str], accept_above: float) -> FieldReading:
         return FieldReading(self.field, None, 1.0, Status.OK)
@@ -152,7 +152,7 @@ class PictureField(PreparedField):
 
 @dataclass(frozen=True)
 class MissingField(PreparedField):
-    """Where the page is torn off or covered."""
+    """A field where the page is torn off or covered."""
 
     def _read(self, outputs: ModelOutputs, classes: Sequence[str], accept_above: float) -> FieldReading:
         return FieldReading(self.field, None, 0.0, Status.ERROR, MISSING)
@@ -162,10 +162,10 @@ class MissingField(PreparedField):
 class PreparedPage:
     source: str
     page: int
-    """From 1, as people count."""
+    """Counted from 1, as people do."""
     template: Template | None = None
     reason: Reason | None = None
-    """Why it cannot be read, if so."""
+    """Why the page cannot be read, if it cannot."""
     fields: tuple[PreparedField, ...] = ()
     picture: bytes = b""
     """The straightened page as JPEG."""
@@ -184,7 +184,7 @@ def prepare_fields(straight: RegisteredPage) -> tuple[PreparedField, ...]:
 
 
 def _without_frame(straight: RegisteredPage, prepared: PreparedField) -> PreparedField:
-    """Where the blank page is not known, it may be that the form prints none there."""
+    """Without a known blank page, the form may simply have no printed frame there."""
     if straight.template.register.reference is None:
         return replace(prepared, doubt=ALONE)
     return MissingField(prepared.field)
@@ -194,7 +194,7 @@ def _prepare(straight: RegisteredPage, field: Field) -> PreparedField:
     if straight.shows(field.box):
         return PREPARERS[field.kind](straight, field)
     if straight.takes_in(field.box) and seen(straight, [field]):
-        # The print around it may be lost to a fold or a stain as well.
+        # The print around the field may have been lost to a fold or a stain.
         return replace(PREPARERS[field.kind](straight, field), doubt=ALONE)
     return MissingField(field)
 

@@ -1,4 +1,4 @@
-"""Pages with what was read on them: green where it is sure, amber where a person must look, red where nothing is."""
+"""Pages annotated with what was read: green if accepted, amber if a person must look, red if nothing was read."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pipelines.inference.outcome import Status
 
 COLOURS = {Status.OK: (24, 128, 62), Status.REVIEW: (214, 118, 0), Status.ERROR: (200, 30, 30)}
 OVERLAY_DOTS = DOTS_PER_MM // 2
-"""To the millimetre, which is enough for eyes, and quickly had from twice as many."""
+"""Dots per mm, sufficient for viewing; half of DOTS_PER_MM, so scaling is fast."""
 QUALITY = 72
 LETTER = 3.2
-"""Height of the writing, in mm."""
+"""Height of the lettering in mm."""
 AROUND = 1.5
-"""What is shown around a field, in mm."""
+"""Margin shown around a field in mm."""
 
 
 def overlay(result: PageResult) -> bytes:
-    """The page as JPEG, with boxes and what was read beside them."""
+    """Return the page as JPEG, with boxes and the values that were read."""
     image = Image.fromarray(_scaled(result.pixels)).convert("RGB")
     draw = ImageDraw.Draw(image)
     for reading in result.fields.values():
@@ -38,7 +38,7 @@ def overlay(result: PageResult) -> bytes:
 
 
 def crops(result: PageResult) -> Iterator[tuple[str, bytes]]:
-    """Every field, and every cell of it, as JPEG under a name of its own."""
+    """Yield every field and every cell as JPEG, each under a unique name."""
     for name, reading in result.fields.items():
         shown = re.sub(r"[^\w.-]+", "_", name)
         yield shown, _encoded(_cut(result.pixels, reading.field.box))
@@ -47,12 +47,12 @@ def crops(result: PageResult) -> Iterator[tuple[str, bytes]]:
 
 
 def crop(result: PageResult, reading: FieldReading) -> bytes:
-    """One of its fields as JPEG."""
+    """Return one field as JPEG."""
     return _encoded(_cut(result.pixels, reading.field.box))
 
 
 def reading_in_words(reading: FieldReading) -> str:
-    """What was read, for people."""
+    """Describe the reading for people."""
     if reading.value is None:
         return "-"
     if reading.field.kind == "mark":
@@ -94,7 +94,7 @@ def _words(reading: FieldReading) -> str:
 def _write(
     draw: ImageDraw.ImageDraw, words: str, around: tuple[int, int, int, int], colour: tuple[int, int, int]
 ) -> None:
-    """Above the box where there is room, else below, on a ground of its colour."""
+    """Write the words on a background of the given colour: above the box if there is room, otherwise below."""
     left, top, _, bottom = around
     font = _font()
     _, _, width, height = (int(side) for side in draw.textbbox((0, 0), words, font))

@@ -1,4 +1,4 @@
-"""The pipeline of forms without Ray: the bytes of a scan in, the values of the fields on each of its pages out."""
+"""The forms pipeline without Ray: from the bytes of a scan to the values of the fields on each page."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def read_document(
     lines: ReadFrames,
     accept: Acceptance = EVERYTHING,
 ) -> list[PageResult]:
-    """Every page of a document."""
+    """Read every page of a document."""
     prepared = [prepare_page(document, name, page, templates) for page in range(len(document))]
     return read_pages(prepared, recognizer, lines, accept)
 
 
 def prepare_page(document: Document, name: str, number: int, templates: Sequence[Template]) -> PreparedPage:
-    """Open, register and cut page `number`, from 0; whatever is wrong with it becomes its reason."""
+    """Open, register and cut page `number`, counted from 0; any failure becomes the page's reason."""
     try:
         return _prepared(match_and_register(document.page(number), templates), name, number + 1)
     except InkrayError as error:
@@ -53,7 +53,7 @@ def failed_page(name: str, page: int, reason: Reason) -> PreparedPage:
 def read_pages(
     pages: Sequence[PreparedPage], recognizer: Recognizer, lines: ReadFrames, accept: Acceptance
 ) -> list[PageResult]:
-    """Read everything on the pages in one call of each engine, then decode each field under its constraints."""
+    """Read everything on the pages with one call of each engine, then decode each field under its constraints."""
     fields = [field for page in pages for field in page.fields]
     counts = np.cumsum([len(field.digits) for field in fields])
     reading = recognizer.read_prepared(np.concatenate([NO_DIGITS, *(field.digits for field in fields)]))
@@ -96,7 +96,7 @@ def _picture(image: Grey) -> bytes:
 
 
 def reason_of(error: InkrayError, name: str) -> Reason:
-    """The error as a reason, without the name and page, which are shown beside it anyway."""
+    """Convert the error to a reason, without the file name and page, which are shown beside it anyway."""
     text = re.sub(r"^(, page \d+)?: ", "", str(error).removeprefix(name))
     return Reason(_code_of(error), text.rstrip("."))
 

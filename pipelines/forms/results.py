@@ -1,4 +1,4 @@
-"""What was read on a page and in each of its fields, how sure that is, and whether a person must look."""
+"""What was read on a page and in each of its fields, how certain it is, and whether a person must look."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipelines.forms.template import Box, Field, Template
 from pipelines.inference.outcome import WORST_FIRST, Reason, Status, joined, why_unsure
 
 SHOWN = 3
-"""How many other values a reading shows."""
+"""Number of alternative values that a reading shows."""
 WORTH_SHOWING = 1e-4
-"""What is less likely is not shown as another value."""
+"""Alternative values below this probability are not shown."""
 
 TICKED, EMPTY = "1", "0"
-"""The values of a mark, which can be added up."""
+"""The values of a mark; numeric, so that they can be summed."""
 
 
 @dataclass(frozen=True)
 class CellReading:
     label: str
-    """The likeliest class, or nothing if the cell is blank."""
+    """The likeliest class, or an empty string if the cell is blank."""
     confidence: float
     box: Box
     blank: bool
@@ -44,30 +44,30 @@ class Candidate(NamedTuple):
 class FieldReading:
     field: Field
     value: str | None
-    """The digits; nothing between the quotes if the field is blank; None if it was not read."""
+    """The digits; an empty string if the field is blank; None if it was not read."""
     confidence: float
     status: Status
     reason: Reason | None = None
     cells: tuple[CellReading, ...] = ()
     alternatives: tuple[Candidate, ...] = ()
     candidates: tuple[Candidate, ...] = ()
-    """Every value that was weighed, the likeliest first, for the rules across fields."""
+    """Every value that was weighed, likeliest first; used by the rules across fields."""
     note: Reason | None = None
-    """What there is to say of the value, however sure it is."""
+    """A remark about the value, whatever its confidence."""
     needs_review: bool = False
-    """Whether a person must look, however sure the value is."""
+    """Whether a person must look, whatever the confidence."""
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """From which confidence on a reading needs no second look, by which model it is of."""
+    """The minimum confidence at which a reading needs no review, for each model."""
 
     digits: float = 0.0
     lines: float = 0.0
 
     @classmethod
     def by(cls, stated: float | None, digits: float, lines: float) -> Acceptance:
-        """What is stated counts for all; where nothing is, each model's own does."""
+        """Use the stated threshold for both models; by default, each model's own."""
         return cls(digits, lines) if stated is None else cls(stated, stated)
 
     def of(self, field: Field) -> float:
@@ -75,7 +75,7 @@ class Acceptance:
 
 
 EVERYTHING = Acceptance()
-"""However unsure a reading is."""
+"""Accepts every reading, however low its confidence."""
 
 
 def judge(
@@ -89,7 +89,7 @@ def judge(
     note: Reason | None = None,
     needs_review: bool = False,
 ) -> FieldReading:
-    """The reading with its status and reason."""
+    """Return the reading with its status and reason."""
     confidence = min(confidence, 1.0)
     unsure = confidence < accept_above
     status = Status.REVIEW if unsure or needs_review else Status.OK
@@ -99,7 +99,7 @@ def judge(
 
 
 def doubted(reading: FieldReading, why: Reason) -> FieldReading:
-    """The same reading, which a person must look at for this reason, before any other that it has."""
+    """Mark the reading for review for this reason, which is listed before its existing ones."""
     note = joined([why, *([reading.note] if reading.note else [])])
     status = Status.REVIEW if reading.status == Status.OK else reading.status
     return replace(reading, status=status, reason=note, note=note, needs_review=True)
@@ -107,28 +107,28 @@ def doubted(reading: FieldReading, why: Reason) -> FieldReading:
 
 @dataclass(frozen=True)
 class PageResult:
-    """What was read of one page, or why nothing could be."""
+    """What was read on one page, or why nothing could be read."""
 
     source: str
     page: int
-    """From 1."""
+    """Counted from 1."""
     template: Template | None
     fields: Mapping[str, FieldReading]
     """By name, in the order of the template."""
     reason: Reason | None
     """Why the page could not be read."""
     picture: bytes
-    """The straightened page as JPEG, DOTS_PER_MM pixels to the millimetre; empty if it could not be straightened."""
+    """The straightened page as JPEG, at DOTS_PER_MM pixels per mm; empty if it could not be straightened."""
     residual_mm: float | None = None
-    """How far from its place what is printed lies on that page."""
+    """How far in mm the print on this page lies from its expected position."""
 
     @cached_property
     def pixels(self) -> Grey:
-        """The picture, decoded once for all who show a part of it."""
+        """The decoded picture, cached because several callers show parts of it."""
         return np.asarray(cv2.imdecode(np.frombuffer(self.picture, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
 
     @property
     def status(self) -> Status:
-        """Of the field that most needs eyes."""
+        """The status of the field that most needs attention."""
         there = {Status.ERROR} if self.reason else {reading.status for reading in self.fields.values()}
         return next((status for status in WORST_FIRST if status in there), Status.OK)

@@ -1,4 +1,4 @@
-"""How well forms were read, where it is known what is written on them."""
+"""How accurately forms were read, where the true answers are known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.inference.outcome import Status
 @dataclass(frozen=True)
 class Score:
     fields: int
-    """How many have a known answer, read or not."""
+    """How many fields have a known answer, whether read or not."""
     right: int
     ok: int
     """How many have the status ok."""
@@ -22,7 +22,7 @@ class Score:
 
 
 def score(rows: Iterable[Mapping[str, Any]], answers: Mapping[str, Mapping[str, str]]) -> Score:
-    """Rows of a result against what is written, by source and field."""
+    """Compare the rows of a result with the true answers, by source and field."""
     known = [(row, answers[row["source"]][row["field"]]) for row in rows if _is_known(row, answers)]
     right = [row["value"] == written for row, written in known]
     ok = [is_right for (row, _), is_right in zip(known, right, strict=True) if row["status"] == Status.OK]
@@ -34,7 +34,7 @@ def _is_known(row: Mapping[str, Any], answers: Mapping[str, Mapping[str, str]]) 
 
 
 def checked_fields(template: Template) -> frozenset[str]:
-    """The names of the fields that a checksum or arithmetic speaks for."""
+    """Return the names of the fields covered by a checksum or by arithmetic."""
     sums = [rule for rule in template.rules if "==" in rule]
     summed = {name for rule in sums for name in re.findall(r"\w+", rule)}
     return frozenset(one.name for one in template.fields if one.checksum or one.name in summed)

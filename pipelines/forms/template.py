@@ -1,6 +1,6 @@
-"""What a form is: its page, how a scan of it is found and laid straight, its fields, and what must hold among them.
+"""The description of a form: its page, how a scan of it is registered, its fields, and the rules among them.
 
-All places are millimetres from the page's upper left corner.
+All positions are in millimetres from the upper left corner of the page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FieldKind = Literal["digits", "number", "mark", "text_image"]
 RegisterBy = Literal["reference", "corners", "qr", "none"]
 CHECKSUMS = ("luhn", "mod97", "mod11", "verhoeff", "isbn")
 SIZES = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}
-"""Width and height of the usual papers."""
+"""Width and height of common paper sizes in mm."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Box:
         return self.top + self.height
 
     def to_json(self) -> list[float]:
-        """Left, top, width and height, to the micrometre."""
+        """Left, top, width and height, rounded to micrometres."""
         return [round(side, 3) for side in (self.left, self.top, self.width, self.height)]
 
 
@@ -44,27 +44,27 @@ class Field:
     kind: FieldKind
     box: Box
     cells: int | None = None
-    """How many cells of a comb the box holds, all of one width if `cell_boxes` says nothing else; of `digits` only."""
+    """The number of comb cells in the box, of equal width unless `cell_boxes` is given; only for `digits`."""
     cell_boxes: tuple[Box, ...] = ()
-    """Where the cells lie one by one, if they are not all of one width or stand apart."""
+    """The positions of the individual cells, if they are not equally wide or not adjacent."""
     length: tuple[int, int] | None = None
-    """The fewest and the most digits of the value; by default any number that has room."""
+    """The minimum and maximum number of digits; by default, any number that fits."""
     pattern: str | None = None
-    """A regular expression that the whole value matches."""
+    """A regular expression that the whole value must match."""
     min: int | None = None
     max: int | None = None
     checksum: str | None = None
     allowed: frozenset[str] | None = None
-    """Every value there can be."""
+    """All possible values."""
     blank: bool = True
     """Whether the field may be left empty."""
     fill: str | None = None
-    """With what unused cells may be struck out: `x` or `-`."""
+    """The sign that may strike out unused cells: `x` or `-`."""
 
 
 @dataclass(frozen=True)
 class Corner:
-    """A printed mark that pages are laid straight by: its middle and its side."""
+    """A printed mark used to register pages: its centre and its side length."""
 
     x: float
     y: float
@@ -78,7 +78,7 @@ class Register:
     """The picture of a blank page, for `reference`."""
     corners: tuple[Corner, ...] = ()
     code: str | None = None
-    """What the code on the page says, for `qr`."""
+    """The text of the code on the page, for `qr`."""
     code_box: Box | None = None
 
 
@@ -90,12 +90,12 @@ class Template:
     register: Register
     fields: tuple[Field, ...]
     rules: tuple[str, ...] = ()
-    """Such as `total == a + b` or `date(day, month, year)`."""
+    """Rules such as `total == a + b` or `date(day, month, year)`."""
     page: int = 1
-    """Which page of a form of `pages` this is."""
+    """The number of this page among the `pages` of its form."""
     pages: int = 1
     form: str | None = None
-    """What the pages of one form have in common; by default the template's own name."""
+    """The name shared by all pages of a form; by default, the name of the template."""
     extra: dict[str, str] = field(default_factory=dict, compare=False)
 
     def field_named(self, name: str) -> Field:

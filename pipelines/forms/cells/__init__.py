@@ -1,1 +1,1 @@
-"""What is written in a field: its cells found, freed from print, cut out."""
+"""The handwriting in a field: its cells are located, separated from the print and cut out."""

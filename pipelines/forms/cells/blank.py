@@ -1,4 +1,4 @@
-"""When a cell counts as blank: no ink in it reaches as far as the shortest stroke of a digit would."""
+"""Whether a cell is blank: none of its ink reaches as far as the shortest stroke of a digit would."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 SHORTEST = 1.5 * DOTS_PER_MM
-"""Ink that reaches less far is a speck."""
+"""Ink shorter than this many dots is a speck."""
 SHORTEST_SHARE = 0.22
-"""The same as a share of the cell's height."""
+"""The same limit as a share of the cell's height."""
 
 
 def is_blank(labels: NDArray[np.int32], ink: NDArray[np.bool_], cell_height: float = 0.0) -> bool:
-    """Whether the ink is nothing but specks; `labels` tell its blobs apart."""
+    """Return whether the ink consists only of specks; `labels` identifies its blobs."""
     return _longest_blob(labels, ink) < max(SHORTEST, SHORTEST_SHARE * cell_height)
 
 
 def _longest_blob(labels: NDArray[np.int32], ink: NDArray[np.bool_]) -> int:
-    """The dots that the longest blob reaches down or across."""
+    """Return the extent in dots of the longest blob, down or across."""
     longest = 0
     for blob in np.unique(labels[ink]):
         _, _, width, height = cv2.boundingRect((ink & (labels == blob)).astype(np.uint8))

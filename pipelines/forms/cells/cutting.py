@@ -1,4 +1,4 @@
-"""What is written in a field's cells: each one's ink alone, without the printed lines and its neighbours' ink."""
+"""The ink in each cell of a field, without the printed lines and without the ink of neighbouring cells."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from pipelines.forms.registration.registered_page import RegisteredPage
 from pipelines.forms.template import Box, Field
 
 FLAT = 0.5
-"""No digit is less high than this share of its width."""
+"""The height of a digit is at least this share of its width."""
 ROOM = 0.25
-"""Paper left around the ink, as a share of its longer side, so that none of it is taken for a box's remains."""
+"""Margin of paper around the ink, as a share of its longer side, so that no ink is mistaken for part of the box."""
 
 
 @dataclass(frozen=True)
 class CellCut:
     image: Grey
-    """The ink on white paper; the empty cell, if it is blank."""
+    """The ink on white paper; the empty cell if it is blank."""
     blank: bool
     box: Box
-    """Where the cell is on the straightened page."""
+    """The position of the cell on the straightened page."""
     disturbed: bool = False
-    """Whether something runs through it that goes on beyond the field, as a fold or a stain does."""
+    """Whether something that extends beyond the field, such as a fold or a stain, runs through the cell."""
     fuller: Grey | None = None
-    """The ink with a piece of the printed line, where a stroke may lie along that."""
+    """The ink including a piece of the printed line, if a stroke may lie along it."""
     flat: bool = False
-    """Whether it is too wide for a digit of its height, as a dash through an unused cell is."""
+    """Whether the ink is too wide for a digit of its height, like a dash through an unused cell."""
 
 
 @dataclass(frozen=True)
 class FieldCut:
     image: Grey
     blank: bool
-    """Whether there are specks in it at most."""
+    """Whether the field contains nothing but specks."""
     disturbed: bool
 
 
@@ -52,10 +52,10 @@ def cut_cells(straight: RegisteredPage, field: Field) -> list[CellCut]:
 
 
 def cut_field(straight: RegisteredPage, field: Field) -> FieldCut:
-    """A field of one box with all that is written in it, on white paper, without the box's lines."""
+    """Cut out a field with a single box: all its ink on white paper, without the lines of the box."""
     written = read_ink(straight, [field.box])
     owners = owners_of(written)
-    # Free digits seldom lie along the box's lines, so that what may be a piece of one more likely is a line's.
+    # Free digits seldom lie along the lines of the box, so ink that may belong to either more likely belongs to a line.
     box, mine = written.frame.cells[0], (owners == 0) & ~written.perhaps
     blank = is_blank(written.labels, mine)
     return FieldCut(_picture(written, mine, _window(written, box, mine)), blank, written.runs_through(box))
@@ -76,14 +76,14 @@ def _cut(written: Written, owners: NDArray[np.int32], at: int) -> CellCut:
 
 
 def _close(written: Written, mine: NDArray[np.bool_]) -> Grey:
-    """A picture of this ink with some room around it."""
+    """Return a picture of this ink with a margin around it."""
     x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     room = round(ROOM * max(width, height)) + 1
     return _picture(written, mine, (x - room, y - room, x + width + room, y + height + room))
 
 
 def _window(written: Written, cell: NDArray[np.float64], mine: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """The cell, and beyond it as far as its ink reaches."""
+    """Return the cell, extended as far as its ink reaches."""
     left, top, right, bottom = (round(side) for side in cell)
     x, y, width, height = cv2.boundingRect(mine.astype(np.uint8))
     if not width:
@@ -92,7 +92,7 @@ def _window(written: Written, cell: NDArray[np.float64], mine: NDArray[np.bool_]
 
 
 def _picture(written: Written, mine: NDArray[np.bool_], window: tuple[int, int, int, int]) -> Grey:
-    """Dark ink on white paper; what the window has beyond the frame is paper."""
+    """Draw the ink dark on white paper; the part of the window outside the frame is white."""
     left, top, right, bottom = window
     height, width = mine.shape
     picture = np.full((bottom - top, right - left), 255, np.uint8)

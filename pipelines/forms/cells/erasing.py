@@ -1,4 +1,4 @@
-"""Printed lines taken out of a field, so that the strokes which cross them stay whole."""
+"""Removal of the printed lines from a field that keeps the strokes crossing them intact."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from pipelines.forms.cells.runs import MOST, runs_across
 from pipelines.images.levels import as_bytes
 
 STICKS_OUT = 1.5
-"""Ink that reaches this many dots beyond the line's edge belongs to a stroke."""
+"""Ink that extends this many dots beyond the edge of the line belongs to a stroke."""
 SLANT = 6
-"""A stroke may leave a line this many dots and a line's thickness beside the place where it came in."""
+"""A stroke may leave a line this many dots, plus the line's thickness, away from where it entered."""
 DIP = 9
-"""A curve that dips into a line and comes out so near is one stroke."""
+"""A curve that dips into a line and comes out again within this many dots is a single stroke."""
 
 LINE, PERHAPS = 1, 2
-"""What darkens a place: a printed line alone, or perhaps also a stroke that lies along it."""
+"""What darkens a pixel: only a printed line, or possibly also a stroke along it."""
 HEAVIER = (1.1, 1.2)
-"""A stroke lies along a line where this is so many times as dark as it is elsewhere: more if the line is rough, ..."""
+"""A stroke lies along a line where the line is this many times its usual darkness, depending on how rough it is, ..."""
 ROUGH = 3.0
-"""... namely by so many deviations of its own darkness, ..."""
+"""... measured in standard deviations of the line's own darkness, ..."""
 TOGETHER = 11
-"""... over so many dots in the median; crossing strokes are narrower."""
+"""... in the median over this many dots; crossing strokes are narrower."""
 USUAL = 0.2
-"""Strokes may lie along most of a line, but leave this share of it bare."""
+"""Strokes may cover most of a line, but leave this share of it bare."""
 FELLOWS = 1.1
-"""A line is no more than so many times as dark as lines of its direction are in the median, or it is covered whole."""
+"""A line may be this many times as dark as the median of its direction; beyond that, a stroke covers all of it."""
 
 Profile = NDArray[np.float64]
-"""How dark a line is at each place along it, all across summed up."""
+"""The darkness of a line at each position along it, summed across the line."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """Every dot along every line of one direction, one line after the other."""
+    """Every dot along every line of one direction, line by line."""
 
     line: NDArray[np.intp]
-    """Which of the lines it is."""
+    """The index of the line."""
     columns: NDArray[np.intp]
     path: NDArray[np.float64]
-    """The line's middle."""
+    """The centre of the line."""
     half: NDArray[np.float64]
-    """Half of its thickness."""
+    """Half the thickness of the line."""
     junction: NDArray[np.bool_]
     """Where another printed line meets this one, which looks like a stroke."""
 
 
 def erase(dark: Darkness, lines: Sequence[PrintedLine]) -> Grey:
-    """LINE where a printed line, and no stroke through it, darkens the page; PERHAPS where one may lie along it."""
+    """Return LINE where only a printed line darkens the page, and PERHAPS where a stroke may lie along the line."""
     erased = np.zeros_like(dark.ink)
     flat, upright = (bundle([line for line in lines if line.flat == way]) for way in (True, False))
     if flat:
@@ -86,7 +86,7 @@ def _erase_flat(dark: Darkness, erased: Grey, lines: Bundle, crossings: Bundle |
 
 
 def _covered(dark: Darkness, course: Course, lines: Bundle, sticks_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where a stroke lies along the line: it is heavy there, and something of the stroke comes out of it."""
+    """Return where a stroke lies along the line: the line is darker there, and part of the stroke sticks out of it."""
     profile = _profile(dark.levels, course)
     starts = lines.starts[course.line]
     inside = (course.columns >= starts) & (course.columns < starts + lines.lengths[course.line])
@@ -105,7 +105,7 @@ def _covered(dark: Darkness, course: Course, lines: Bundle, sticks_out: NDArray[
 
 
 def _shaded(dark: Darkness, course: Course) -> NDArray[np.bool_]:
-    """Where a stain or a fold leaves too little of the line to tell."""
+    """Return where a stain or a fold hides too much of the line to judge it."""
     rows = np.rint(course.path).astype(np.intp).clip(0, len(dark.shade) - 1)
     return np.asarray(dark.shade[rows, course.columns] > dark.faintest)
 
@@ -119,20 +119,20 @@ def _profile(levels: Grey, course: Course) -> Profile:
 
 
 def _together(ratios: Profile) -> Profile:
-    """What most of the places around are at least."""
+    """Return the running median."""
     hundredths = as_bytes(np.clip(100 * ratios, 0, 255))[None]
     return np.asarray(cv2.medianBlur(hundredths, TOGETHER)[0] / 100, np.float64)
 
 
 def _heaviest_bare(ratios: Profile) -> float:
-    """How heavy a line may be with nothing on it, by how much its lighter half varies."""
+    """Return how dark a bare line may be, judging by the variation of its lighter half."""
     lighter = ratios[ratios <= HEAVIER[0]]
     rough = 1.4826 * float(np.median(np.abs(lighter - np.median(lighter)))) if len(lighter) else 0.0
     return float(np.clip(1 + ROUGH * rough, *HEAVIER))
 
 
 def _course(lines: Bundle, crossings: Bundle | None, width: int) -> Course:
-    """A little beyond the lines' ends, and not beyond the picture."""
+    """Trace the lines slightly beyond their ends, but not beyond the picture."""
     beyond = np.rint(lines.thickness).astype(np.intp) + 2
     starts = np.maximum(0, lines.starts - beyond)
     lengths = np.maximum(0, np.minimum(width, lines.starts + lines.lengths + beyond) - starts)
@@ -153,7 +153,7 @@ def _junctions(line: NDArray[np.intp], columns: NDArray[np.intp], lines: Bundle,
 
 
 def _crossed(up: NDArray[np.bool_], down: NDArray[np.bool_], course: Course) -> NDArray[np.bool_]:
-    """Where a stroke goes through: it sticks out on both sides, or on one side twice so near that it only dipped in."""
+    """Return where a stroke crosses a line: it sticks out on both sides, or twice on one side as it dips in and out."""
     crossed = up & down
     above, below = _stretches(up, course.line), _stretches(down, course.line)
     first, last = np.concatenate([above, below], axis=1)
@@ -168,7 +168,7 @@ def _crossed(up: NDArray[np.bool_], down: NDArray[np.bool_], course: Course) -> 
 
 
 def _stretches(marked: NDArray[np.bool_], line: NDArray[np.intp]) -> NDArray[np.intp]:
-    """[2, N]: where each stretch of marks on one line begins, and where it has ended."""
+    """Return where each stretch of marks on a line begins, and the index after its end, as [2, N]."""
     places = np.flatnonzero(marked)
     apart = (np.diff(places) > 1) | (np.diff(line[places]) > 0)
     ends = np.flatnonzero(np.concatenate([apart, [True]])) if len(places) else places

@@ -1,5 +1,5 @@
-"""Lines fitted to the ink near the edges of a field's cells. Edges of one direction lean and lie alike, which outvotes
-a digit's stroke beside one of them."""
+"""Lines fitted to the ink near the edges of a field's cells. All edges of one direction share a lean and offset, which
+outvotes a digit's stroke next to one of them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pipelines.forms.cells.runs import InkRuns, runs_across
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 NEAR = round(0.6 * DOTS_PER_MM)
-"""How far from its place a line may lie."""
+"""How far in dots a line may lie from its expected position."""
 ALIKE = 2
-"""How far a line may lie from where its fellows say."""
+"""How far in dots a line may lie from where the other lines predict it."""
 LEANS = np.tan(np.radians((0.0, -0.7, 0.7, -1.4, 1.4)))
 GAP = round(1.0 * DOTS_PER_MM)
-"""Dots and dashes that are this near are a line."""
+"""Dots and dashes within this distance, in dots, form a line."""
 SHORT, THICKER = 0.15, 1.5
-"""A line is no more than so many dots thicker than this share of it is at most."""
+"""A line is at most THICKER dots thicker than the SHORT quantile of its thickness."""
 PRINTED = 0.6
-"""A line is printed if ink lies along this share of it."""
+"""A line is printed if there is ink along this share of it."""
 LONG = 25 * DOTS_PER_MM
-"""On paper that is not flat a line of this length bends."""
+"""On paper that is not flat, a line of this length in dots is curved."""
 
 Paths = NDArray[np.float64]
-"""[lines, along]: where each line's middle is."""
+"""[lines, along]: the centre of each line."""
 
 
 def find_lines(ink: Grey, edges: Sequence[Edge]) -> list[PrintedLine]:
-    """The lines that are printed along these edges, where they are printed."""
+    """Find the lines that are actually printed along these edges."""
     flat, upright = ([edge for edge in edges if edge.flat == way] for way in (True, False))
     return [
         line
@@ -53,7 +53,7 @@ def _of_one_length(edges: Sequence[Edge]) -> list[list[Edge]]:
 
 
 def _fit(ink: Grey, edges: Sequence[Edge]) -> list[PrintedLine]:
-    """Flat lines near flat edges of one length."""
+    """Fit flat lines near flat edges of the same length."""
     starts = np.array([edge.start for edge in edges])
     length = edges[0].stop - edges[0].start
     places = np.array([edge.place for edge in edges])
@@ -72,7 +72,7 @@ def _fit(ink: Grey, edges: Sequence[Edge]) -> list[PrintedLine]:
 
 
 def _search(ink: Grey, starts: NDArray[np.intp], places: NDArray[np.float64], length: int) -> Paths:
-    """The straight paths, of one lean, along which most ink lies."""
+    """Find the straight paths with a common lean along which most of the ink lies."""
     near = np.arange(-NEAR, NEAR + 1)
     slanted = places[:, None] + LEANS[:, None, None] * (np.arange(length) - (length - 1) / 2)
     shares = _shares(ink, starts, slanted, near)
@@ -88,8 +88,8 @@ def _search(ink: Grey, starts: NDArray[np.intp], places: NDArray[np.float64], le
 def _shares(
     ink: Grey, starts: NDArray[np.intp], paths: NDArray[np.float64], near: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """[leans, lines, offsets]: along what share of each path there is ink, with paths that are so far beside it."""
-    # Ink through the middle counts twice: the edge of a thick line is not its middle.
+    """Return the share of each path that is inked at every offset, as [leans, lines, offsets]."""
+    # Ink through the middle counts twice, because the edge of a thick line is not its centre.
     thick = cv2.add(ink, cv2.dilate(ink, np.ones((3, 1), np.uint8)))
     framed = np.asarray(cv2.copyMakeBorder(thick, 1, 1, 1, 1, cv2.BORDER_CONSTANT), np.uint8)
     height, width = framed.shape
@@ -100,7 +100,7 @@ def _shares(
 
 
 def _agreed(shares: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.intp]:
-    """[leans, lines]: the best offset of each line, near where the offsets of the others say."""
+    """Return the best offset of each line, close to where the other lines predict it, as [leans, lines]."""
     offsets = shares.argmax(2)
     if len(places) < 3:
         return offsets
@@ -115,7 +115,7 @@ def _agreed(shares: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray
 
 
 def medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row without what is not a number; not a number where there is nothing else."""
+    """Return the median of each row, ignoring NaN; NaN for a row of nothing else."""
     ordered = np.sort(values, axis=1)
     count = (~np.isnan(values)).sum(1)
     rows = np.arange(len(values))
@@ -123,7 +123,7 @@ def medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bare(runs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The median of each row, or little more than its short runs where strokes cover most of the line."""
+    """Return each row's median, limited to slightly above its short runs in case strokes cover most of the line."""
     ordered = np.sort(runs, axis=1)
     count = (~np.isnan(runs)).sum(1)
     short = ordered[np.arange(len(runs)), (SHORT * np.maximum(count - 1, 0)).astype(np.intp)]
@@ -131,14 +131,14 @@ def _bare(runs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _thickness(seen: InkRuns) -> NDArray[np.float64]:
-    """Of each line, where no stroke lies on it; three or more together are not much thicker than their fellows."""
+    """Return each line's thickness where no stroke lies on it, limited by the median if there are three or more."""
     each = np.nan_to_num(_bare(np.where(seen.there, seen.last - seen.first + 1, np.nan)))
     known = each[each > 0]
     return np.minimum(each, 1.3 * medians(known[None])) if len(known) >= 3 else each
 
 
 def _smooth(seen: Paths, fallback: Paths) -> Paths:
-    """Each line by its own offset and the bend that all share; the fallback where nothing of it is seen."""
+    """Smooth each line by its own offset and a shared bend; use the fallback where no part of the line is seen."""
     known = ~np.isnan(seen)
     if not known.any():
         return fallback
@@ -148,27 +148,27 @@ def _smooth(seen: Paths, fallback: Paths) -> Paths:
 
 
 def _bend(rest: Paths, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The curve through the known rests of all lines, by least squares."""
+    """Fit a curve through the known residuals of all lines by least squares."""
     length = rest.shape[1]
     if known.sum() <= 9:
         return np.zeros(length)
     powers = np.linspace(-1, 1, length) ** np.arange(3 if length >= LONG else 2)[:, None]
-    # What little is known may lie at one place, through which any curve goes; the flattest is taken.
+    # The known points may all lie at one place, which any curve fits; regularization selects the flattest.
     square = (powers * known.sum(0)) @ powers.T + 1e-6 * np.eye(len(powers))
     return np.asarray(np.linalg.solve(square, powers @ rest.sum(0)) @ powers, np.float64)
 
 
 def _joined(there: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """With short gaps closed: dots and dashes are a line too."""
+    """Close short gaps, so that dots and dashes form a line."""
     framed = cv2.copyMakeBorder(there.astype(np.uint8), 0, 0, GAP, GAP, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, np.ones((1, GAP + 1), np.uint8))
     return np.asarray(closed[:, GAP:-GAP] > 0)
 
 
 def _printed(drawn: NDArray[np.bool_], flat: bool) -> list[tuple[int, int]]:
-    """From where to where each line is printed; nothing where it is not.
+    """Return the printed range of each line, which is empty where no line is printed.
 
-    A comb's teeth may be short: uprights are printed where most of them are, and a 1 beside one is none.
+    The teeth of a comb may be short: an upright is printed where most of them are, so a 1 beside one does not count.
     """
     length = drawn.shape[1]
     if flat:
@@ -180,7 +180,7 @@ def _printed(drawn: NDArray[np.bool_], flat: bool) -> list[tuple[int, int]]:
 
 
 def _longest(marked: NDArray[np.bool_]) -> tuple[int, int]:
-    """From where to where the longest stretch of marks reaches."""
+    """Return the range of the longest run of marks."""
     changes = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
     starts, stops = changes[::2], changes[1::2]
     best = int((stops - starts).argmax()) if len(starts) else 0

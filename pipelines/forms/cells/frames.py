@@ -1,4 +1,4 @@
-"""A field's surroundings cut from a straightened page, turned so that its cells stand upright and in a row."""
+"""A field and its surroundings, cut from a straightened page and rotated so that its cells are upright and in a row."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box, Field
 
 MARGIN = round(2.5 * DOTS_PER_MM)
-"""What is seen around the field: as far as it may lie from its place, and a digit may stick out."""
+"""Margin around the field in dots: room for a displaced field and for digits that stick out."""
 IN_A_ROW = 0.15
-"""Cells whose middles lie within this share of their height from a straight line stand in one row."""
+"""Cells form a row if their centres lie within this share of their height from a straight line."""
 STRAIGHT = 0.1
-"""A row that leans by fewer dots from end to end is taken as it lies on the page."""
+"""A row whose ends differ in height by fewer dots than this is not rotated."""
 
 Cells = NDArray[np.float64]
-"""[N, 4]: left, top, right and bottom of each, in dots of the frame."""
+"""[N, 4]: left, top, right and bottom of each cell, in dots of the frame."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Frame:
     """[2, 3], from dots of the page to dots of the frame."""
 
     def on_page(self, cell: NDArray[np.float64]) -> Box:
-        """The upright rectangle on the page around a part of the frame, in mm."""
+        """Return the upright rectangle on the page, in mm, around a part of the frame."""
         left, top, right, bottom = cell
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - self.matrix[:, 2]
         places = corners @ np.linalg.inv(self.matrix[:, :2]).T / DOTS_PER_MM
@@ -49,7 +49,7 @@ def boxes_of(field: Field) -> tuple[Box, ...]:
 
 
 def lay(page: Grey, boxes: Sequence[Box], turn: float = 0.0) -> Frame:
-    """The frame of these boxes, turned by so many radians against what the template says."""
+    """Cut out the frame of these boxes, rotated by `turn` radians relative to the template."""
     sizes = np.array([(box.width, box.height) for box in boxes]) * DOTS_PER_MM
     middles = np.array([(box.left, box.top) for box in boxes]) * DOTS_PER_MM + sizes / 2
     angle = _lean(middles, float(sizes[:, 1].min())) + turn
@@ -64,7 +64,7 @@ def lay(page: Grey, boxes: Sequence[Box], turn: float = 0.0) -> Frame:
 
 
 def _lean(middles: NDArray[np.float64], height: float) -> float:
-    """The angle of the line through the cells' middles; 0 where they do not stand in one row."""
+    """Return the angle of the line through the centres of the cells; 0 if they do not form a row."""
     if len(middles) < 2 or np.ptp(middles[:, 0]) < np.ptp(middles[:, 1]):
         return 0.0
     across, down = (middles - middles.mean(0)).T
@@ -75,7 +75,7 @@ def _lean(middles: NDArray[np.float64], height: float) -> float:
 
 
 def _warp(page: Grey, matrix: NDArray[np.float64], wide: int, high: int) -> Grey:
-    """What lies beyond the page's edge is as the edge is."""
+    """Warp the page into the frame, repeating the edge of the page beyond it."""
     if matrix[0, 1] == 0:
         left, top = (int(-place) for place in matrix[:, 2])
         if left >= 0 and top >= 0 and top + high <= page.shape[0] and left + wide <= page.shape[1]:

@@ -1,4 +1,4 @@
-"""The ink in a field without its printed lines and without what runs through it, blob by blob."""
+"""The ink in a field as blobs, without printed lines and without anything that merely runs through the field."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from pipelines.forms.registration.registered_page import RegisteredPage
 from pipelines.forms.template import Box
 
 REMAINS = 4
-"""Ink that lies within so many dots of a printed line is what was left of it."""
+"""Ink within this many dots of a printed line is a remnant of it."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A field's ink without its lines, as blobs."""
+    """The ink of a field as blobs, without the printed lines."""
 
     frame: Frame
     lines: list[PrintedLine]
     levels: Grey
     labels: NDArray[np.int32]
     sizes: NDArray[np.int32]
-    """[blobs, 5] as OpenCV counts them: left, top, width, height, area; the first is the paper."""
+    """[blobs, 5] as in OpenCV: left, top, width, height, area; the first row is the paper."""
     remains: NDArray[np.bool_]
-    """Which blobs are what was left of a line."""
+    """Which blobs are remnants of a line."""
     through: NDArray[np.bool_]
-    """[height, width]: where something ran on beyond the field. Of that, only what a pen may have drawn is left."""
+    """[height, width]: where something extends beyond the field. Only what a pen may have drawn is kept there."""
     perhaps: NDArray[np.bool_]
-    """[height, width]: ink that is a printed line's, and perhaps also a stroke's along it."""
+    """[height, width]: ink of a printed line that may also be a stroke along it."""
 
     def runs_through(self, cell: NDArray[np.float64]) -> bool:
-        """Whether a fold, a stain or the like is in this cell, and not just on its lines."""
+        """Return whether a fold, a stain or the like runs through the cell itself and not only along its lines."""
         left, top, right, bottom = np.rint(cell).astype(int) + REMAINS * np.array([1, 1, -1, -1])
         return bool(self.through[max(0, top) : bottom, max(0, left) : right].any())
 
@@ -63,13 +63,13 @@ def read_ink(straight: RegisteredPage, boxes: Sequence[Box]) -> Written:
 
 
 def _perhaps(printed: Grey, ink: Grey) -> NDArray[np.bool_]:
-    """With the soft edge, which belongs to blobs too."""
+    """Return the uncertain ink including its soft edge, which also belongs to the blobs."""
     sure = ink & (printed != PERHAPS)
     return np.asarray((cv2.dilate((printed == PERHAPS).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & (sure == 0))
 
 
 def _blobs(ink: Grey, erased: Grey) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    # A faint stroke that breaks up is one blob.
+    # Dilation keeps a faint, broken stroke together as one blob.
     near = cv2.dilate(ink, np.ones((3, 3), np.uint8))
     _, labels, sizes, _ = cv2.connectedComponentsWithStats(near, connectivity=8, ltype=cv2.CV_32S)
     return np.asarray(labels, np.int32) * (1 - erased), np.asarray(sizes, np.int32)
@@ -83,7 +83,7 @@ def _remains(ink: Grey, labels: NDArray[np.int32], count: int, lines: Sequence[P
 
 
 def _beside(lines: Sequence[PrintedLine], shape: tuple[int, ...]) -> Grey:
-    """1 on the printed lines and close to them, also where a rounded corner leaves them."""
+    """Return 1 on and close to the printed lines, including where a rounded corner departs from them."""
     beside = np.zeros(shape, np.uint8)
     for line in lines:
         along = np.arange(line.start, line.stop)

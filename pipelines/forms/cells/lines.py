@@ -1,4 +1,4 @@
-"""The printed lines of a field's cells: where they are expected, and where they are."""
+"""The printed lines of a field's cells: where they are expected and where they are."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 THICKEST = round(1.0 * DOTS_PER_MM)
 JOINED = round(0.6 * DOTS_PER_MM)
-"""Edges of neighbours that lie so near are one line."""
+"""Edges of neighbouring cells within this many dots are one line."""
 
 Side = tuple[float, float, float]
-"""Of a cell: its place, its start and its stop."""
+"""The position, start and stop of one side of a cell."""
 
 
 class Edge(NamedTuple):
-    """Where a line is expected: along x if `flat`, else along y, from start to stop at `place`."""
+    """Where a line is expected: along x if `flat`, otherwise along y, from `start` to `stop` at `place`."""
 
     flat: bool
     start: int
@@ -35,7 +35,7 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True)
 class PrintedLine:
-    """A printed line: its middle at each dot along it, and how thick it is."""
+    """A printed line: its centre at each dot along it, and its thickness."""
 
     flat: bool
     start: int
@@ -49,16 +49,16 @@ class PrintedLine:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Lines of one direction, as arrays with a number for each line."""
+    """Lines of one direction as arrays with one entry per line."""
 
     starts: NDArray[np.intp]
     lengths: NDArray[np.intp]
     thickness: NDArray[np.float64]
     middles: NDArray[np.float64]
-    """Of one line after the other."""
+    """The centres of all lines, concatenated."""
 
     def middle_at(self, line: NDArray[np.intp], along: NDArray[Any]) -> NDArray[np.float64]:
-        """Where these lines are at these places, or at their ends if they do not reach so far."""
+        """Return the centres of these lines at these positions, or at the nearest end of a line that is too short."""
         firsts = np.cumsum(self.lengths) - self.lengths
         place = (along.astype(np.intp) - self.starts[line]).clip(0, self.lengths[line] - 1)
         return self.middles[firsts[line] + place]
@@ -73,14 +73,14 @@ def bundle(lines: Sequence[PrintedLine]) -> Bundle | None:
 
 
 def edges_of(cells: Cells) -> list[Edge]:
-    """The edges of all cells, those that neighbours share once."""
+    """Return the edges of all cells; an edge shared by neighbours occurs once."""
     flat = [(place, left, right) for left, top, right, bottom in cells.tolist() for place in (top, bottom)]
     upright = [(place, top, bottom) for left, top, right, bottom in cells.tolist() for place in (left, right)]
     return [*_edges(flat, True), *_edges(upright, False)]
 
 
 def _edges(sides: list[Side], flat: bool) -> Iterator[Edge]:
-    """Sides that overlap or meet, and lie at one place, are one edge."""
+    """Merge sides at the same position that overlap or touch."""
     groups: list[list[Side]] = []
     for side in sorted(sides, key=lambda side: side[1]):
         group = next((group for group in groups if _meets(group, side)), None)

@@ -1,4 +1,4 @@
-"""Whether a box is ticked: a cross, a tick, a fill or a circle through it, but not the printed box itself."""
+"""Whether a box is ticked: it contains a cross, a tick or a fill, or is circled; its printed frame does not count."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipelines.forms.template import Field
 from pipelines.inference.outcome import Reason, ReasonCode
 
 WALL = round(0.3 * DOTS_PER_MM)
-"""Next to the printed lines lies what was left of them."""
+"""Width in dots of the zone next to the printed lines where remnants of them may lie."""
 SPECK, STROKE = 0.25, 0.6
-"""Ink that reaches less far through the box is dirt, more far a pen's; in shares of the box's side."""
+"""Ink reaching less than SPECK of the box's side is dirt; ink reaching more than STROKE of it is a pen stroke."""
 ABOUT = 0.8
-"""What goes around the box counts for less than what goes through it."""
+"""Weight of a stroke around the box relative to one through it."""
 AWAY = round(0.8 * DOTS_PER_MM)
-"""From here on, ink is beyond the box and its lines."""
+"""Distance in dots from which ink lies outside the box and its lines."""
 BLACKENED, AROUND = 0.6, 0.3
-"""Ink over these shares of the box's inside and, beyond its lines, of its area strikes the box out."""
+"""A box is struck out if ink covers these shares of its area, inside and beyond its lines."""
 SUREST = 0.995
 
 
@@ -35,9 +35,9 @@ STRUCK_OUT = Reason(ReasonCode.MARK_STRUCK_OUT, "the box is blackened, perhaps t
 class MarkReading(NamedTuple):
     ticked: bool
     confidence: float
-    """From 0.5 to 1."""
+    """Between 0.5 and 1."""
     doubt: Reason | None = None
-    """Why a person must look, however sure it is."""
+    """Why a person must look, even if the reading is certain."""
 
 
 def mark_of(straight: RegisteredPage, field: Field) -> MarkReading:
@@ -46,7 +46,7 @@ def mark_of(straight: RegisteredPage, field: Field) -> MarkReading:
     ink = (written.frame.dark.ink > 0) & (written.labels > 0)
     within = _longest(ink & inside & ~written.remains[written.labels])
     runs_through = bool((written.through & _near(inside)).any())
-    # What goes around a box through which something runs may be a part of that.
+    # If something runs through the box, ink around it may be part of that.
     about = 0 if runs_through else _longest(ink & _touching(written, ink, inside))
     reach = max(within, ABOUT * about) / max(1.0, _side(inside))
     ticked = float(np.clip((reach - SPECK) / (STROKE - SPECK), 0, 1))
@@ -59,13 +59,13 @@ def mark_of(straight: RegisteredPage, field: Field) -> MarkReading:
 
 
 def _touching(written: Written, ink: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """All of the blobs that touch the box or its lines, as a circle around it does."""
+    """Return all blobs that touch the box or its lines, such as a circle around it."""
     blobs = np.unique(written.labels[ink & _near(inside)])
     return np.isin(written.labels, blobs)
 
 
 def _near(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The box and its lines."""
+    """Return the box including its lines."""
     return _grown(inside, AWAY + WALL)
 
 
@@ -77,7 +77,7 @@ def _inside(written: Written) -> NDArray[np.bool_]:
 
 
 def _longest(ink: NDArray[np.bool_]) -> int:
-    """How far the longest blob reaches; specks that nearly touch are not one."""
+    """Return the extent of the longest blob; specks that nearly touch are separate."""
     _, _, sizes, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     return int(sizes[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(initial=0))
 
@@ -87,7 +87,7 @@ def _side(inside: NDArray[np.bool_]) -> float:
 
 
 def _struck_out(written: Written, ink: NDArray[np.bool_], inside: NDArray[np.bool_]) -> bool:
-    """Whether a box that may have been ticked was blackened beyond its lines, to take the tick back."""
+    """Return whether the box was blackened beyond its lines, perhaps to take a tick back."""
     blobs = np.unique(written.labels[ink & inside])
     beyond = np.isin(written.labels, blobs) & ink & ~_grown(inside, AWAY)
     area = max(1, int(inside.sum()))

@@ -1,4 +1,4 @@
-"""Which cell each stroke belongs to: the one it is in for the most part, however far it reaches into the next."""
+"""Assignment of strokes to cells: a stroke belongs to the cell that contains most of it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pipelines.forms.cells.frames import Cells
 from pipelines.forms.cells.ink import Written
 
 OWNED = 0.75
-"""A blob with this share of its ink in one cell belongs to it whole; others are cut where the cells meet."""
+"""A blob with this share of its ink in one cell belongs to it entirely; other blobs are cut at the cell boundary."""
 SHALLOW, LOW = 0.15, 0.5
-"""What of a blob reaches less deep into a cell, and is less high, in shares of its sides, is its neighbour's too."""
+"""Part of a blob goes to the neighbour if it is less deep and less high than these shares of the cell's sides."""
 
 Places = NDArray[np.intp]
 
 
 def owners_of(written: Written) -> NDArray[np.int32]:
-    """The cell to which the ink at each dot belongs, or -1."""
+    """Return the index of the cell that owns the ink at each dot, or -1."""
     cells, labels = written.frame.cells, written.labels
     count, blobs = len(cells), len(written.sizes)
     inked = np.flatnonzero(labels)
@@ -25,7 +25,7 @@ def owners_of(written: Written) -> NDArray[np.int32]:
     place = _places(cells, labels.shape).ravel()[inked]
     shares = np.bincount(blob * (count + 1) + place, minlength=blobs * (count + 1)).reshape(blobs, count + 1)
     inside = shares[:, 1:].sum(1)
-    # What lies outside for the most part is print around the field.
+    # Blobs that lie mostly outside the cells are print around the field.
     kept = (inside >= 0.5 * shares.sum(1)) & ~written.remains
     whole = shares[:, 1:].max(1) >= OWNED * inside
     owner = np.where(whole[blob], shares[:, 1:].argmax(1)[blob], place - 1)
@@ -38,7 +38,7 @@ def owners_of(written: Written) -> NDArray[np.int32]:
 
 
 def _given_back(written: Written, dots: Places, blob: NDArray[np.int32], owner: Places) -> Places:
-    """The owners of the dots of blobs that lie in several cells: what only leans over a line goes to the next cell."""
+    """Return the owners of blobs that span several cells, giving parts that only lean over a line to the neighbour."""
     rows, columns = np.divmod(dots, written.labels.shape[1])
     firm = ~written.perhaps[rows, columns]
     given = owner.copy()
@@ -62,7 +62,7 @@ def _leans(cell: NDArray[np.float64], rows: Places, columns: Places, from_left: 
 
 
 def _places(cells: Cells, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """The number of the cell at each dot, from 1; 0 outside of all."""
+    """Return the number of the cell at each dot, from 1; 0 outside all cells."""
     places = np.zeros(shape, np.int32)
     for at, cell in enumerate(cells):
         left, top, right, bottom = (max(0, round(side)) for side in cell)

@@ -1,4 +1,4 @@
-"""Where on the page a field really lies: its edges shifted and turned together until they meet the printed lines."""
+"""The actual position of a field on the page: its edges are shifted and rotated together to match the printed lines."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box
 
 REACH = round(1.8 * DOTS_PER_MM)
-"""How far from its place the field as a whole is looked for."""
+"""How far in dots from its expected position the whole field is searched for."""
 TURNS = np.radians((0.0, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5, -2.0, 2.0))
 CERTAIN = 0.8
-"""Ink lies along this share of one long edge, or of all short ones, or the field has no printed lines."""
+"""The share of one long edge, or of all short ones, that must be inked for the field to have printed lines."""
 LONG = 15 * DOTS_PER_MM
-"""No stroke of a digit is that long."""
+"""Length in dots that no stroke of a digit reaches."""
 FITS = 0.9
 WHOLE = np.array([(0, 1)])
 WHOLE_AND_THIRDS = np.array([(0, 1), (0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1)])
-"""Parts of an edge, as shares of its length."""
+"""Parts of an edge as shares of its length."""
 
 Shift = tuple[float, float]
 
 
 def find_frame(page: Grey, boxes: Sequence[Box]) -> tuple[Frame, list[PrintedLine]]:
-    """The field where it really lies, and its printed lines; where the template says and none, if none are printed."""
+    """Return the field at its actual position and its printed lines; without lines, the template's position is kept."""
     frame = lay(page, boxes)
     edges = edges_of(frame.cells)
     turn, shift = _settle(frame.dark.ink, edges)
@@ -47,7 +47,7 @@ def find_frame(page: Grey, boxes: Sequence[Box]) -> tuple[Frame, list[PrintedLin
 
 
 def _settle(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
-    """The turn and the shift under which most ink lies along the edges; a turn must earn its place."""
+    """Return the rotation and shift that place most ink along the edges; a rotation must be a clear improvement."""
     height, width = ink.shape
     best, turn = _shift(ink, edges), 0.0
     for angle in TURNS[1:]:
@@ -62,7 +62,7 @@ def _settle(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
 
 
 def _shift(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
-    """Along what share of the edges there is ink if they move where most is, and by how much they must move for it."""
+    """Return the largest share of the edges that is inked at any shift, and that shift if it is certain."""
     flat, upright = (np.array([one[1:] for one in edges if one.flat == way]) for way in (True, False))
     down, best_down, one = _along(ink, flat, WHOLE)
     across, best_across, other = _along(
@@ -72,16 +72,16 @@ def _shift(ink: Grey, edges: list[Edge]) -> tuple[float, Shift | None]:
 
 
 def _along(ink: Grey, edges: NDArray[np.float64], parts: NDArray[np.float64]) -> tuple[int, float, float]:
-    """The best shift across the edges, the share of ink along all of them there, and along the one that tells most.
+    """Return the best shift across the edges, the share inked there, and the share of the most conclusive edge.
 
-    A comb's teeth may be short, so uprights are also compared along parts of their length.
+    The teeth of a comb may be short, so uprights are also compared along parts of their length.
     """
     shifts = np.arange(-REACH, REACH + 1)
     starts, stops, places = edges.T
     rows = (np.rint(places)[:, None] + shifts).clip(0, len(ink) - 1).astype(np.intp)
     shares = _shares(ink, rows, np.rint(starts + parts[..., None] * (stops - starts)))
     weights = (stops - starts) / (stops - starts).sum()
-    # The whole before a part of it, and between equals the nearer.
+    # Prefer the whole edge to a part of it, and the nearer of two equal shifts.
     common = weights @ shares - 0.003 * np.abs(shifts) - np.where(np.arange(len(parts)) > 0, 0.05, 0)[:, None]
     part, best = np.unravel_index(int(common.argmax()), common.shape)
     score, long = float(common[part, best]), stops - starts >= LONG
@@ -89,9 +89,9 @@ def _along(ink: Grey, edges: NDArray[np.float64], parts: NDArray[np.float64]) ->
 
 
 def _shares(ink: Grey, rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[parts, edges, shifts]: along what share of a part of each edge there is ink; ends are [parts, 2, edges]."""
+    """Return the inked share of a part of each edge as [parts, edges, shifts]; `ends` is [parts, 2, edges]."""
     thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
-    # Dots and dashes are a line too.
+    # Dots and dashes form a line too.
     thick = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((1, GAP + 1), np.uint8))
     sums = np.zeros((ink.shape[0], ink.shape[1] + 1), np.int32)
     np.cumsum(thick, axis=1, out=sums[:, 1:])
@@ -100,13 +100,13 @@ def _shares(ink: Grey, rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDA
 
 
 def _snapped(cells: Cells, lines: Sequence[PrintedLine]) -> Cells:
-    """The cells with their edges on the lines that were found beside them."""
+    """Move the edges of the cells onto the lines found next to them."""
     snapped = cells.copy()
     for flat, sides, ends in ((False, [0, 2], [1, 3]), (True, [1, 3], [0, 2])):
         found = bundle([line for line in lines if line.flat == flat])
         if found is None:
             continue
-        # An edge is compared with the lines halfway along it.
+        # Edges and lines are compared halfway along the edge.
         halfway = cells[:, ends].mean(1)
         places = found.middle_at(np.arange(len(found.starts))[:, None], halfway)
         for side in sides:

@@ -1,4 +1,4 @@
-"""How far ink reaches across a path, from the path on, without a gap."""
+"""How far ink extends across a path without a gap."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.lines import THICKEST
 
 MOST = 2 * THICKEST
-"""Dots to either side of the path beyond which nothing is looked at."""
+"""How many dots to either side of the path are examined."""
 FRAME = MOST + 4
-"""Paper around the picture, so that whatever lies outside of it can be looked up too."""
+"""Padding of paper around the picture, so that lookups outside it are valid."""
 
 
 @dataclass(frozen=True)
 class InkRuns:
-    """At each place of a path the first and the last row of the run of ink there, counted from the path."""
+    """The first and last row of the run of ink at each position of a path, relative to the path."""
 
     first: NDArray[np.intp]
     last: NDArray[np.intp]
     there: NDArray[np.bool_]
-    """Where there is any; elsewhere the rows mean nothing."""
+    """Where there is a run; elsewhere the rows are meaningless."""
 
 
 def runs_across(ink: Grey, columns: NDArray[np.intp], path: NDArray[np.float64]) -> InkRuns:
-    """The runs through each place of the path, or next to it; columns and path may have any shape."""
+    """Find the runs through or next to each position of the path; `columns` and `path` may have any shape."""
     framed = np.asarray(cv2.copyMakeBorder(ink, FRAME, FRAME, FRAME, FRAME, cv2.BORDER_CONSTANT), np.uint8)
     height, width = framed.shape
     dots = framed.ravel()
@@ -44,6 +44,6 @@ def runs_across(ink: Grey, columns: NDArray[np.intp], path: NDArray[np.float64])
 
 
 def _reach(dots: Grey, seeds: NDArray[np.intp], step: int) -> NDArray[np.intp]:
-    """How many steps from each seed the ink goes on."""
+    """Return how many steps the ink continues from each seed."""
     paper = dots[seeds[..., None] + step * np.arange(1, MOST + 2)] == 0
     return np.where(paper.any(-1), paper.argmax(-1), MOST + 1)

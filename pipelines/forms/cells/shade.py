@@ -1,5 +1,5 @@
-"""What darkens a field from beyond it, and is no ink in it: stains and shadows, which are wide, and folds, which are
-straight. A pen that fills in a field is narrow and crooked, and stays near it."""
+"""Shading that enters a field from outside and is not ink: wide stains and shadows, and straight folds. The strokes of
+a pen that fills in the field are narrow and crooked, and stay near the field."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Grey = NDArray[np.uint8]
 
 SMALLER = 4
 WIDE = 3
-"""Places of the small copy across which a stroke is not dark everywhere."""
+"""Width of shading in pixels of the small copy; strokes are not dark across all of it."""
 RIM = 16
-"""Dots at each side of the picture that lie beyond the field."""
+"""Width in dots of the rim of the picture, which lies outside the field."""
 LEAN = 10
-"""Dots by which a fold may lean from one side of the field to the other."""
+"""By how many dots a fold may lean from one side of the field to the other."""
 PRINTED = 0.5
-"""What is so dark, beside the darkest there is, may be a printed line, which others find and take out."""
+"""Anything darker than this share of the darkest ink may be a printed line, which is removed elsewhere."""
 
 
 def find_shade(levels: Grey, faintest: float) -> Grey:
-    """By how many levels each place is darker than its paper for what comes from beyond the field."""
+    """Return by how many grey levels shading from outside the field darkens each pixel."""
     shade = _wide(levels, faintest)
     rest = as_bytes(cv2.subtract(levels, shade))
     most = PRINTED * float(np.partition(rest.ravel(), -(rest.size // 50 + 1))[-(rest.size // 50 + 1)])
@@ -33,7 +33,7 @@ def find_shade(levels: Grey, faintest: float) -> Grey:
 
 
 def _wide(levels: Grey, faintest: float) -> Grey:
-    """What is wider than a stroke, and reaches in from the rim without getting lighter on its way."""
+    """Return shading that is wider than a stroke and extends in from the rim without getting lighter."""
     height, width = levels.shape
     size = (max(1, width // SMALLER), max(1, height // SMALLER))
     small = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
@@ -52,12 +52,12 @@ def _wide(levels: Grey, faintest: float) -> Grey:
         cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR)
         for one in (reached, cv2.dilate(reached, np.ones((3, 3), np.uint8)))
     )
-    # Its edge may be sharper than the small copy shows.
+    # The edge may be sharper than the small copy shows.
     return np.where(levels <= near, levels, shade).astype(np.uint8)
 
 
 def _fold(levels: Grey, least: float, most: float) -> Grey:
-    """What is there at both sides of the picture, and so all the way between them, and is not as dark as print."""
+    """Return shading that is present at both sides of the picture, and so in between, but lighter than print."""
     height, width = levels.shape
     left, right = (_profile(side, least, most) for side in (levels[:, :RIM], levels[:, -RIM:]))
     if not (left.any() and right.any()):
@@ -70,7 +70,7 @@ def _fold(levels: Grey, least: float, most: float) -> Grey:
 
 
 def _profile(side: Grey, least: float, most: float) -> Grey:
-    """How dark each row is in the median, a little broader than it is; nothing where it is too light or too dark."""
+    """Return the median darkness of each row, slightly widened; 0 where it is too light or too dark."""
     rows = np.partition(side, side.shape[1] // 2, axis=1)[:, side.shape[1] // 2]
     broad = cv2.dilate(np.ascontiguousarray(rows)[:, None], np.ones((3, 1), np.uint8))[:, 0]
     return np.where((broad >= least) & (broad <= most), broad, 0).astype(np.uint8)

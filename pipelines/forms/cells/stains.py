@@ -1,4 +1,4 @@
-"""What runs through a field and on beyond it, as no pen does that fills it in: folds, stains, tears, long strokes."""
+"""Folds, stains, tears and long strokes that run through a field and beyond it, unlike the ink of its answer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipelines.forms.cells.lines import PrintedLine
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 WIDER = round(1.6 * DOTS_PER_MM)
-"""What is wider is no pen's stroke."""
+"""Anything wider than this many dots is not a pen stroke."""
 FAINT = 0.5
-"""What is so much lighter than the print is no pen's either, if it runs through."""
+"""Ink that runs through the field and is lighter than this share of the print is not a pen stroke."""
 
 
 def through_blobs(labels: NDArray[np.int32], count: int) -> NDArray[np.bool_]:
-    """Which blobs reach the rim of the picture, which is far beyond the field."""
+    """Return which blobs reach the rim of the picture, which is well outside the field."""
     reaching = np.zeros(count, bool)
     for rim in (labels[:2], labels[-2:], labels[:, :2], labels[:, -2:]):
         reaching[np.unique(rim)] = True
@@ -28,7 +28,7 @@ def through_blobs(labels: NDArray[np.int32], count: int) -> NDArray[np.bool_]:
 
 
 def creases(labels: NDArray[np.int32], sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which blobs are thin and run from rim to rim, so that they are nothing but a crease or a shadow's edge."""
+    """Return which blobs are thin and run from rim to rim, so that they are a crease or the edge of a shadow."""
     sides = sizes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     whole = sides >= np.array(labels.shape[::-1]) - 4
     thin = sides <= WIDER
@@ -36,13 +36,13 @@ def creases(labels: NDArray[np.int32], sizes: NDArray[np.int32]) -> NDArray[np.b
 
 
 def pen_strokes(dark: Darkness, lines: Sequence[PrintedLine]) -> NDArray[np.bool_]:
-    """Where the page is dark as by a pen: above whatever is wider, and not much lighter than the print."""
+    """Return where the page is as dark as a pen makes it: above wide shading and not much lighter than the print."""
     above = cv2.morphologyEx(dark.levels, cv2.MORPH_TOPHAT, np.ones((WIDER, WIDER), np.uint8))
     return np.asarray(above > max(dark.faintest, FAINT * _print(dark.levels, lines)))
 
 
 def _print(levels: Grey, lines: Sequence[PrintedLine]) -> float:
-    """How dark the printed lines are; 0 where there are none."""
+    """Return the median darkness of the printed lines; 0 if there are none."""
     seen = [_along(levels if line.flat else levels.T, line) for line in lines]
     return float(np.median(np.concatenate(seen))) if seen else 0.0
 

@@ -1,1 +1,1 @@
-"""Which values a field and a form admit: patterns, check digits, ranges, lists and rules, made ready to be searched."""
+"""The values that a field and a form admit: patterns, check digits, ranges, lists and rules, prepared for searching."""

@@ -1,7 +1,7 @@
-"""The check digits that numbers carry, as machines that read a number from the left, one digit a step.
+"""Check digits as state machines that read a number from the left, one digit per step.
 
-`mod11` and ten-digit `isbn` may end in X, which stands for 10. The reader knows digits only, so such a number is never
-read as one that holds: it goes to a person.
+`mod11` and ten-digit `isbn` numbers may end in X, which stands for 10. The reader only knows digits, so such a number
+is never read as valid and always goes to a person.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TURNED = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
-"""How Verhoeff's scheme exchanges the digits from one place to the next."""
+"""The permutation that Verhoeff's scheme applies to the digits from one position to the next."""
 
 
 @dataclass(frozen=True)
 class Checksum:
-    """A machine for numbers of one length: `step` is given the state, the place from the right, and the digit."""
+    """A machine for numbers of one length: `step` takes the state, the position from the right, and the digit."""
 
     step: Callable[[int, int, int], int | None]
-    """Gives the next state, or None if no number that begins so holds."""
+    """Returns the next state, or None if no number with this beginning is valid."""
     start: int = 0
     accepted: int = 0
 
@@ -32,19 +32,19 @@ def _luhn(length: int) -> Checksum | None:
 
 
 def _mod97(length: int) -> Checksum | None:
-    """ISO 7064 MOD 97-10: the last two digits are the check."""
+    """Return ISO 7064 MOD 97-10, whose last two digits are the check digits."""
     return Checksum(lambda state, _, digit: (state * 10 + digit) % 97, accepted=1) if length >= 3 else None
 
 
 def _mod11(length: int) -> Checksum | None:
-    """Weights 1 to 10 from the right, as in a ten-digit ISBN, and again from 1 in a longer number."""
+    """Return the scheme with weights 1 to 10 from the right, as in a ten-digit ISBN, repeated in longer numbers."""
     if length < 2:
         return None
     return Checksum(lambda state, place, digit: (state + (place % 10 + 1) * digit) % 11)
 
 
 def _product(left: int, right: int) -> int:
-    """Of two movements of a pentagon: 0 to 4 turn it, 5 to 9 turn it over first."""
+    """Multiply two symmetries of a pentagon: 0 to 4 are rotations, 5 to 9 are reflections."""
     turn = left + right if left < 5 else left - right
     return turn % 5 + (5 if (left < 5) != (right < 5) else 0)
 
@@ -79,12 +79,12 @@ CHECKSUMS: dict[str, Callable[[int], Checksum | None]] = {
 
 
 def checksum(name: str, length: int) -> Checksum | None:
-    """The machine for numbers of that many digits, or None if no number of that length can hold."""
+    """Return the machine for numbers with `length` digits, or None if no number of that length is valid."""
     return CHECKSUMS[name](length)
 
 
 def holds(name: str, value: str) -> bool:
-    """Whether the number's check digit is right; X stands for 10 at the end where the scheme knows it."""
+    """Return whether the check digit is correct; a final X stands for 10 where the scheme allows it."""
     digits = _digits(name, value)
     machine = checksum(name, len(value))
     if digits is None or machine is None:

@@ -1,4 +1,4 @@
-"""What a field admits: as a language to search in, and in words where a value is not admitted."""
+"""The values a field admits, as a language to search, and an explanation in words when a value is not admitted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _ChecksumMachine:
 
 @dataclass(frozen=True)
 class _RangeMachine:
-    """Compares with both ends, written with as many digits; the state says which ends the value still runs along."""
+    """Compares the value with both bounds, padded to equal length; the state tells which bounds it still equals."""
 
     least: str
     most: str
@@ -67,7 +67,7 @@ class _RangeMachine:
 
 @lru_cache(maxsize=4096)
 def language(field: Field, length: int) -> Language:
-    """The values of that many digits that the field admits."""
+    """Return the values with `length` digits that the field admits."""
     machines = [*_pattern(field), *_range(field, length), *_checksum(field, length)]
     if None in machines or not _length_fits(field, length):
         return Nothing()
@@ -102,7 +102,7 @@ def _checksum(field: Field, length: int) -> list[Machine | None]:
 
 
 def failure(field: Field, value: str) -> str | None:
-    """Why the field does not admit the value, to follow 'read 1234, which'; None if it does."""
+    """Explain why the field does not admit the value, to follow 'read 1234, which'; None if it is admitted."""
     if not value:
         return None if field.blank else "must be filled in"
     if not _length_fits(field, len(value)):

@@ -1,7 +1,7 @@
-"""Regular expressions over digits, as machines that read a value from the left, one digit a step.
+"""Regular expressions over digits as state machines that read a value from the left, one digit per step.
 
 A state is the expression that the rest of the value must match: the derivative of the pattern by the digits read so
-far (Brzozowski 1964). So it is known at every digit whether any value can still match.
+far (Brzozowski 1964). This shows at every digit whether any value can still match.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipelines.errors import UsageError
 KNOWN = "digits, ., \\d, [...], (...), |, ?, *, + and {m,n}"
 ALL = frozenset(range(10))
 DEEPEST = 20
-"""So deep may brackets stand within brackets."""
+"""The maximum nesting depth of brackets."""
 QUANTIFIER = re.compile(r"([?*+]|\{(\d*)(,?)(\d*)\})\??")
 
 
@@ -44,7 +44,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class End:
-    """Matches the empty rest."""
+    """Matches the empty remainder."""
 
 
 Expression = DigitSet | Sequence | Choice | Repeat | End
@@ -52,7 +52,7 @@ END, NOTHING = End(), Choice(frozenset())
 
 
 def _sequence(head: Expression, tail: Expression) -> Expression:
-    """Nested to the right, so that equal expressions are equal objects and the states stay few."""
+    """Build a right-nested sequence, so that equal expressions are equal objects and there are few states."""
     if head == NOTHING or tail == NOTHING:
         return NOTHING
     if head == END or tail == END:
@@ -70,7 +70,7 @@ def _repeat(part: Expression, least: int, most: int | None) -> Expression:
 
 
 def matches_nothing_more(state: Expression) -> bool:
-    """Whether the value may end here."""
+    """Return whether the value may end here."""
     match state:
         case Sequence(head, tail):
             return matches_nothing_more(head) and matches_nothing_more(tail)
@@ -83,7 +83,7 @@ def matches_nothing_more(state: Expression) -> bool:
 
 @lru_cache(maxsize=65536)
 def after(state: Expression, digit: int) -> Expression:
-    """What the rest must match once this digit is read."""
+    """Return what the rest must match after this digit."""
     match state:
         case DigitSet(digits):
             return END if digit in digits else NOTHING
@@ -100,7 +100,7 @@ def after(state: Expression, digit: int) -> Expression:
 
 @lru_cache(maxsize=1024)
 def parse_pattern(text: str) -> Expression:
-    """The pattern as an expression; a UsageError says what in it is not known."""
+    """Parse the pattern into an expression; a UsageError names the part that is not supported."""
     return _Parser(text).parse()
 
 
@@ -201,7 +201,7 @@ class _Parser:
 
     @staticmethod
     def _literal(sign: str) -> frozenset[int]:
-        """What is no digit is never read, so it matches nothing."""
+        """A character that is not a digit is never read, so it matches nothing."""
         return frozenset({int(sign)}) if sign in "0123456789" else frozenset()
 
     def _set(self) -> frozenset[int]:

@@ -1,8 +1,8 @@
-"""What must hold among a form's fields: `total == a + b`, `1 <= a < b * 2`, `date(day, month, year)`.
+"""Rules across the fields of a form: `total == a + b`, `1 <= a < b * 2`, `date(day, month, year)`.
 
-A blank field is nothing. In a sum it counts as 0, for who has no cents leaves the box empty; but where a whole side of
-a comparison is blank, there is nothing to compare and the rule says nothing. A date of which a part is blank is no
-date; one that is blank altogether is left out.
+A blank field has no value. In a sum it counts as 0, because people with no cents to enter leave the box empty; but a
+comparison with an entirely blank side has nothing to compare and always holds. A partly blank date is invalid; an
+entirely blank one was omitted and holds.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ TOKEN = re.compile(r"(\d+|[^\W\d]\w*|[=!<>]=|[<>+*(),-])\s*")
 
 Values = Mapping[str, str]
 Amount = Callable[[Values], int | None]
-"""A whole number, or None where all that it is of is blank."""
+"""A whole number, or None if all fields it is computed from are blank."""
 
 
 @dataclass(frozen=True)
 class Rule:
     text: str
     names: tuple[str, ...]
-    """The fields it is about, in the order in which they stand there."""
+    """The fields that the rule uses, in order of appearance."""
     holds: Callable[[Values], bool]
-    """Whether it holds for these values: digits, or nothing if blank."""
+    """Return whether the rule holds for these values: digits, or an empty string for a blank field."""
 
 
 @lru_cache(maxsize=1024)
 def parse_rule(text: str) -> Rule:
-    """The rule; a UsageError says what in it is not known."""
+    """Parse the rule; a UsageError names the part that is not supported."""
     return _Parser(text).parse()
 
 
@@ -157,7 +157,7 @@ def _compare(sides: Sequence[int | None], signs: Sequence[str]) -> bool:
 
 
 def is_date(day: str, month: str, year: str) -> bool:
-    """Whether there is such a day; a year has four digits, or two, which may be of any century."""
+    """Return whether the day exists; the year has four digits, or two that may belong to either century."""
     if not (day or month or year):
         return True
     if not (day and month and len(year) in (2, 4)):

@@ -1,6 +1,6 @@
-"""The likeliest values among those that a field's constraints admit, and what all of them weigh together.
+"""The likeliest values among those that the constraints of a field admit, and the total weight of all of them.
 
-A cell's digits are independent of the other cells', so a value weighs the product of its digits' probabilities.
+The digits of different cells are independent, so the weight of a value is the product of its digits' probabilities.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pipelines.errors import UsageError
 from pipelines.forms.results import Candidate
 
 MOST_STATES = 50_000
-"""Of one place: what a machine of mod97, a range and a long pattern stays far below."""
+"""The maximum number of states per position; mod97, a range and a long pattern together stay far below it."""
 NEGLIGIBLE = 1e-6
-"""A value of this share of the best one's weight is not worth a place among the likeliest."""
+"""Values with less than this share of the best value's weight are dropped from the likeliest."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
     total: float
-    """What all admitted values weigh together."""
+    """The total weight of all admitted values."""
     best: list[Candidate]
 
 
@@ -33,7 +33,7 @@ class Language(Protocol):
     """The values of one length that a field admits."""
 
     def search(self, digits: NDArray[np.float64], most: int) -> SearchResult:
-        """The `most` likeliest, best first; `digits` is [length, 10]."""
+        """Return the `most` likeliest values, best first; `digits` is [length, 10]."""
 
     def accepts(self, value: str) -> bool: ...
 
@@ -48,16 +48,16 @@ class Machine(Protocol):
     def start(self) -> Hashable: ...
 
     def step(self, state: Any, place: int, digit: int) -> Hashable | None:
-        """The next state, or None if no value that begins so is admitted; places count from the left."""
+        """Return the next state, or None if no value with this beginning is admitted; positions count from the left."""
 
     def accepts(self, state: Any) -> bool: ...
 
 
 class Automaton:
-    """What several machines admit all together, as one table a place: from state and digit to the next state.
+    """The values that several machines all admit, as one table per position from state and digit to the next state.
 
     The last row of each table is the dead state. With the tables, two passes from the right give the weight of all
-    admitted values and the exact best way to go on from every state, so the search for the likeliest never goes astray.
+    admitted values and the exact best continuation from every state, so the search for the likeliest never backtracks.
     """
 
     def __init__(self, machines: Sequence[Machine], length: int) -> None:
@@ -90,9 +90,9 @@ class Automaton:
         return SearchResult(total, self._best(digits, most) if total else [])
 
     def _best(self, digits: NDArray[np.float64], most: int) -> list[Candidate]:
-        """A* with the exact heuristic: at most `most` times the length states are opened."""
+        """Run A* with the exact heuristic, which expands at most `most` times the length states."""
         peaks = self._peaks(digits)
-        # Not of the weight of all: where nothing looks like a digit, even the best value is a tiny part of that.
+        # Relative to the best value, not the total: where nothing looks like a digit, even the best is a tiny share.
         least = float(peaks[0][0]) * NEGLIGIBLE
         waiting = [(-float(peaks[0][0]), "", 1.0, 0)]
         found: list[Candidate] = []
@@ -111,7 +111,7 @@ class Automaton:
         return found
 
     def _peaks(self, digits: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """For every place and state, the weight of the best way to the end."""
+        """Return the weight of the best path to the end for every position and state."""
         peaks = [self._accepted]
         for table, row in zip(reversed(self._tables), digits[::-1], strict=True):
             peaks.append((peaks[-1][table] * row).max(1))
@@ -144,7 +144,7 @@ def _number(states: dict[Any, int], state: tuple[Hashable, ...] | None) -> int:
 
 
 class ValueList:
-    """Values that are known one by one: each is weighed."""
+    """Values that are listed explicitly; each of them is weighed."""
 
     def __init__(self, values: Sequence[str], length: int) -> None:
         self._values = list(values)

@@ -1,1 +1,1 @@
-"""From readings to values: the best that a field's and a form's constraints admit, and how sure that is."""
+"""From readings to values: the best value that the constraints of a field and a form admit, and its confidence."""

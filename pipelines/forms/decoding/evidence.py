@@ -1,15 +1,15 @@
-"""How much a constraint may overrule what was read; the same for the constraints of a field and the rules of a form."""
+"""How strongly constraints may overrule what was read; shared by the constraints of fields and the rules of forms."""
 
 from __future__ import annotations
 
 WRONGLY_FILLED = 0.01
-"""How likely, beforehand, a form is filled in against its own rules, compared with by them."""
+"""Prior probability of a value that breaks the form's rules, relative to one that keeps them."""
 SURE = 9.0
-"""A reading that is so many times likelier than what the constraints admit was not doubtful (0.9 against 0.1)."""
+"""A reading this many times likelier than any admitted value was not doubtful (0.9 against 0.1)."""
 KEPT = 16
-"""How many values of a field are weighed against those of other fields."""
+"""Number of values per field that are weighed against those of other fields."""
 
 
 def surely_contradicted(raw: float, admitted: float) -> bool:
-    """Whether the reading was sure, so that a person must see why it is not admitted."""
+    """Return whether the reading was so certain that a person must see why it is not admitted."""
     return raw >= SURE * admitted

@@ -1,8 +1,8 @@
 """The best value of a field under its constraints, and how far it can be trusted.
 
-A reading weighs three accounts of what stands in the field: a value that the constraints admit; a value that they do
-not, written nevertheless, which is WRONGLY_FILLED as likely beforehand; and something that is no digit. A value's
-confidence is its share of the three. So a value that the constraints alone speak for, against sure cells, is not sure.
+A field may contain an admitted value; a value that violates the constraints, whose prior probability is
+WRONGLY_FILLED; or something that is not a digit. The confidence of a value is its share of the total of all three.
+So a value that only the constraints support, against cells that were read clearly, has a low confidence.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ __all__ = ["Candidate", "CellReading", "FieldReading", "apply_rules", "choose", 
 
 BLANK_REQUIRED = Reason(ReasonCode.BLANK_REQUIRED, "it is blank, but must be filled in")
 SMALLEST = 1e-6
-"""No engine's digit is less likely: a saturated or rounded zero must not rule a value out."""
+"""Lower bound on a digit's probability: a saturated or rounded zero must not rule out a value."""
 FOLLOWED = 1e-6
-"""Less likely runs of crossed cells weigh nothing, even beside what is WRONGLY_FILLED as likely."""
+"""Runs of crossed cells below this probability are negligible, even compared with WRONGLY_FILLED."""
 UNUSED = 1e-4
-"""Nor are less likely ones a way to explain what is no digit."""
+"""Nor do runs below this probability explain cells that do not contain a digit."""
 
 
 @dataclass(frozen=True)
 class _Weighed:
     admitted: list[Candidate]
-    """The likeliest of them, best first."""
+    """The likeliest admitted values, best first."""
     admitted_total: float
     raw: Candidate
-    """The likeliest value if nothing were known of the field."""
+    """The likeliest value if the field had no constraints."""
     not_admitted_total: float
     no_digits: float
-    """How likely something in the field is no digit, or no value that was weighed."""
+    """The probability that the field contains a non-digit or a value that was not weighed."""
 
 
 def read_cells(field: Field, cells: Sequence[CellReading], classes: Sequence[str], accept_above: float) -> FieldReading:
-    """The value in a comb. Blank cells around it are no part of it, nor are crossed ones if `fill` says so."""
+    """Return the value in a comb, ignoring blank cells around it, and crossed ones if `fill` allows them."""
     written = [place for place, cell in enumerate(cells) if not cell.blank]
     if not written:
         return _blank(field, tuple(cells), accept_above)
@@ -60,7 +60,7 @@ def choose(
     accept_above: float,
     cells: tuple[CellReading, ...] = (),
 ) -> FieldReading:
-    """The value of a free number, of the readings that were found, best first."""
+    """Return the value of a free number from the readings that were found, best first."""
     listed = [Candidate(*one) for one in candidates]
     if not listed:
         return _blank(field, cells, accept_above)
@@ -80,7 +80,7 @@ def _blank(field: Field, cells: tuple[CellReading, ...], accept_above: float) ->
 def _split(
     probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How likely each of the ten digits is in each cell, and how likely it is none of them."""
+    """Return the probability of each digit in each cell, and of none of them."""
     columns = [list(classes).index(digit) for digit in "0123456789"]
     digits = np.maximum(probabilities[:, columns].astype(np.float64), SMALLEST)
     others = np.clip(1 - digits.sum(1), 0, 1)
@@ -89,7 +89,7 @@ def _split(
 
 
 def _spans(others: NDArray[np.float64], crossed: bool) -> list[tuple[int, int, float]]:
-    """From which to which cell the value may reach, and how likely the cells outside it are crossed."""
+    """Return the cell ranges the value may occupy, each with the probability that all cells outside it are crossed."""
     count = len(others)
     if not crossed:
         return [(0, count, 1.0)]
@@ -110,7 +110,7 @@ def _weigh(field: Field, digits: NDArray[np.float64], spans: list[tuple[int, int
         all_total += outside * float(part.sum(1).prod())
         likely.update(one.value for one in best)
         raws.add("".join(map(str, part.argmax(1))))
-    # One value may lie in several spans, and be among the likeliest in one of them alone.
+    # One value may lie in several spans, yet be among the likeliest in only one of them.
     admitted = sorted((_summed(value, digits, spans) for value in likely), key=lambda one: -one.probability)
     raw = max((_summed(value, digits, spans) for value in raws), key=lambda one: one.probability)
     return _Weighed(admitted[:KEPT], admitted_total, raw, max(0.0, all_total - admitted_total), max(0.0, 1 - all_total))
@@ -133,7 +133,7 @@ def _search(field: Field, digits: NDArray[np.float64]) -> tuple[float, list[Cand
 def _faults(
     digits: NDArray[np.float64], others: NDArray[np.float64], spans: list[tuple[int, int, float]], written: list[int]
 ) -> list[Reason]:
-    """What of the cells a person must see, whatever the value: what is no digit, and gaps between digits."""
+    """Return what a person must see in the cells whatever the value: non-digits, and gaps between digits."""
     likely = [span for span in spans if span[2] > UNUSED]
     start, stop, _ = max(likely, key=lambda span: span[2] * digits[span[0] : span[1]].max(1).prod())
     strange = [written[at] + 1 for at in range(start, stop) if others[at] > digits[at].max()]
@@ -158,11 +158,11 @@ def _cells(numbers: list[int]) -> str:
 def _decide(
     field: Field, weighed: _Weighed, accept_above: float, cells: tuple[CellReading, ...], faults: list[Reason]
 ) -> FieldReading:
-    """The value with the largest share. One that only the constraints speak for goes to a person."""
+    """Choose the value with the largest share; a value that only the constraints support goes to a person."""
     raw, why = weighed.raw, failure(field, weighed.raw.value)
     whole = weighed.admitted_total + WRONGLY_FILLED * weighed.not_admitted_total + weighed.no_digits
     shares = [Candidate(value, weight / whole) for value, weight in weighed.admitted]
-    if why is not None or not shares:  # of very many cells that are no digits, every value weighs nothing
+    if why is not None or not shares:  # with very many non-digit cells, every weight is 0
         shares.append(Candidate(raw.value, WRONGLY_FILLED * raw.probability / whole))
     shares.sort(key=lambda one: -one.probability)
     needs_review = bool(faults) or (why is not None and _is_sure(weighed))
@@ -185,7 +185,7 @@ def _is_sure(weighed: _Weighed) -> bool:
 
 
 def _violation(raw: str, why: str | None, shares: list[Candidate]) -> list[Reason]:
-    """Which constraint the digits as read violate, if any, and what value would satisfy all."""
+    """Return which constraint the digits as read violate, if any, and which value would satisfy all of them."""
     if why is None:
         return []
     read = f"read {raw}, which {why}" if raw else f"read as blank, but it {why}"

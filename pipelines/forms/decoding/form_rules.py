@@ -1,7 +1,7 @@
-"""A form's rules across its fields: the likeliest values of all fields together under which the rules hold.
+"""The rules of a form across its fields: the likeliest values of all fields together under which the rules hold.
 
-As within a field, values against the rules are not impossible but WRONGLY_FILLED as likely beforehand. So arithmetic
-that holds makes its fields surer, and arithmetic that holds only with an unlikely digit makes them less sure.
+As within a field, values that violate the rules are not impossible; their prior probability is WRONGLY_FILLED. So
+arithmetic that holds raises the confidence of its fields, and arithmetic that needs an unlikely digit lowers it.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from pipelines.forms.template import Template
 from pipelines.inference.outcome import Reason, ReasonCode, Status, joined
 
 MOST_COMBINATIONS = 4000
-"""So many are weighed at most; the rest counts as if it spoke against what was found."""
+"""Maximum number of combinations weighed; the remaining ones count as evidence against the result."""
 ENOUGH = 1e-4
-"""Once what is left weighs so little beside what holds, the rest is not looked at."""
+"""The search stops once the remaining weight is below this share of the weight that satisfies the rules."""
 
 OTHER = Candidate("?", 0.0)
-"""Stands for all that a field may hold beside its candidates; rules have nothing to say of it."""
+"""Stands for every value of a field other than its candidates; rules do not apply to it."""
 
 Values = dict[str, str]
 
 
 @dataclass
 class _Weighed:
-    """What the combinations of several fields' values say together."""
+    """The accumulated weights of the combinations of several fields' values."""
 
     raw: tuple[Values, float]
-    """The likeliest combination, whether the rules hold or not."""
+    """The likeliest combination, whether or not the rules hold."""
     holding: tuple[Values, float] | None = None
-    """The likeliest under which all rules hold."""
+    """The likeliest combination under which all rules hold."""
     whole: float = 0.0
     shares: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
 
@@ -45,7 +45,7 @@ class _Weighed:
 def apply_rules(
     template: Template, readings: Mapping[str, FieldReading], accept: Acceptance
 ) -> dict[str, FieldReading]:
-    """The readings of a page once its rules are known. Rules over fields that were not read say nothing."""
+    """Apply the rules to the readings of a page; rules over fields that were not read are skipped."""
     decided = dict(readings)
     rules = [rule for rule in map(parse_rule, template.rules) if all(_is_read(readings, name) for name in rule.names)]
     for group in _groups(rules):
@@ -73,7 +73,7 @@ def _candidates(reading: FieldReading) -> list[Candidate]:
 
 
 def _groups(rules: Sequence[Rule]) -> list[list[Rule]]:
-    """Rules that share a field, also by way of others, are applied together."""
+    """Group rules that share a field, directly or through other rules, because they are applied together."""
     groups: list[list[Rule]] = []
     for rule in rules:
         near = [group for group in groups if any(set(rule.names) & set(other.names) for other in group)]
@@ -83,7 +83,7 @@ def _groups(rules: Sequence[Rule]) -> list[list[Rule]]:
 
 
 def _combinations(candidates: Mapping[str, Sequence[Candidate]]) -> Iterator[tuple[Values, float]]:
-    """Every choice of one value a field, the likeliest first."""
+    """Yield every choice of one value per field, likeliest first."""
     names = list(candidates)
     lists = [sorted(candidates[name], key=lambda one: -one.probability) for name in names]
 
@@ -160,7 +160,7 @@ def _renewed(
     return judge(
         reading.field,
         value,
-        # What was read may be so doubtful that other combinations were all that was weighed.
+        # The reading may be so doubtful that only other combinations were weighed.
         dict(shares).get(value, 0.0),
         accept_above,
         cells=reading.cells,

@@ -1,4 +1,4 @@
-"""A first template of a form, from its blank page alone: a person only has to name what it found."""
+"""A first template of a form from its blank page alone: a person only has to name the fields that were found."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CORNER = 0.25
 """Corner marks lie within this share of the page from its corners."""
 FEWEST_CORNERS = 3
 COLOURS = {"digits": (30, 150, 30), "number": (200, 110, 0), "text_image": (160, 60, 160), "mark": (0, 0, 220)}
-"""Blue, green, red, by a field's kind."""
+"""Colours of the fields in BGR order, by kind."""
 GREY = (120, 120, 120)
 
 
 def draft(page: Grey, name: str, width: float, height: float) -> Template:
-    """The template of a blank page of this size in mm, its fields named by what they look like, in reading order."""
+    """Draft the template of a blank page of this size in mm, with fields named by their look, in reading order."""
     page = _scaled(page, width, height)
     ink = measure(page).ink
     found = fields_of(rectangles(ink), list(open_combs(ink)))
@@ -39,7 +39,7 @@ def draft(page: Grey, name: str, width: float, height: float) -> Template:
 
 
 def _within(field: Field, width: float, height: float) -> Field:
-    """What is printed up to the edge of the page ends there."""
+    """Clip a field that is printed up to the edge of the page."""
     cells = tuple(_clipped(box, width, height) for box in field.cell_boxes)
     return replace(field, box=_clipped(field.box, width, height), cell_boxes=cells)
 
@@ -58,7 +58,7 @@ def _scaled(page: Grey, width: float, height: float) -> Grey:
 
 
 def _corners(squares: Sequence[Rectangle], width: float, height: float) -> tuple[Corner, ...]:
-    """The solid square nearest to each of the page's corners, if three have one."""
+    """Return the solid square nearest to each corner of the page, if at least three corners have one."""
     corners = []
     for x, y in ((0.0, 0.0), (width, 0.0), (0.0, height), (width, height)):
         near = [one for one in squares if abs(one.x - x) <= CORNER * width and abs(one.y - y) <= CORNER * height]
@@ -69,7 +69,7 @@ def _corners(squares: Sequence[Rectangle], width: float, height: float) -> tuple
 
 
 def draw_template(page: Grey, template: Template) -> NDArray[np.uint8]:
-    """The page at DOTS_PER_MM in colour [H, W, 3] (blue first) with every field and corner mark boxed and named."""
+    """Draw the page in colour at DOTS_PER_MM, as [H, W, 3] in BGR order, with all fields and corner marks labelled."""
     picture = as_bytes(cv2.cvtColor(_scaled(page, template.width, template.height), cv2.COLOR_GRAY2BGR))
     for field in template.fields:
         colour = COLOURS[field.kind]
@@ -89,7 +89,7 @@ def _draw(picture: NDArray[np.uint8], box: Box, colour: tuple[int, int, int], th
 
 
 def _name(picture: NDArray[np.uint8], name: str, box: Box, colour: tuple[int, int, int]) -> None:
-    """On white, above the box, so that it can be read over print."""
+    """Write the name on white above the box, so that it is legible over print."""
     font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.7
     (wide, high), _ = cv2.getTextSize(name, font, size, 2)
     left, bottom = round(box.left * DOTS_PER_MM), max(high + 4, round(box.top * DOTS_PER_MM) - 3)

@@ -1,4 +1,4 @@
-"""Which of the rectangles on a blank page belong together, and what kind of field they make."""
+"""Grouping of the rectangles on a blank page into fields, and the kind of each field."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from pipelines.forms.drafting.shapes import Rectangle
 from pipelines.forms.template import Box, FieldKind
 
 LINE = 0.25
-"""A printed line's thickness where neighbours do not tell it."""
+"""Thickness of a printed line in mm where neighbouring cells do not show it."""
 JOINED = 0.9
-"""Cells that are less far apart share a line."""
+"""Cells closer together than this, in mm, share a line."""
 APART = 0.6
-"""Boxes in a row whose gaps are a smaller share of their width hold one number."""
+"""Boxes in a row belong to one number if the gaps are smaller than this share of their width."""
 EVEN = 0.5
-"""Gaps within one row differ by less."""
+"""Gaps within a row differ by less than this, in mm."""
 ALIKE = 0.12
 LARGEST_MARK = 6.5
 SQUARE = (0.77, 1.3)
 CELL_WIDTHS, CELL_HEIGHTS, CELL_SHAPES = (2.2, 14.0), (3.0, 18.0), (0.75, 2.6)
 LONE_CELL_SHAPES = (1.3, 2.6)
 WRITING = 4.0
-"""A box that is lower has no room for writing."""
+"""A box lower than this, in mm, has no room for writing."""
 HIGHEST_NUMBER = 16.0
 LEVEL = 0.3
-"""A comb whose ends differ in height by less needs no cells of its own."""
+"""A comb whose ends differ in height by less than this, in mm, needs no separate cell boxes."""
 
 Row = list[Rectangle]
 
 
 @dataclass(frozen=True)
 class DraftField:
-    """A field without a name: `word` says what it looks like."""
+    """A field without a name; `word` describes what it looks like."""
 
     word: str
     kind: FieldKind
@@ -50,7 +50,7 @@ class DraftField:
 
 
 def fields_of(rectangles: Sequence[Rectangle], open_combs: Sequence[Row]) -> list[DraftField]:
-    """Every field on the page, in reading order."""
+    """Return every field on the page in reading order."""
     rows = _rows(rectangles)
     closed = [field for row in rows if (field := _closed(row))]
     combs = [_comb(row, 0.0) for row in open_combs]
@@ -58,7 +58,7 @@ def fields_of(rectangles: Sequence[Rectangle], open_combs: Sequence[Row]) -> lis
 
 
 def _rows(rectangles: Sequence[Rectangle]) -> list[Row]:
-    """Rectangles of one size beside each other at even distances are one row; the others are rows of their own."""
+    """Group equally large, evenly spaced rectangles into rows; every other rectangle is a row of its own."""
     rows: list[Row] = []
     for rectangle in sorted(rectangles, key=lambda one: one.x):
         fitting = [row for row in rows if _continues(row, rectangle)]
@@ -83,7 +83,7 @@ def _continues(row: Row, new: Rectangle) -> bool:
 
 
 def _gap(one: Rectangle, other: Rectangle) -> tuple[float, float]:
-    """What is between two rectangles along the first one's lean, and how far they are from standing in a row."""
+    """Return the gap between two rectangles along the first one's lean, and their offset across it."""
     away = np.array([other.x - one.x, other.y - one.y])
     along, across = away @ [np.cos(one.lean), np.sin(one.lean)], away @ [-np.sin(one.lean), np.cos(one.lean)]
     return float(along) - (one.width + other.width) / 2, abs(float(across))
@@ -108,7 +108,7 @@ def _closed(row: Row) -> DraftField | None:
 
 
 def _lone(one: Rectangle) -> DraftField | None:
-    """A box by itself: to tick, for a digit, for a number, or for words."""
+    """Classify a single box: for a tick, a digit, a number or words."""
     shape, box = one.height / one.width, _upright(one, LINE)
     if max(one.width, one.height) <= LARGEST_MARK and SQUARE[0] <= shape <= SQUARE[1]:
         return DraftField("mark", "mark", box)
@@ -120,7 +120,7 @@ def _lone(one: Rectangle) -> DraftField | None:
 
 
 def _comb(row: Row, line: float, joined: bool = True) -> DraftField:
-    """The cells reach to the middles of their lines."""
+    """Build a comb whose cells extend to the centres of their lines."""
     boxes = tuple(_upright(one, line) for one in row)
     whole = _around(boxes)
     if not joined or abs(row[-1].y - row[0].y) > LEVEL:
@@ -130,13 +130,13 @@ def _comb(row: Row, line: float, joined: bool = True) -> DraftField:
 
 
 def _upright(one: Rectangle, line: float) -> Box:
-    """A leaning cell is given by its middle and its own sides."""
+    """Return the upright box of a cell; a leaning cell keeps its centre and its own side lengths."""
     width, height = one.width + line, one.height + line
     return _rounded(one.x - width / 2, one.y - height / 2, width, height)
 
 
 def _rounded(*sides: float) -> Box:
-    """A hundredth of a millimetre is finer than any paper keeps."""
+    """Round to a hundredth of a millimetre, which is finer than paper is accurate."""
     return Box(*(round(float(side), 2) for side in sides))
 
 
@@ -146,13 +146,13 @@ def _around(boxes: Sequence[Box]) -> Box:
 
 
 def _is_known(comb: DraftField, rectangles: Sequence[Rectangle]) -> bool:
-    """Whether cells that are closed all round lie there."""
+    """Return whether closed cells were already found there."""
     box = comb.box
     return any(box.left < one.x < box.right and box.top < one.y < box.bottom for one in rectangles)
 
 
 def _in_reading_order(fields: Sequence[DraftField]) -> list[DraftField]:
-    """By lines from the top; what begins above the middle of a line's first field is on that line."""
+    """Sort the fields by lines from the top; a line holds the fields centred above its first field's bottom."""
     lines: list[list[DraftField]] = []
     for field in sorted(fields, key=lambda one: one.box.top + one.box.height / 2):
         middle = field.box.top + field.box.height / 2

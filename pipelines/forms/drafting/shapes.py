@@ -1,4 +1,4 @@
-"""Shapes printed on a blank page: rectangles of paper with lines around them, combs open at the top, solid squares."""
+"""Shapes printed on a blank page: rectangles of paper framed by lines, combs open at the top, and solid squares."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 
 SMALLEST = 2.2
-"""Millimetres; what is smaller is the inside of a letter."""
+"""In millimetres; anything smaller is the inside of a letter."""
 STRAIGHT = 0.88
-"""A rectangle's share of the upright or leaning rectangle around it; rounded corners cost some."""
+"""The share of its bounding rectangle that a rectangle fills at least; rounded corners cost some."""
 DIRTY = 0.05
-"""What has ink in more than this share of its inside is not for writing in."""
+"""A rectangle with more than this share of ink inside is not meant for writing."""
 STEEPEST = 8.0
 GAP = round(1.0 * DOTS_PER_MM)
-"""Dots and dashes that are this near are a line."""
+"""Dots and dashes within this distance, in dots, form a line."""
 BLACK = 110
 SOLID = 0.88
 LONGEST_TOOTH = 12.0
@@ -30,7 +30,7 @@ PITCHES = (2.5, 14.0)
 
 @dataclass(frozen=True)
 class Rectangle:
-    """In mm: its middle, its sides, and its lean in radians."""
+    """A rectangle in mm: its centre, its sides, and its lean in radians."""
 
     x: float
     y: float
@@ -40,7 +40,7 @@ class Rectangle:
 
 
 def rectangles(ink: Grey) -> list[Rectangle]:
-    """Rectangles of blank paper with printed lines around them, solid, dashed or dotted."""
+    """Find rectangles of blank paper framed by solid, dashed or dotted lines."""
     upright = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((GAP, 1), np.uint8))
     flat = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, GAP), np.uint8))
     paper = 1 - np.maximum(upright, flat)
@@ -61,7 +61,7 @@ def _rectangle(region: Grey, left: int, top: int, area: int) -> Rectangle | None
     contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=cv2.contourArea)
     (x, y), (width, height), angle = cv2.minAreaRect(outline)
-    # A contour runs through the middles of its dots.
+    # A contour runs through the centres of its pixels.
     width, height = width + 1, height + 1
     if abs(angle) > 45:
         width, height, angle = height, width, angle - np.copysign(90, angle)
@@ -77,7 +77,7 @@ def _rectangle(region: Grey, left: int, top: int, area: int) -> Rectangle | None
 
 
 def solid_squares(grey: Grey) -> list[Rectangle]:
-    """Black squares that stand alone, as corner marks do."""
+    """Find isolated black squares, such as corner marks."""
     _, _, sizes, _ = cv2.connectedComponentsWithStats((grey < BLACK).astype(np.uint8), connectivity=8)
     return [
         Rectangle(*((np.array([left + width / 2, top + height / 2, width, height]) / DOTS_PER_MM).tolist()))
@@ -89,7 +89,7 @@ def solid_squares(grey: Grey) -> list[Rectangle]:
 
 
 def open_combs(ink: Grey) -> Iterator[list[Rectangle]]:
-    """The cells of each comb that has a line below and teeth on it, and nothing above."""
+    """Yield the cells of each comb that has a base line with teeth but no line at the top."""
     run = round(2.5 * DOTS_PER_MM)
     flat = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
     joined = cv2.dilate(flat, np.ones((3, 3), np.uint8))
@@ -106,7 +106,7 @@ def open_combs(ink: Grey) -> Iterator[list[Rectangle]]:
 
 
 def _cells_on(ink: Grey, left: int, base: float, slope: float, length: int) -> list[Rectangle]:
-    """The cells between the teeth of a line; none if they are not all alike."""
+    """Return the cells between the teeth of a line; an empty list if they are not all alike."""
     ends, heights = _teeth(ink, left, base, slope, length)
     if len(ends) < 3:
         return []
@@ -118,7 +118,7 @@ def _cells_on(ink: Grey, left: int, base: float, slope: float, length: int) -> l
         return []
     high = max(height, 1.2 * pitch)
     middles = (ends[:-1] + ends[1:]) / 2
-    # From the middle of the cell's foot half a height up, at a right angle to the line.
+    # From the middle of the cell's base, go up half the height at a right angle to the line.
     return [
         Rectangle(
             (left + x + slope * high / 2) / DOTS_PER_MM,
@@ -134,7 +134,7 @@ def _cells_on(ink: Grey, left: int, base: float, slope: float, length: int) -> l
 def _teeth(
     ink: Grey, left: int, base: float, slope: float, length: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where along a line thin strokes stand on it, and how high."""
+    """Return where thin strokes stand on a line, and how high they are."""
     most, wall = round(LONGEST_TOOTH * DOTS_PER_MM), round(0.5 * DOTS_PER_MM)
     along, up = np.arange(-wall, length + wall), np.arange(wall, most + wall)[:, None]
     rows = np.rint(base + slope * along - up).astype(int)
@@ -146,7 +146,7 @@ def _teeth(
     turns = np.flatnonzero(np.diff(np.pad(marked, 1).astype(np.int8)))
     places, heights = [], []
     for first, last in zip(turns[::2], turns[1::2], strict=True):
-        # Wide or endless ones are no teeth, and make the row unlike a comb.
+        # Wide or endless strokes are not teeth, so the huge height disqualifies the row as a comb.
         fits = last - first <= DOTS_PER_MM and high[first:last].max() < most
         places.append(along[first] + (last - first - 1) / 2)
         heights.append(float(high[first:last].max()) if fits else 100.0 * most)

@@ -1,1 +1,1 @@
-"""From a scan's bytes to a page laid straight on its template, or to the reason why not."""
+"""From the bytes of a scan to a page registered on its template, or to the reason why it could not be."""

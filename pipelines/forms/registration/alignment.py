@@ -1,4 +1,4 @@
-"""From a rough idea of where a page lies to an exact one: pieces of print are looked for near where they should be."""
+"""Refinement of a rough page position: pieces of print are searched for near where they should be."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pipelines.forms.registration.landmarks import BLOCK, LEVELS, Landmarks
 from pipelines.forms.registration.registered_page import Grey, Matrix, Points, of_pixels, scaling, transform
 
 REACHES = (5.0, 1.5)
-"""How far from its place a block is looked for at each level, in mm."""
+"""How far from its expected position a block is searched for at each level, in mm."""
 NEAR = (1.5, 0.5)
-"""How far from the common fit a block may lie and be part of it, in mm."""
+"""The largest distance from the common fit, in mm, at which a block still counts as part of it."""
 ALIKE = 0.5
-"""From this correlation on, a piece of a scan is the piece of print."""
+"""The minimum correlation at which part of a scan is taken for the piece of print."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Alignment:
 
 
 def align(page: Grey, rough: Matrix, marks: Landmarks) -> Alignment | None:
-    """The rough matrix made exact by the print; None where not even a few pieces of print are found."""
+    """Refine the rough matrix using the print; return None if too few pieces of print are found."""
     matrix, residual, found = rough, np.inf, np.zeros(len(marks.blocks), bool)
     for level, near in enumerate(NEAR):
         places, scores = _locate(page, matrix, marks, level)
@@ -45,7 +45,7 @@ def align(page: Grey, rough: Matrix, marks: Landmarks) -> Alignment | None:
 
 
 def _locate(page: Grey, matrix: Matrix, marks: Landmarks, level: int) -> tuple[Points, NDArray[np.float64]]:
-    """Where each block's middle seems to lie, in mm under the matrix, and how alike it is there."""
+    """Return the apparent centre of each block, in mm under the matrix, and its correlation there."""
     dots, reach = LEVELS[level], round(REACHES[level] * LEVELS[level])
     reference = marks.levels[level]
     straight = warp(page, matrix, reference.shape, dots, reach)
@@ -59,20 +59,20 @@ def _locate(page: Grey, matrix: Matrix, marks: Landmarks, level: int) -> tuple[P
 
 
 def warp(page: Grey, matrix: Matrix, shape: tuple[int, ...], dots: float, margin: int = 0) -> Grey:
-    """The page laid out at `dots` per mm in this shape, with a margin in pixels around it."""
+    """Warp the page to this shape at `dots` per mm, with a margin in pixels around it."""
     moved = of_pixels(np.array([[1, 0, margin], [0, 1, margin], [0, 0, 1]]) @ scaling(dots) @ matrix)
     size = (shape[1] + 2 * margin, shape[0] + 2 * margin)
     return np.asarray(cv2.warpPerspective(page, moved, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _peak(likeness: NDArray[np.float32]) -> tuple[tuple[float, float], float]:
-    """Where the likeness is greatest, as x and y to a part of a pixel, and how great it is."""
+    """Return the position of the maximum, as x and y with subpixel accuracy, and its value."""
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)
     return (x + _summit(likeness[y, :], x), y + _summit(likeness[:, x], y)), best
 
 
 def _summit(row: NDArray[np.float32], at: int) -> float:
-    """The top of the parabola through a value and its two neighbours, from -0.5 to 0.5."""
+    """Return the vertex of the parabola through a value and its two neighbours, from -0.5 to 0.5."""
     if not 0 < at < len(row) - 1:
         return 0.0
     before, here, after = row[at - 1 : at + 2].tolist()
@@ -83,7 +83,7 @@ def _summit(row: NDArray[np.float32], at: int) -> float:
 def _fit(
     targets: Points, places: Points, alike: NDArray[np.bool_], near: float
 ) -> tuple[Matrix, NDArray[np.bool_], float] | None:
-    """The matrix that brings places to targets, which of them agree, and how far off it is where it was not fitted."""
+    """Return the matrix from places to targets, which of them agree, and the median error on points not fitted."""
     held = np.arange(len(targets)) % 2 == 0
     errors = []
     for part in (held, ~held):

@@ -1,4 +1,4 @@
-"""A rough idea of where a page lies, by features that it shares with the blank form."""
+"""A rough estimate of where a page lies, from features that it shares with the blank form."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pipelines.forms.registration.registered_page import Matrix, Points
 from pipelines.forms.template import Template
 
 DISTINCT = 0.85
-"""A feature is matched if the second best is this much further away at least."""
+"""A feature matches if its distance is less than this share of the second best match's."""
 TOLERANCE = 2.5
-"""Millimetres."""
+"""Maximum error of a matching feature in mm."""
 FEWEST = 6
-"""Matches that agree on a place by no chance."""
+"""Minimum number of matches whose agreement is not a coincidence."""
 NOWHERE: Points = np.zeros((0, 2))
 
 
 def rough_match(page: Features, template: Template, most: int = FEATURES) -> tuple[Matrix | None, int]:
-    """From pixels of the page to millimetres of the form, and how many features agree on it.
+    """Return the matrix from pixels of the page to millimetres of the form, and how many features agree on it.
 
-    At most so many of the form's are looked at, the strongest. Nothing agrees with a form of which no blank page is
-    known.
+    At most `most` of the form's features are used, strongest first. Without a known blank page of the form, nothing
+    can match.
     """
     places, targets = _matches(page, template, most)
     if len(places) < FEWEST:
@@ -32,7 +32,7 @@ def rough_match(page: Features, template: Template, most: int = FEATURES) -> tup
 
 
 def rough_scan(page: Features, template: Template) -> Matrix | None:
-    """The same for a page that was scanned flat, which far fewer matches tell: turned, scaled and shifted, no more."""
+    """Do the same for a flat scan, which needs far fewer matches: only rotation, scale and shift are fitted."""
     places, targets = _matches(page, template, FEATURES)
     if len(places) < FEWEST:
         return None
@@ -43,7 +43,7 @@ def rough_scan(page: Features, template: Template) -> Matrix | None:
 
 
 def _matches(page: Features, template: Template, most: int) -> tuple[Points, Points]:
-    """Places on the page and on the form that look alike, the likest first."""
+    """Return positions on the page and on the form that look alike, best matches first."""
     if template.register.reference is None:
         return NOWHERE, NOWHERE
     form = landmarks(template).features.strongest(most)

@@ -1,4 +1,4 @@
-"""Printed corner marks: filled squares that stand where the template says, found among all else that is dark."""
+"""Printed corner marks: filled squares at the template's positions, found among all other dark shapes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipelines.images.levels import as_bytes
 
 LONG_SIDE = 1100
 SIDES = (0.35, 1.4)
-"""How large a mark may be in the picture, against a page that fills it."""
+"""Minimum and maximum size of a mark, relative to its size if the page fills the picture."""
 SQUARE = 1.4
-"""How much longer than the other one side may be."""
+"""Maximum ratio of a mark's longer side to its shorter side."""
 FULL = 0.8
-"""The share of its box that a mark's ink fills, however it is turned."""
+"""The share of its bounding box that a mark fills, whatever its rotation."""
 NEAR = 0.05
-"""How far a mark may lie from where two others say, against the page's long side: room for perspective."""
+"""How far a mark may lie from where two others predict it, relative to the page's long side; allows for perspective."""
 MOST = 16
-"""Dark squares that are looked at."""
+"""Maximum number of dark squares considered."""
 SIZE_DIFFERS = 0.2
-"""The logarithm of the ratio of two sides from which on they are not the same mark's."""
+"""Two sides belong to different marks if the logarithm of their ratio reaches this value."""
 
 
 def rough_by_marks(page: Grey, template: Template) -> Iterator[Matrix]:
-    """Matrices from pixels to millimetres, the likely ones first."""
+    """Yield candidate matrices from pixels to millimetres, likeliest first."""
     squares, sides = dark_squares(page, template)
     if len(squares) < 3:
         return
@@ -43,7 +43,7 @@ def rough_by_marks(page: Grey, template: Template) -> Iterator[Matrix]:
 
 
 def dark_squares(page: Grey, template: Template) -> tuple[Points, NDArray[np.float64]]:
-    """The middles and sides, in pixels, of what could be a mark; the most like one first."""
+    """Return the centres and sides, in pixels, of possible marks, best candidates first."""
     small = shrink(page, min(1.0, LONG_SIDE / max(page.shape)))
     expected = max(small.shape) / max(template.width, template.height)
     mark_sides = [one.side * expected for one in template.register.corners]
@@ -59,9 +59,9 @@ def dark_squares(page: Grey, template: Template) -> tuple[Points, NDArray[np.flo
 
 
 def _square(dark: Grey, outline: MatLike, allowed: tuple[float, float]) -> tuple[float, float, float, float] | None:
-    """How full it is, its middle and its side; None if it is no filled square of an allowed size."""
+    """Return the fill ratio, centre and side, or None if it is not a filled square of an allowed size."""
     (x, y), sides, _ = cv2.minAreaRect(outline)
-    # The outline runs through the middles of the outermost pixels.
+    # The outline runs through the centres of the outermost pixels.
     short, long = min(sides) + 1, max(sides) + 1
     if not allowed[0] <= short <= long <= min(allowed[1], SQUARE * short):
         return None
@@ -73,7 +73,7 @@ def _square(dark: Grey, outline: MatLike, allowed: tuple[float, float]) -> tuple
 
 
 def _assignments(squares: Points, sides: NDArray[np.float64], template: Template) -> list[tuple[int | None, ...]]:
-    """Which square each mark may be, three marks at least, by what every two squares say of the others."""
+    """Assign squares to at least three marks, predicting the positions of the others from each pair of squares."""
     marks = template.register.corners
     places, reach = np.array([(one.x, one.y) for one in marks]), NEAR * max(template.width, template.height)
     mark_sides = np.array([one.side for one in marks])
@@ -90,7 +90,7 @@ def _assignments(squares: Points, sides: NDArray[np.float64], template: Template
 
 
 def _similarity(squares: Points, places: Points) -> tuple[complex, complex]:
-    """Turn and scale, and shift, that bring two squares to two marks, in complex numbers."""
+    """Return the rotation with scale, and the shift, from two squares to two marks, as complex numbers."""
     one, other = squares @ [1, 1j]
     first, second = places @ [1, 1j]
     turn = (second - first) / (other - one)
@@ -105,12 +105,12 @@ def _apply(points: Points, turn: tuple[complex, complex]) -> Points:
 def _nearest(
     seen: Points, seen_sides: NDArray[np.float64], places: Points, sides: NDArray[np.float64], reach: float
 ) -> tuple[tuple[int | None, ...], float]:
-    """The square of the right size next to each mark's place, and how far off they are in all."""
+    """Return the square of the right size closest to each mark's position, and the total distance."""
     chosen: list[int | None] = []
     total = 0.0
     for place, side in zip(places, sides, strict=True):
         off = np.hypot(*(seen - place).T)
-        # A mark of another size is another mark: that tells which way up the page lies.
+        # A square of another size is another mark; this shows which way up the page lies.
         off[~_same_size(seen_sides, side)] = np.inf
         at = int(off.argmin())
         chosen.append(at if off[at] <= reach else None)

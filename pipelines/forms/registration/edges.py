@@ -1,4 +1,4 @@
-"""Whether the printed edges of fields are on a page laid straight, for forms of which no blank page is known."""
+"""Detection of the printed edges of fields on a straightened page, for forms without a known blank page."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pipelines.forms.registration.registered_page import Grey
 from pipelines.forms.template import Box, Field, Template
 
 REACH = 1.0
-"""How far from its place a line may lie, in mm."""
+"""How far from its expected position a line may lie, in mm."""
 DARKER = 12
-"""Grey levels by which a line is darker than the paper on both sides of it, at least."""
+"""Minimum grey levels by which a line is darker than the paper on both sides of it."""
 
 
 @dataclass(frozen=True)
 class Edges:
     share: float
-    """The share of the fields whose edges are there."""
+    """The share of fields whose edges were found."""
     residual_mm: float
-    """How far off their places they are, in the median."""
+    """The median distance of the edges from their expected positions, in mm."""
 
 
 def find_edges(straight: Grey, template: Template, dots: float) -> Edges:
-    """The lines along the lower edges and the sides of fields."""
+    """Find the lines along the lower edges and the sides of fields."""
     smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
     found, offsets = [], []
     for field in template.fields:
@@ -41,20 +41,20 @@ def find_edges(straight: Grey, template: Template, dots: float) -> Edges:
 
 
 def framed_fields(straight: Grey, fields: Iterable[Field], dots: float) -> frozenset[str]:
-    """The names of the fields whose edges are there."""
+    """Return the names of the fields whose edges are visible."""
     smooth = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.15 * dots), np.uint8)
     return frozenset(field.name for field in fields if _edges_of(smooth, field, dots)[0])
 
 
 def _edges_of(smooth: Grey, field: Field, dots: float) -> tuple[bool, list[float]]:
-    """Whether most of a field's boxes have lines, and how far these are from their places."""
+    """Return whether most of a field's boxes have lines, and the distances of those from their expected positions."""
     seen = [_offset(smooth, box, dots) for box in field.cell_boxes or (field.box,)]
     there = [offset for offset in seen if offset is not None]
     return len(there) > len(seen) / 2, there
 
 
 def _offset(straight: Grey, box: Box, dots: float) -> float | None:
-    """How far the box's lines are from their places, in mm; None if there are none."""
+    """Return the distance of the box's lines from their expected positions, in mm; None if there are none."""
     below, left = _below(straight, box, dots), _left(straight, box, dots)
     return None if below is None or left is None else float(np.hypot(below, left))
 
@@ -66,7 +66,7 @@ def _below(straight: Grey, box: Box, dots: float) -> float | None:
 
 
 def _left(straight: Grey, box: Box, dots: float) -> float | None:
-    # Of a comb that is open at the top only the lower part of the sides is printed.
+    # A comb that is open at the top has only the lower part of its sides printed.
     top = box.bottom - box.height * 0.35
     return _line(_cut(straight, box.left - 3 * REACH, top, box.left + 3 * REACH, box.bottom, dots).T, dots)
 
@@ -77,7 +77,7 @@ def _cut(straight: Grey, left: float, top: float, right: float, bottom: float, d
 
 
 def _line(strip: Grey, dots: float) -> float | None:
-    """How far from the middle, in mm, a row is dark all along between bright ones; None if none is."""
+    """Return how far from the middle, in mm, a row is dark throughout between bright ones; None if none is."""
     reach = round(REACH * dots)
     if strip.shape[0] < 4 * reach or not strip.shape[1]:
         return None
@@ -88,7 +88,7 @@ def _line(strip: Grey, dots: float) -> float | None:
 
 
 def _bright_part(strip: Grey) -> NDArray[np.float64]:
-    """Of each row the level that 0.7 of its places stay below, without the costs of NumPy's own for a few places."""
+    """Return the 0.7 quantile of each row, without the overhead of NumPy's own function for short rows."""
     ordered = np.sort(strip, axis=1).astype(np.float64)
     rank = 0.7 * (strip.shape[1] - 1)
     low = ordered[:, int(rank)]

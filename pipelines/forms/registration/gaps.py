@@ -1,4 +1,4 @@
-"""Parts of the form that the page does not show: torn off, covered, or not in the picture."""
+"""Parts of the form that the page does not show: torn off, covered or outside the picture."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pipelines.forms.registration.registered_page import Matrix, Points, transfo
 from pipelines.forms.template import Box, Template
 
 NEIGHBOURHOOD = 25.0
-"""How far around a piece of print that was not found its neighbours are asked, in mm."""
+"""Radius in mm around a missing piece of print within which its neighbours are consulted."""
 SEEN = 0.5
-"""The share of the neighbourhood that must be found for it to be there."""
+"""The share of the neighbourhood that must be found for that part of the page to count as present."""
 AROUND = 4.0
-"""How far a gap reaches beyond the print that is missing, in mm."""
+"""How far a gap extends beyond the missing print, in mm."""
 TILE = 5.0
 
 
 def without_print(blocks: Points, found: NDArray[np.bool_]) -> tuple[Box, ...]:
-    """Boxes, in mm, that may overlap one another, around print that was not found."""
+    """Return boxes in mm, possibly overlapping, around print that was not found."""
     apart = np.hypot(*np.moveaxis(blocks[:, None] - blocks[None], 2, 0))
     near = apart <= NEIGHBOURHOOD
     share = (near @ found.astype(float)) / near.sum(axis=1)
-    # A single piece may be lost to a stroke or a stain; a lone one has nobody to speak for it.
+    # A single piece may be hidden by a stroke or a stain; an isolated one has no neighbours to confirm it.
     side = BLOCK + 2 * AROUND
     return tuple(Box(x - AROUND, y - AROUND, side, side) for x, y in blocks[~found & (share < SEEN)])
 
 
 def outside(matrix: Matrix, shape: tuple[int, ...], template: Template) -> tuple[Box, ...]:
-    """The tiles of the form whose middles are not in the picture."""
+    """Return the tiles of the form whose centres are not in the picture."""
     across, down = np.arange(TILE / 2, template.width, TILE), np.arange(TILE / 2, template.height, TILE)
     middles = np.stack(np.meshgrid(across, down), axis=2).reshape(-1, 2)
     x, y = transform(middles, np.linalg.inv(matrix)).T

@@ -1,4 +1,4 @@
-"""What is printed on a blank form, prepared once so that pages can be found and laid straight by it."""
+"""The print of a blank form, prepared once so that pages can be recognized and registered by it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from pipelines.forms.registration.registered_page import Grey, Points, shrink
 from pipelines.forms.template import Box, Template
 
 LONG_SIDE = 900
-"""Pixels of a page in which features are looked for: about 75 dots per inch of A4."""
+"""Long side in pixels of the page in which features are detected: about 75 dots per inch for A4."""
 FEATURES = 1000
 THOROUGH = (1400, 3000)
-"""The same two for a page that is hard to recognize."""
+"""The same two values for a page that is hard to recognize."""
 BLOCK = 12.0
 """Side of the pieces of print that are compared, in mm."""
 LEVELS = (2.0, 4.0)
-"""Dots per mm, from the coarse to the fine."""
+"""Dots per mm, from coarse to fine."""
 MOST_BLOCKS = 64
 REFERENCE_DPI = 200
 PRINTED = 0.12
-"""How strong the weaker direction of a block's edges is at least, against the strong ones of the page."""
+"""Minimum strength of the edges in a block's weaker direction, relative to the strong ones of the page."""
 
 
 @dataclass(frozen=True)
 class Features:
     points: Points
-    """[N, 2] in pixels of the page, or millimetres of the form, the strongest first."""
+    """[N, 2] in pixels of the page or millimetres of the form, strongest first."""
     descriptors: NDArray[np.uint8]
 
     def strongest(self, count: int) -> Features:
@@ -45,14 +45,14 @@ class Landmarks:
     template: Template
     features: Features
     blocks: Points
-    """Upper left corners of pieces of print that can be told from their surroundings, [N, 2] in mm."""
+    """Upper left corners of pieces of print that are distinct from their surroundings, [N, 2] in mm."""
     levels: tuple[Grey, ...]
-    """The blank page at every one of LEVELS."""
+    """The blank page at each of LEVELS."""
 
 
 @lru_cache(maxsize=64)
 def landmarks(template: Template) -> Landmarks:
-    """The landmarks of a template that has a reference; a DataError if that cannot be used."""
+    """Return the landmarks of a template that has a reference; raise a DataError if the reference cannot be used."""
     path = template.register.reference
     if path is None:
         raise DataError(f"The template {template.name!r} has no picture of the blank page; name one as `reference`.")
@@ -72,7 +72,7 @@ def landmarks(template: Template) -> Landmarks:
 
 
 def find_features(page: Grey, long_side: int = LONG_SIDE, most: int = FEATURES) -> Features:
-    """Places on the page by which it can be recognized, however it is turned."""
+    """Find features by which the page can be recognized in any orientation."""
     small = shrink(page, long_side / max(page.shape))
     finder = cv2.ORB.create(most, fastThreshold=12)
     keypoints, descriptors = finder.detectAndCompute(small, None)
@@ -101,9 +101,9 @@ def _at_level(page: Grey, template: Template, dots: float) -> Grey:
 
 
 def _blocks(page: Grey, template: Template) -> Points:
-    """Pieces of strong print, spread over the page, by their upper left corners in mm."""
+    """Return the upper left corners, in mm, of pieces of strong print spread over the page."""
     dots, side = LEVELS[-1], round(BLOCK * LEVELS[-1])
-    # Print that has edges in one direction alone could slide along itself.
+    # Print with edges in only one direction could slide along itself.
     strength = np.asarray(cv2.cornerMinEigenVal(page, side))[side // 2 : -side // 2, side // 2 : -side // 2]
     strength = strength * _outside([one.box for one in template.fields], strength.shape, dots)
     tile = side
@@ -115,7 +115,7 @@ def _blocks(page: Grey, template: Template) -> Points:
 
 
 def _strongest(strength: NDArray[np.float32], tile: int) -> Points:
-    """The strongest place in every tile of the page, if it is strong at all, as x and y in pixels."""
+    """Return the strongest position in every tile of the page, if it is strong enough, as x and y in pixels."""
     places = []
     for top in range(0, strength.shape[0], tile):
         for left in range(0, strength.shape[1], tile):
@@ -126,7 +126,7 @@ def _strongest(strength: NDArray[np.float32], tile: int) -> Points:
 
 
 def _outside(boxes: list[Box], shape: tuple[int, ...], dots: float) -> NDArray[np.float32]:
-    """Less where a block, by its upper left corner, would hold much of a field, in which there will be ink."""
+    """Return a weight per block, by its upper left corner: lower the more it covers fields, which hold ink."""
     free = np.ones((round(shape[0] + BLOCK * dots), round(shape[1] + BLOCK * dots)), np.float32)
     for box in boxes:
         free[

@@ -12,18 +12,18 @@ from pipelines.forms.registration.scan import ScannedPage, scan_page
 from pipelines.forms.template import Template
 
 GLANCE = 300, 500
-"""So many of a page's strongest features, and of a form's, tell which template to try first."""
+"""Numbers of the strongest features, of the page and of each form, used to decide which template to try first."""
 RIVAL, TWIN = 0.3, 0.7
-"""A template is tried beside the best one if this share of its features agrees with the page: of one that fits hardly,
-and of one that fits well."""
+"""A template is tried as a rival of the best one if it matches this share of the best one's features: the first value
+applies if the best one barely fits, the second if it fits well."""
 HINT = 0.75
-"""At a glance a template must have this part of that share to be compared in full: few features say less."""
+"""The share of that threshold a template must reach at first glance to be compared in full; few features are noisy."""
 APART = 0.08
-"""By how much more of its print must be found than of any rival's."""
+"""How much larger the share of print found must be than that of any rival."""
 
 
 def match_and_register(image: Grey, templates: Sequence[Template]) -> RegisteredPage:
-    """The page laid straight by the template that it fits, or a NotRegistered that says why by none."""
+    """Register the page on the template that it fits; a NotRegistered explains why it fits none."""
     if not templates:
         raise UsageError("There is no template to lay pages straight by; give one at least.")
     if len(templates) == 1:
@@ -37,7 +37,7 @@ def match_and_register(image: Grey, templates: Sequence[Template]) -> Registered
 
 
 def _one_of(page: ScannedPage, templates: Sequence[Template]) -> RegisteredPage:
-    """The likely templates are tried one by one; two that fit as well as one another are no answer."""
+    """Try the likely templates one by one; if two fit equally well, there is no answer."""
     found: list[RegisteredPage] = []
     best = 0
     for glanced, template, rough in _at_a_glance(page, templates):
@@ -57,7 +57,7 @@ def _rival_share(found: Sequence[RegisteredPage]) -> float:
 
 
 def _rival(page: ScannedPage, template: Template, found: Sequence[RegisteredPage]) -> RegisteredPage | None:
-    """The page by this template, if it may fit it as well as those that were found; by all its features alone."""
+    """Register the page on this template, if all its features suggest that it fits as well as those already found."""
     rough, count = rough_match(page.features, template)
     others = [rough_match(page.features, one.template)[1] for one in found]
     return None if count < _rival_share(found) * max(others) else _tried(page, template, rough, only=True)
@@ -77,7 +77,7 @@ def _clear_best(found: Sequence[RegisteredPage], templates: Sequence[Template]) 
 
 
 def _at_a_glance(page: ScannedPage, templates: Sequence[Template]) -> list[tuple[int, Template, Matrix | None]]:
-    """By how many of the page's strongest features agree with each, the most first, and where it lies by them.
+    """Count the page's strongest features that agree with each template, most first, with the position they imply.
 
     Forms without a blank page come last.
     """

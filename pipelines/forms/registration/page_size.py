@@ -1,4 +1,4 @@
-"""How large a page is, by its resolution or else by its shape."""
+"""The size of a page, from its resolution or otherwise from its shape."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pipelines.forms.template import SIZES
 
 MM_PER_INCH = 25.4
 ROUNDING = 1.5
-"""A page that is this near to a usual paper, in mm, is that paper."""
+"""A page within this many mm of a common paper size has that size."""
 SAME_SHAPE = 0.02
-"""How far the ratio of the sides may be from a usual paper's: less than half of what is between A4 and Letter."""
+"""How much the aspect ratio may differ from a common paper's: less than half the difference between A4 and Letter."""
 
 
 def page_size(width: int, height: int, dpi: float | None = None) -> tuple[float, float]:
-    """Width and height in mm of a page of so many pixels; without a resolution, of the usual paper of its shape."""
+    """Return the size in mm of a page with this many pixels; without a resolution, assume paper of its shape."""
     if dpi is None:
         return _by_shape(width, height)
     size = (width / dpi * MM_PER_INCH, height / dpi * MM_PER_INCH)

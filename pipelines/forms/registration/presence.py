@@ -1,4 +1,4 @@
-"""Whether a field is there at all: one that was torn off or covered must not count as left blank."""
+"""Whether a field is present at all: one that was torn off or covered must not count as left blank."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FINE = LEVELS[-1]
 
 
 def vanished(straight: RegisteredPage, fields: Collection[Field]) -> frozenset[str]:
-    """The names of those of these fields whose printed frame the form has, and this page has not."""
+    """Return the names of those fields whose printed frame is on the form but not on this page."""
     return frozenset(field.name for field in _with_frame(straight, fields)) - seen(straight, fields)
 
 
 def seen(straight: RegisteredPage, fields: Collection[Field]) -> frozenset[str]:
-    """The names of those of these fields whose printed frame the form has, and this page too."""
+    """Return the names of those fields whose printed frame is on both the form and this page."""
     framed = _with_frame(straight, fields)
     return framed_fields(shrink(straight.image, FINE / DOTS_PER_MM), framed, FINE) if framed else frozenset()
 
@@ -30,7 +30,7 @@ def _with_frame(straight: RegisteredPage, fields: Collection[Field]) -> list[Fie
 
 @lru_cache(maxsize=64)
 def _framed(template: Template) -> frozenset[str]:
-    """Of the blank page; where none is known, all those by which the page is recognized."""
+    """Return the framed fields of the blank page; if it is unknown, all fields, unless the page is not registered."""
     if template.register.by == "none":
         return frozenset()
     if template.register.reference is None:

@@ -1,4 +1,4 @@
-"""QR codes printed on a form: they say which form a page is, and roughly where it lies."""
+"""QR codes printed on a form: they identify the form and show roughly where it lies."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pipelines.forms.registration.registered_page import Grey, Matrix, Points
 from pipelines.forms.template import Template
 
 Codes = dict[str, Points]
-"""The corners of each, from its upper left clockwise, in pixels, by what it says."""
+"""The corners of each code in pixels, clockwise from its upper left, by the code's text."""
 
 
 def find_codes(page: Grey) -> Codes:
-    # Grain hides a code from the detector, and blur hides one of few pixels.
+    # Grain hides a code from the detector, and blur hides a code with few pixels.
     for image in (cv2.GaussianBlur(page, (0, 0), 1), page):
         _, texts, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecodeMulti(image)
         if any(texts):
@@ -22,9 +22,9 @@ def find_codes(page: Grey) -> Codes:
 
 
 def rough_by_code(codes: Codes, template: Template) -> Matrix | None:
-    """From pixels to millimetres; None where the template's code was not seen.
+    """Return the matrix from pixels to millimetres, or None if the template's code was not seen.
 
-    Turned and scaled only: what the corners of so small a thing say of perspective is mostly error.
+    It only rotates, scales and shifts: what the corners of such a small code suggest about perspective is mostly error.
     """
     code, box = template.register.code, template.register.code_box
     if code is None or box is None or code not in codes:

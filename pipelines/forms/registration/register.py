@@ -1,4 +1,4 @@
-"""A page laid straight on a template, exactly or not at all."""
+"""Registration of a page on a template, either exactly or not at all."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from pipelines.forms.registration.scan import ScannedPage, is_blurred, scan_page
 from pipelines.forms.template import Template
 
 ENOUGH = 0.75
-"""The share of the print that must be found for a page to be taken for the form."""
+"""The minimum share of the print that must be found for a page to be accepted as the form."""
 LOOSE = 0.2
-"""The residual in mm from which on more must be found: a form's near twin fits here and there, but nowhere well."""
+"""The residual in mm above which more must be found: a near twin of a form fits here and there, but nowhere well."""
 SURE = 0.85
-"""A share from which on nothing better is looked for."""
+"""The share of the print from which no better fit is searched for."""
 PART = 0.25
-"""A share from which on the page has something of the form."""
+"""The share of the print from which the page shows at least part of the form."""
 EDGE_DOTS = 4.0
-"""Dots per mm in which the edges of fields are looked for."""
+"""Dots per mm at which the edges of fields are searched for."""
 SMALLEST = 0.05
-"""The share of the picture that the page covers at least."""
+"""The minimum share of the picture that the page covers."""
 LEANING = 2.0
-"""How much longer one side of the page may look than the opposite one."""
+"""How many times longer one side of the page may look than the opposite one."""
 
 
 def register(image: Grey, template: Template) -> RegisteredPage:
-    """The page laid straight by the template, or a NotRegistered that says why it could not be."""
+    """Register the page on the template; a NotRegistered explains why it could not be."""
     if template.register.by == "none":
         fill = scaling(template.width / image.shape[1], template.height / image.shape[0])
         return lay_out(image, template, fill, 0.0, 1.0)
@@ -46,9 +46,9 @@ def register(image: Grey, template: Template) -> RegisteredPage:
 
 
 def register_page(page: ScannedPage, template: Template, rough: Matrix | None, only: bool = False) -> RegisteredPage:
-    """The same for a page that was looked at before, by a rough matrix from working pixels to millimetres, if any.
+    """Register a scanned page, starting from a rough matrix from working pixels to millimetres if there is one.
 
-    Other ideas are tried where that does not fit, unless it is to be the only one.
+    Other estimates are tried if it does not fit, unless `only` is set.
     """
     if template.register.by == "qr" and template.register.code not in page.codes:
         raise NotRegistered(f"{_code_seen(page)}, and not the code {template.register.code!r} of {template.name!r}.")
@@ -83,7 +83,7 @@ def _best_alignment(page: ScannedPage, marks: Landmarks, ideas: Iterable[Matrix]
 
 
 def _ideas(page: ScannedPage, template: Template, rough: Matrix | None) -> Iterator[Matrix]:
-    """The one that is there already, then those that take longer."""
+    """Yield the given estimate, followed by those that take longer to compute."""
     if rough is not None:
         yield rough
     by_code = rough_by_code(page.codes, template) if template.register.by == "qr" else None
@@ -103,7 +103,7 @@ def _ideas(page: ScannedPage, template: Template, rough: Matrix | None) -> Itera
 
 
 def _by_marks_alone(page: ScannedPage, template: Template) -> RegisteredPage:
-    """By corner marks, where no blank page is known: the printed edges of fields show whether it is the form."""
+    """Register by corner marks where the blank page is unknown; the printed edges of fields confirm the form."""
     ideas = [one for one in rough_by_marks(page.working, template) if _is_sensible(one, page.working, template)]
     seen = [_edges(page, matrix, template) for matrix in ideas]
     best = max(range(len(ideas)), key=lambda at: (seen[at].share, -seen[at].residual_mm), default=None)
@@ -126,9 +126,9 @@ def lay_out(
     residual_mm: float,
     certainty: float,
 ) -> RegisteredPage:
-    """The page as the template has it, by a matrix from its pixels to millimetres."""
+    """Straighten the page as in the template, using a matrix from its pixels to millimetres."""
     shape = (round(template.height * DOTS_PER_MM), round(template.width * DOTS_PER_MM))
-    # Of much smaller pixels than the result's some would be skipped, where they should be averaged.
+    # When scaling down a lot, warping would skip pixels that should be averaged.
     is_fine = abs(np.linalg.det(matrix[:2, :2])) ** 0.5 * DOTS_PER_MM < 0.55
     smaller = shrink(image, 0.5) if is_fine else image
     to_image = scaling(image.shape[1] / smaller.shape[1], image.shape[0] / smaller.shape[0])
@@ -138,7 +138,7 @@ def lay_out(
 
 
 def _is_sensible(matrix: Matrix, working: Grey, template: Template) -> bool:
-    """Whether the page would lie in the picture as pages do: not mirrored, not tiny, not seen from the side."""
+    """Return whether the page would lie plausibly in the picture: not mirrored, not tiny, not seen from the side."""
     corners = np.array([[0, 0], [template.width, 0], [template.width, template.height], [0, template.height]], float)
     seen = transform(corners, np.linalg.inv(matrix))
     sides = np.roll(seen, -1, axis=0) - seen

@@ -1,4 +1,4 @@
-"""A page laid straight on its template, and the refusal to do so."""
+"""A page registered on its template, and the error if it cannot be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Points = NDArray[np.float64]
 
 
 class NotRegistered(DataError):
-    """This page could not be registered on a template; the message fits behind the page's name."""
+    """This page could not be registered on a template; the message follows the page's name."""
 
     code = ReasonCode.FORM_NOT_RECOGNIZED
 
@@ -33,23 +33,23 @@ class BlankPage(NotRegistered):
 @dataclass(frozen=True)
 class RegisteredPage:
     image: Grey
-    """The page at DOTS_PER_MM, as the template has it."""
+    """The straightened page at DOTS_PER_MM."""
     template: Template
     residual_mm: float
-    """How far places that had no part in the fit lie from where they should, in the median."""
+    """The median error in mm at points that were not used in the fit."""
     turned: int
-    """By how many degrees the scan was turned clockwise, in quarter turns."""
+    """By how many degrees the scan was rotated clockwise, in quarter turns."""
     matrix: Matrix
     """From the pixels of the scan to millimetres of the template."""
     certainty: float = 1.0
-    """The share of what is printed that was found where it should be."""
+    """The share of the print that was found where it should be."""
     gaps: tuple[Box, ...] = ()
-    """Where nothing that is printed was found, so that the page may be torn off or covered."""
+    """Where none of the print was found, so that the page may be torn off or covered."""
     outside: tuple[Box, ...] = ()
-    """What is not in the picture."""
+    """Parts of the form outside the picture."""
 
     def shows(self, box: Box) -> bool:
-        """Whether this part of the page is there: not torn off, covered or left out."""
+        """Return whether this part of the page is present: not torn off, covered or outside the picture."""
         return self.takes_in(box) and not any(_overlap(box, gap) for gap in self.gaps)
 
     def takes_in(self, box: Box) -> bool:
@@ -63,13 +63,13 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def transform(points: Points, matrix: NDArray[np.floating[Any]]) -> Points:
-    """Points [N, 2] through a homography."""
+    """Transform points [N, 2] by a homography."""
     whole = np.column_stack([points, np.ones(len(points))]) @ matrix.T
     return np.asarray(whole[:, :2] / whole[:, 2:], np.float64)
 
 
 def of_pixels(matrix: Matrix) -> Matrix:
-    """A matrix as OpenCV takes it: it counts places from the middle of the first pixel, and we from its corner."""
+    """Convert to OpenCV's convention: its origin is the centre of the first pixel, whereas ours is its corner."""
     to_middle = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.asarray(np.linalg.inv(to_middle) @ matrix @ to_middle, np.float64)
 
@@ -79,7 +79,7 @@ def scaling(across: float, down: float | None = None) -> Matrix:
 
 
 def shrink(page: Grey, factor: float) -> Grey:
-    """The page scaled by the factor without aliasing, halved as often as that goes since it is quick."""
+    """Scale the page without aliasing, by halving it as often as possible because that is fast."""
     while factor <= 0.5 and min(page.shape) > 1:
         page = _resized(page, 0.5)
         factor *= 2
@@ -88,13 +88,13 @@ def shrink(page: Grey, factor: float) -> Grey:
 
 def _resized(page: Grey, factor: float) -> Grey:
     height, width = (max(1, round(side * factor)) for side in page.shape)
-    # Between half and the whole an average of areas differs little, and takes ten times as long.
+    # Above one half, averaging areas makes little difference and takes ten times as long.
     way = cv2.INTER_AREA if factor <= 0.5 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(page, (width, height), interpolation=way), np.uint8)
 
 
 def quarter_turns(matrix: Matrix, width: float, height: float) -> int:
-    """How many degrees clockwise the scan lies turned, to the next quarter."""
+    """Return by how many degrees clockwise the scan is rotated, to the nearest quarter turn."""
     middle = np.array([[width / 2, height / 2], [width / 2, height / 2 - 1]])
     (x, y), (above_x, above_y) = transform(middle, np.linalg.inv(matrix))
     angle = np.degrees(np.arctan2(above_x - x, y - above_y))

@@ -1,4 +1,4 @@
-"""A page before it is known what form it is: made small, looked over once, and refused if there is nothing on it."""
+"""A page whose form is not yet known: scaled down, examined once, and rejected if it is blank."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pipelines.forms.registration.qr_codes import Codes, find_codes
 from pipelines.forms.registration.registered_page import BlankPage, Grey, Matrix, scaling, shrink
 
 WORKING_SIDE = 2500
-"""The most pixels of the longer side in which pieces of print are compared; fewer than twice as few are left."""
+"""Maximum pixels of the long side for comparing print; halving to reach it leaves more than half as many."""
 DARKER = 24
-"""Grey levels between paper and the faintest print."""
+"""Grey levels between the paper and the faintest print."""
 LEAST_PRINT = 5e-4
-"""The share of a page that is dark if anything is printed on it; a few specks are less."""
+"""Minimum share of dark pixels on a page with any print; a few specks are less."""
 SHARP = 0.5
-"""How steep the edges of print are at least: a step within two working pixels is 1."""
+"""Minimum steepness of the edges of print; a step within two working pixels is 1."""
 
 
 @dataclass(frozen=True)
 class ScannedPage:
-    """A page that is being looked at, with what was found out about it so far."""
+    """A page under examination, with what is known about it so far."""
 
     image: Grey
     working: Grey
@@ -33,7 +33,7 @@ class ScannedPage:
 
     @cached_property
     def thorough(self) -> Features:
-        """More of them, for a page that is hard to recognize."""
+        """More features, for a page that is hard to recognize."""
         return find_features(self.working, *THOROUGH)
 
     @property
@@ -42,12 +42,12 @@ class ScannedPage:
 
     @cached_property
     def codes(self) -> Codes:
-        """In pixels of `working`; looked for only where a template asks."""
+        """In pixels of `working`; detected only if a template asks for them."""
         return find_codes(self.working)
 
 
 def scan_page(image: Grey) -> ScannedPage:
-    """Prepare a page for the comparison with any number of templates; a BlankPage if there is nothing on it."""
+    """Prepare a page for comparison with any number of templates; raise a BlankPage if there is nothing on it."""
     halved = max(0, int(np.ceil(np.log2(max(image.shape) / WORKING_SIDE))))
     working = shrink(image, 0.5**halved) if halved else image
     if _is_blank(working):
@@ -60,7 +60,7 @@ def _is_blank(working: Grey) -> bool:
 
 
 def _ink(working: Grey) -> Grey:
-    """How much darker than the paper around each place is, without the grain of the scan."""
+    """Return how much darker each pixel is than the surrounding paper, without the grain of the scan."""
     small = cv2.GaussianBlur(shrink(working, 0.5), (0, 0), 0.7)
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     return np.asarray(cv2.subtract(paper, small), np.uint8)
@@ -71,7 +71,7 @@ def is_blurred(working: Grey) -> bool:
 
 
 def sharpness(working: Grey) -> float:
-    """The steepness of the strongest edges, against the contrast of print and paper."""
+    """Return the steepness of the strongest edges, relative to the contrast between print and paper."""
     smooth = np.asarray(cv2.GaussianBlur(working, (0, 0), 0.8), np.uint8)
     across, down = cv2.absdiff(smooth[:-2, 2:], smooth[:-2, :-2]), cv2.absdiff(smooth[2:, :-2], smooth[:-2, :-2])
     (steep,) = _levels(np.asarray(cv2.max(across, down), np.uint8), 0.995)
@@ -80,6 +80,6 @@ def sharpness(working: Grey) -> float:
 
 
 def _levels(image: Grey, *shares: float) -> list[int]:
-    """The grey levels that these shares of the image stay below."""
+    """Return the grey levels below which these shares of the image lie."""
     upto = np.cumsum(cv2.calcHist([image], [0], None, [256], [0, 256]))
     return [int(np.searchsorted(upto, share * upto[-1])) for share in shares]

@@ -1,1 +1,1 @@
-"""Forms made up: printed designs, filled in by pens with known answers, and scanned."""
+"""Synthetic forms: printed designs, filled in by pens with known answers, and scanned."""

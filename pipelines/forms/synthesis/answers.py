@@ -1,4 +1,4 @@
-"""What is written on a made-up form: values that keep to every rule of its template."""
+"""The answers on a synthetic form: values that satisfy every rule of its template."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipelines.forms.template import Field, Template
 TICKED, EMPTY = "1", "0"
 DATES: Mapping[str | None, str] = {SHORT_DATE: "%d%m%y", LONG_DATE: "%d%m%Y"}
 LEFT_BLANK = 0.08
-"""The share of the fields that may be left blank which are."""
+"""The share of optional fields that are left blank."""
 FIRST_DAY = datetime.date(2005, 1, 1)
 
 Random = np.random.Generator
 
 
 def make_answers(template: Template, random: Random) -> dict[str, str]:
-    """The value of every field that is read, "" where it is blank, in the template's order."""
+    """Return the value of every field that is read, "" if it is blank, in the template's order."""
     day = FIRST_DAY + datetime.timedelta(days=int(random.integers(7300)))
     ruled = {name for rule in template.rules for name in re.findall(r"\w+", rule)}
     answers = {

@@ -1,4 +1,4 @@
-"""A folder of made-up forms: the scans, the templates with their blank pages, and what is written on each."""
+"""A folder of synthetic forms: the scans, the templates with their blank pages, and the answers on each scan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRUTH = ("scan", "template", "field", "value")
 
 
 def write_forms(out: Path, count: int, level: Level, seed: int, kind: FileKind) -> None:
-    """`scans/`, `templates/` and `truth.csv` with a line for every field that is read; all of it or nothing."""
+    """Write `scans/`, `templates/` and `truth.csv`, which has one line per field that is read; all of it or nothing."""
     with atomic_folder(out) as fresh:
         _write_into(fresh, count, level, seed, kind)
 
@@ -40,7 +40,7 @@ def _write_into(out: Path, count: int, level: Level, seed: int, kind: FileKind) 
 def as_file(scan: Scan, kind: FileKind) -> bytes:
     content = io.BytesIO()
     image = Image.fromarray(scan.image)
-    # Black and white is kept in one bit a pixel, as a fax is.
+    # Black and white is stored with one bit per pixel, as in a fax.
     flat = scan.image.min() == 0 and not ((scan.image > 0) & (scan.image < 255)).any()
     if kind == "tiff" and flat:
         image.convert("1").save(content, "TIFF", compression="group4", dpi=(scan.dpi, scan.dpi))

@@ -1,4 +1,4 @@
-"""Forms that do not exist: what is printed on them, and the template by which they are read."""
+"""Invented forms: what is printed on them, and the template by which they are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONG_DATE = "[0-3][0-9][01][0-9]20[0-9]{2}"
 class Design:
     sheet: Sheet
     template: Template
-    """Its reference, if it has one, is only a file's name: that of the blank page."""
+    """Its reference, if it has one, is only the file name of the blank page."""
 
     def blank_page(self, dpi: float) -> NDArray[np.uint8]:
         return draw_shapes(self.sheet.shapes, self.sheet.width, self.sheet.height, dpi)
@@ -32,7 +32,7 @@ def all_designs() -> tuple[Design, ...]:
 
 
 def survey() -> Design:
-    """A4 with corner marks, one of them smaller, joined combs and many marks."""
+    """An A4 form with corner marks, one of them smaller, joined combs and many marks."""
     sheet = Sheet(*A4)
     for x, y, side in ((12, 12, 6), (198, 12, 6), (12, 285, 6), (198, 285, 4)):
         sheet.corner(x, y, side)
@@ -64,7 +64,7 @@ def invoice() -> Design:
 
 
 def credit_note() -> Design:
-    """The invoice's near twin: the same head and fields, but for a title and a longer way to the amounts."""
+    """The near twin of the invoice: the same head and fields, but another title and a larger gap before the amounts."""
     return _money("credit-note", "CREDIT NOTE FOR RETURNED GOODS", 110)
 
 
@@ -96,7 +96,7 @@ def _money(name: str, title: str, top: float) -> Design:
 
 
 def meter() -> Design:
-    """A4, found by what is printed: tick combs, and boxes for free numbers."""
+    """An A4 form registered by its print, with tick combs and boxes for free numbers."""
     sheet = Sheet(*A4)
     sheet.text(75, 20, "METER READING CARD", 4.5)
     sheet.rule(15, 25, 180, 0.8)
@@ -122,7 +122,7 @@ def meter() -> Design:
 
 
 def laboratory() -> Design:
-    """A4 on its side with three corner marks; cells of every kind."""
+    """A landscape A4 form with three corner marks and all kinds of cells."""
     sheet = Sheet(A4[1], A4[0])
     for x, y in ((10, 10), (287, 10), (10, 200)):
         sheet.corner(x, y, 5)

@@ -1,4 +1,4 @@
-"""Forms filled in with a pen: one hand per form, with its width, ink, size and carelessness."""
+"""Filling in forms with a pen: each form has one hand, with its own width, ink, size and carelessness."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from pipelines.forms.template import Box, Field, Template
 Random = np.random.Generator
 
 FINE = 4
-"""Bits of a pixel in OpenCV's drawing."""
+"""Fractional bits of the coordinates in OpenCV's drawing."""
 WAYS_TO_TICK = ("tick", "cross", "cross", "plus")
 
 
 @dataclass(frozen=True)
 class FormFiller:
-    """How one person writes, with one pen."""
+    """The handwriting of one person with one pen."""
 
     styles: dict[int, Skeleton]
     matrix: NDArray[np.float64]
-    """Slant, turn and proportions."""
+    """Slant, rotation and proportions."""
     wobble: float
     width: float
-    """The pen's, in mm."""
+    """Width of the pen in mm."""
     ink: float
-    """How dark it is at most, from 0 to 1."""
+    """Maximum darkness of the ink, from 0 to 1."""
     evenness: float
-    """How dark the lightest strokes are against the darkest."""
+    """Darkness of the lightest strokes relative to the darkest."""
     size: float
-    """The height of a digit against its cell's."""
+    """Height of a digit relative to its cell."""
     astray: float
-    """How far from the middle of its cell a digit is, against the cell's width."""
+    """How far a digit lies from the centre of its cell, relative to the cell's width."""
     tick: str
 
 
 def new_filler(random: Random, careless: float = 0.5) -> FormFiller:
-    """Somebody's hand; `careless` from 0 to 1 is how often digits leave the middle of their cells."""
+    """Make up a handwriting; `careless`, from 0 to 1, is how far digits stray from the centres of their cells."""
     turn, slant = random.normal(0, 0.05), random.normal(0.08, 0.12)
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     proportions = np.diag([random.uniform(0.5, 0.75), 1.0])
@@ -61,7 +61,7 @@ def new_filler(random: Random, careless: float = 0.5) -> FormFiller:
 
 
 def fill_in(page: Grey, template: Template, answers: dict[str, str], hand: FormFiller, random: Random) -> Grey:
-    """A copy of the blank page with the answers written on it."""
+    """Return a copy of the blank page with the answers written on it."""
     page = page.copy()
     dots = page.shape[1] / template.width
     for field in template.fields:
@@ -71,7 +71,7 @@ def fill_in(page: Grey, template: Template, answers: dict[str, str], hand: FormF
 
 
 def _strokes(field: Field, value: str, hand: FormFiller, random: Random) -> list[tuple[Box, Skeleton, float]]:
-    """What is written where, and how high it is, in mm."""
+    """Return what is written where, and its height in mm."""
     match field.kind:
         case "digits":
             return _in_cells(field, value, hand)
@@ -93,7 +93,7 @@ def cells_of(field: Field) -> tuple[Box, ...]:
 
 
 def _in_cells(field: Field, value: str, hand: FormFiller) -> list[tuple[Box, Skeleton, float]]:
-    """To the right, with the unused cells struck out where the form asks for that."""
+    """Align the value right, and strike out unused cells if the form asks for that."""
     if not value:
         return []
     cells = cells_of(field)
@@ -127,7 +127,7 @@ def _write(
     curves = trace(skeleton, hand.matrix, hand.wobble, random)
     extent = np.vstack(curves)
     low, spread = extent.min(axis=0), np.maximum(np.ptp(extent, axis=0), 0.05)
-    # What would be wider than its cell is written smaller, as people do, though not always small enough.
+    # Digits too wide for their cells are written smaller, as people do, though not always small enough.
     scale = min(size / max(spread[1], 0.45 * spread[0]), 1.05 * box.width / spread[0])
     middle = np.array([box.left + box.width / 2, box.top + box.height / 2])
     middle = middle + random.normal(0, hand.astray, 2) * [box.width, box.height]
@@ -136,7 +136,7 @@ def _write(
 
 
 def _draw(page: Grey, path: NDArray[np.float64], hand: FormFiller, dots: float, random: Random) -> None:
-    """One stroke, darkest where the pen pressed most."""
+    """Draw one stroke, darkest where the pen pressed most."""
     width = max(1, round(hand.width * dots * random.uniform(0.9, 1.1)))
     left, top = np.maximum(np.floor(path.min(axis=0)).astype(int) - width - 1, 0)
     right, bottom = np.ceil(path.max(axis=0)).astype(int) + width + 2

@@ -1,4 +1,4 @@
-"""Any number of filled and scanned forms, from a seed, with what is written on them."""
+"""Any number of filled and scanned forms from a seed, together with their answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.forms.synthesis.scanning import Level, scan
 from pipelines.forms.template import Template
 
 DPI = 300
-"""At which pages are printed and filled in."""
+"""Dots per inch at which pages are printed and filled in."""
 CARELESS = {"easy": 0.0, "usual": 0.5, "hard": 1.0}
 
 
@@ -28,7 +28,7 @@ class Scan:
     image: Grey
     name: str
     template: Template
-    """Its reference is only a file's name; `write_blank_pages` gives templates with a whole path."""
+    """Its reference is only a file name; `write_blank_pages` returns templates with complete paths."""
     answers: dict[str, str]
     matrix: NDArray[np.float64]
     """From millimetres of the template to pixels of the image."""
@@ -36,7 +36,7 @@ class Scan:
 
 
 def synthesise(count: int, seed: int, level: Level, designs: tuple[Design, ...] | None = None) -> Iterator[Scan]:
-    """Forms of every design in turn; each depends on the seed and its number alone."""
+    """Yield forms of all designs in turn; each depends only on the seed and its number."""
     for number in range(count):
         yield synthesise_one(number, seed, level, designs)
 
@@ -58,7 +58,7 @@ def _blank(name: str) -> Grey:
 
 
 def write_blank_pages(folder: Path, dpi: int = 200) -> list[Template]:
-    """The blank page of every design as a PNG in the folder, and the templates that refer to them."""
+    """Write the blank page of every design to the folder as PNG; return templates that refer to these files."""
     folder.mkdir(parents=True, exist_ok=True)
     templates = []
     for design in all_designs():

@@ -1,4 +1,4 @@
-"""What happens to a page between the pen and the file: paper, folds, stains, the scanner or camera, and compression."""
+"""What happens to a page between pen and file: paper, folds, stains, the scanner or camera, and compression."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LEVELS: tuple[Level, ...] = ("easy", "usual", "hard")
 
 @dataclass(frozen=True)
 class Chances:
-    """How much of what may happen, and how often."""
+    """The probability and strength of each kind of degradation."""
 
     dpi: tuple[int, ...]
     skew: float
-    """Degrees to either side."""
+    """Degrees in either direction."""
     shift: float
-    """Millimetres to every side."""
+    """Millimetres in every direction."""
     scale: tuple[float, float]
     noise: tuple[float, float]
     """Grey levels."""
@@ -64,13 +64,13 @@ class Scanned:
 
 
 def scan(page: Grey, dots: float, level: Level, random: Random) -> Scanned:
-    """The page, drawn with `dots` per mm, as a scanner or camera of this level gives it."""
+    """Scan or photograph the page, drawn with `dots` per mm, at this level of difficulty."""
     chances = CHANCES[level]
     page = _aged(page, dots, chances, random)
     dpi = int(random.choice(chances.dpi))
     photo = random.random() < chances.photo
     matrix, size = _geometry(page.shape, dots, dpi, photo, chances, random)
-    # Averaged before it is made smaller, as sensors do.
+    # Averaged before scaling down, as a sensor does.
     blur = max(random.uniform(*chances.blur) * dots, 0.4 * dots * 25.4 / dpi)
     soft = cv2.GaussianBlur(page, (0, 0), blur)
     behind = int(random.choice([255, 60] if photo else [255, 255, 20]))
@@ -102,7 +102,7 @@ def _aged(page: Grey, dots: float, chances: Chances, random: Random) -> Grey:
 
 
 def folded(page: Grey, dots: float, random: Random) -> Grey:
-    """A crease across the page: a thin dark line, and a shadow that fades away on one side of it."""
+    """Add a crease across the page: a thin dark line, with a shadow fading away on one side of it."""
     height, width = page.shape
     along = random.random() < 0.7
     across = height if along else width
@@ -115,7 +115,7 @@ def folded(page: Grey, dots: float, random: Random) -> Grey:
 
 
 def stained(page: Grey, dots: float, random: Random) -> Grey:
-    """The ring of a coffee cup, and some of the coffee."""
+    """Add the ring of a coffee cup and some of the coffee."""
     ring = np.zeros((page.shape[0] // 4 + 1, page.shape[1] // 4 + 1), np.float32)
     middle = tuple(int(random.uniform(0.1, 0.9) * side) for side in ring.shape[::-1])
     radius = random.uniform(15, 40) * dots / 4
@@ -129,7 +129,7 @@ def stained(page: Grey, dots: float, random: Random) -> Grey:
 def _geometry(
     shape: tuple[int, ...], dots: float, dpi: int, photo: bool, chances: Chances, random: Random
 ) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """From millimetres of the page to pixels, and how large the picture is."""
+    """Return the matrix from millimetres of the page to pixels, and the size of the picture."""
     height, width = shape[0] / dots, shape[1] / dots
     angle = np.radians(random.uniform(-chances.skew, chances.skew))
     scale = random.uniform(*chances.scale) * dpi / 25.4
@@ -138,7 +138,7 @@ def _geometry(
     lean = np.eye(3)
     if photo:
         lean[2, :2] = random.uniform(-0.15, 0.15, 2) / [width, height]
-        # The whole page is in a photo.
+        # A photo shows the whole page.
         turn[2, 2] *= 1.12
     off = random.uniform(-chances.shift, chances.shift, 2) * dpi / 25.4
     size = (round(width * dpi / 25.4), round(height * dpi / 25.4))
@@ -147,7 +147,7 @@ def _geometry(
 
 
 def _exposed(image: cv2.typing.MatLike, photo: bool, random: Random) -> NDArray[np.float32]:
-    """A camera's light falls off to one side and the corners; a scanner's is even."""
+    """Add uneven light: a camera's falls off to one side, a scanner's is nearly even."""
     height, width = image.shape
     depth = random.uniform(0.15, 0.5) if photo else random.uniform(0, 0.04)
     angle = random.uniform(0, 2 * np.pi)
@@ -157,7 +157,7 @@ def _exposed(image: cv2.typing.MatLike, photo: bool, random: Random) -> NDArray[
 
 
 def _noisy(image: NDArray[np.float32], levels: float, random: Random) -> Grey:
-    # The same grain again every so many pixels is as good, and much quicker.
+    # Repeating the same grain in tiles is just as good and much faster.
     grain = random.standard_normal((1024, 1021), np.float32) * np.float32(levels)
     for top in range(0, image.shape[0], grain.shape[0]):
         for left in range(0, image.shape[1], grain.shape[1]):
@@ -178,7 +178,7 @@ def _turned(image: Grey, matrix: NDArray[np.float64], random: Random) -> tuple[G
 
 
 def _one_bit(image: Grey, dpi: int) -> Grey:
-    """By the surroundings of each pixel, as scanners do it, so that shade does not turn black."""
+    """Threshold each pixel by its surroundings, as scanners do, so that shadows do not turn black."""
     reach = round(dpi * 0.3) | 1
     return np.asarray(
         cv2.adaptiveThreshold(image, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, reach, 28), np.uint8

@@ -1,4 +1,4 @@
-"""A printed page as shapes in millimetres, drawn at any resolution, and the fields that are laid out with them."""
+"""A printed page as shapes in millimetres, drawn at any resolution, and the fields laid out with them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipelines.forms.template import Box, Corner, Field
 
 FONT = cv2.FONT_HERSHEY_COMPLEX
 HEIGHT_OF_FONT = 22
-"""Pixels from the base line to the top of a capital, at scale 1."""
+"""Pixels from the baseline to the top of a capital letter, at scale 1."""
 FINE = 4
-"""Bits of a pixel in OpenCV's drawing."""
+"""Fractional bits of the coordinates in OpenCV's drawing."""
 HAIR = 0.25
 SHARP = 300
-"""Dots per inch at which shapes are drawn; other pages are scaled from that."""
+"""Dots per inch at which shapes are drawn; pages at other resolutions are scaled from that."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ Shape = PrintedText | RuledLine | SolidBlock
 
 
 def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) -> NDArray[np.uint8]:
-    """The shapes in black on a white page."""
+    """Draw the shapes in black on a white page."""
     if dpi != SHARP:
-        # Fonts are hinted: drawn at another size they would be spaced otherwise.
+        # Fonts are hinted, so text drawn at another size would be spaced differently.
         sharp = draw_shapes(shapes, width, height, SHARP)
         wanted = (round(width * dpi / 25.4), round(height * dpi / 25.4))
         return np.asarray(
@@ -72,7 +72,7 @@ def draw_shapes(shapes: list[Shape], width: float, height: float, dpi: float) ->
 
 
 def _at(place: tuple[float, float], scale: float) -> tuple[int, int]:
-    # OpenCV's places are of the pixels' middles.
+    # OpenCV's coordinates refer to the centres of pixels.
     return round((place[0] * scale - 0.5) * 2**FINE), round((place[1] * scale - 0.5) * 2**FINE)
 
 
@@ -82,7 +82,7 @@ def _pen(width: float) -> tuple[int, int]:
 
 @dataclass
 class Sheet:
-    """A page in the making: each call prints something, and notes the field that it makes."""
+    """A page under construction: each call prints something and records the field it creates."""
 
     width: float
     height: float
@@ -105,14 +105,14 @@ class Sheet:
         self.corners.append(Corner(x, y, side))
 
     def comb(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
-        """Joined cells in one frame."""
+        """Add joined cells in one frame."""
         box = Box(left, top, cells * cell, cell * 1.25)
         self.frame(box)
         self.shapes += [RuledLine((x, box.top), (x, box.bottom)) for x in _between(box, cells)]
         self.fields.append(Field(name, "digits", box, cells=cells, **terms))
 
     def ticks(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
-        """A comb of which only the base line and short teeth are printed."""
+        """Add a comb of which only the baseline and short teeth are printed."""
         box = Box(left, top, cells * cell, cell * 1.25)
         self.rule(box.left, box.bottom, box.width)
         tall = box.height * 0.4
@@ -122,7 +122,7 @@ class Sheet:
         self.fields.append(Field(name, "digits", box, cells=cells, **terms))
 
     def boxes(self, name: str, left: float, top: float, cells: int, *, cell: float = 6, **terms: Any) -> None:
-        """Cells that stand apart."""
+        """Add cells that are separate from one another."""
         apart = tuple(Box(left + at * (cell + 2), top, cell, cell * 1.25) for at in range(cells))
         for one in apart:
             self.frame(one)

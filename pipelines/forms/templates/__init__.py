@@ -1,1 +1,1 @@
-"""Templates of forms as people write them: read, checked, written."""
+"""Templates of forms as people write them: reading, checking and writing."""

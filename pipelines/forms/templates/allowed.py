@@ -1,4 +1,4 @@
-"""The values that a field may have, from a CSV file."""
+"""The allowed values of a field, from a CSV file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.errors import DataError, UsageError
 
 
 def read_allowed(path: Path) -> frozenset[str]:
-    """The first column of a CSV file; a first line without digits is its head."""
+    """Read the first column of a CSV file; a first line without digits is its header."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             return _first_column(path, lines)

@@ -1,4 +1,4 @@
-"""What a template cannot mean, though its file has the right form: boxes off the page, values that cannot be."""
+"""Checks beyond the schema of a template: boxes that lie off the page, and constraints that no value can satisfy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.forms.constraints.rules import parse_rule
 from pipelines.forms.template import Box, Corner, Field, Register
 
 Fault = tuple[str, str]
-"""The key that is at fault, or nothing for the whole, and what is wrong."""
+"""The key at fault, or an empty string for the whole, and a description of the fault."""
 KINDS_OF = {
     "cells": ("digits",),
     "fill": ("digits",),
@@ -21,16 +21,16 @@ KINDS_OF = {
 NEEDED: dict[str, tuple[str, ...]] = {
     "reference": ("reference",),
     "corners": ("corners",),
-    # A code is too small to lay a page straight by; that is done by what is printed.
+    # A code is too small to register a page exactly; the print does that.
     "qr": ("code", "code_box", "reference"),
 }
-"""What each way to register cannot do without."""
+"""The keys that each way to register requires."""
 LONGEST_NUMBER = 20
-"""As far as is looked for a value of a number without a length."""
+"""The maximum number of digits tried when looking for a value of a number without a length."""
 
 
 def field_faults(field: Field, keys: Collection[str], size: tuple[float, float] | None) -> list[Fault]:
-    """`keys` are those that stand in the file."""
+    """Check a field; `keys` are the keys present in the file."""
     wrong_kind = [key for key in keys if field.kind not in KINDS_OF.get(key, (field.kind,))]
     faults = [(key, f"{key} is for the kind {' or '.join(KINDS_OF[key])}, not {field.kind}.") for key in wrong_kind]
     if field.kind == "digits" and "cells" not in keys:
@@ -70,7 +70,7 @@ def _value_faults(field: Field) -> Iterator[Fault]:
 
 
 def _nothing_admitted(field: Field) -> Iterator[Fault]:
-    """Constraints that no value satisfies: one alone, if it is at fault, else all."""
+    """Yield the constraints that no value satisfies: those that fail on their own, otherwise all together."""
     if _any_value(field):
         return
     given = [key for key in ("pattern", "min", "max", "checksum", "allowed") if getattr(field, key) is not None]
@@ -111,7 +111,7 @@ def register_faults(register: Register, size: tuple[float, float] | None) -> Ite
 
 
 def rule_faults(text: str, kinds: Mapping[str, str]) -> Iterator[str]:
-    """`kinds` has the kind of every field by its name."""
+    """Check a rule; `kinds` maps the name of every field to its kind."""
     try:
         rule = parse_rule(text)
     except UsageError as error:

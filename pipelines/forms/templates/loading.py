@@ -1,4 +1,4 @@
-"""Templates from YAML files that people write: whatever is wrong is named by its line, all at once."""
+"""Templates from YAML files written by people: all mistakes are reported together, each with its line."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from pipelines.forms.templates.yaml_lines import LinedData, Place, read_lined
 __all__ = ["load_template", "load_templates", "write_template"]
 
 AS_WRITTEN = ("name", "form", "pattern", "allowed", "fill", "code", "reference", "rules")
-"""What is text even where it looks like a number."""
+"""Keys whose values are text even if they look like numbers."""
 
 
 def load_template(path: str | Path) -> Template:
-    """Read a template; a UsageError names everything that is wrong in it, line by line."""
+    """Read a template; a UsageError lists everything that is wrong in it, line by line."""
     data = read_lined(Path(path), AS_WRITTEN)
     return _Loading(data).load()
 
 
 def load_templates(paths: Iterable[str | Path]) -> list[Template]:
-    """Read several, no two of one name, nor of the same page of one form."""
+    """Read several templates, rejecting duplicate names and duplicate pages of a form."""
     names: dict[str, Path] = {}
     pages: dict[tuple[str, int], Path] = {}
     templates = []
@@ -39,7 +39,7 @@ def load_templates(paths: Iterable[str | Path]) -> list[Template]:
             what = f"page {template.page} of the form {template.form!r}"
             _refuse_second(pages, (template.form, template.page), path, what)
         templates.append(template)
-    # A page need not say how many there are for the others to know.
+    # A page may omit the number of pages if another page of the form states it.
     most: dict[str | None, int] = {}
     for template in templates:
         most[template.form] = max(template.pages, most.get(template.form, 1))
@@ -53,7 +53,7 @@ def _refuse_second(known: dict[Any, Path], key: Any, path: Path, what: str) -> N
 
 
 class _Loading:
-    """One file on its way to a template; faults are gathered, so that a person mends all at once."""
+    """One file being turned into a template; faults are collected so that people can fix them all at once."""
 
     def __init__(self, data: LinedData) -> None:
         self._data = data
@@ -79,7 +79,7 @@ class _Loading:
         self._faults.append((self._data.line_of(place), field + fault))
 
     def _build(self, bad: set[Place]) -> Template | None:
-        """Whatever has the right form is looked at more closely, even if other parts have not."""
+        """Check everything of the right form more closely, even if other parts are not."""
         value = self._data.value
         size = _size(value["size"]) if "size" in value and ("size",) not in bad else None
         specs = value.get("fields") if isinstance(value.get("fields"), list) else []

@@ -1,4 +1,4 @@
-"""The schema of a template file, and what does not fit it in words."""
+"""The schema of a template file, and explanations in words of what does not fit it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
 def schema_faults(data: LinedData) -> Iterator[tuple[Place, str]]:
-    """What does not fit the schema, with its place; one for each place."""
+    """Yield everything that does not fit the schema, with its place and without duplicates."""
     reported: set[tuple[Place, str]] = set()
     for error in VALIDATOR.iter_errors(data.value):
         for fault in _faults(error, data.value):
@@ -46,7 +46,7 @@ def _faults(error: jsonschema.ValidationError, whole: Any) -> Iterator[tuple[Pla
 
 
 def _described(error: jsonschema.ValidationError, whole: Any) -> tuple[Place, str]:
-    """The innermost value around the fault that the schema has a description of, and what it should be."""
+    """Return the innermost value around the fault that the schema describes, and what it should be."""
     steps, schema, depth = list(error.absolute_schema_path), SCHEMA, 0
     described, wanted = 0, SCHEMA["description"]
     for before, step in itertools.pairwise(["", *steps]):
@@ -63,7 +63,7 @@ def _described(error: jsonschema.ValidationError, whole: Any) -> tuple[Place, st
 
 
 def _resolved(schema: Any) -> Any:
-    """A path in the schema steps over references without a word."""
+    """Follow a reference, because paths in the schema skip references silently."""
     if isinstance(schema, dict) and "$ref" in schema:
         return SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     return schema
@@ -75,7 +75,7 @@ def _wanted(schema: dict[str, Any]) -> str:
 
 
 def _last_name(place: Place) -> str:
-    """`box`, or `corners 2` for the second of a list."""
+    """Return `box`, or `corners 2` for the second item of a list."""
     return f"{place[-2]} {place[-1] + 1}" if isinstance(place[-1], int) else place[-1]
 
 

@@ -1,4 +1,4 @@
-"""Templates as YAML that a person likes to edit."""
+"""Templates as YAML that is easy to edit by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from pipelines.forms.template import SIZES, Box, Field, Register, Template
 
 LISTED = 20
-"""More allowed values are written as a CSV file beside the template."""
+"""Longer lists of allowed values are written to a CSV file next to the template."""
 HEAD = """\
 # A form template. All places are millimetres from the page's upper left corner; a box is [left, top, width, height].
 # A field may also have: length, pattern, min, max, checksum, allowed, blank, fill. Rules, such as
@@ -21,7 +21,7 @@ HEAD = """\
 
 
 def write_template(template: Template, path: str | Path) -> None:
-    """Write it as `load_template` reads it, short enough to be edited by hand."""
+    """Write the template in the format that `load_template` reads, short enough to edit by hand."""
     path = Path(path)
     blocks = [_yaml(_head(template, path.parent)), "fields:\n"]
     for field in template.fields:
@@ -89,6 +89,6 @@ def _numbers(box: Box) -> list[float]:
 
 
 def _short(number: float) -> float:
-    """A hundredth of a millimetre is finer than any paper keeps."""
+    """Round to a hundredth of a millimetre, which is finer than paper is accurate."""
     rounded = round(number, 2)
     return int(rounded) if rounded == int(rounded) else rounded

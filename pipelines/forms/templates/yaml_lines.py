@@ -1,4 +1,4 @@
-"""YAML as plain data that remembers in which line everything stands."""
+"""YAML as plain data that remembers the line of every value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 Place = tuple[str | int, ...]
-"""The keys and numbers that lead to a value from the top."""
+"""The keys and indices that lead from the top to a value."""
 
 
 @dataclass
@@ -26,17 +26,17 @@ class LinedData:
     value: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     faults: list[tuple[int, str]] = field(default_factory=list)
-    """What is wrong with the YAML itself, by line."""
+    """What is wrong with the YAML itself, with line numbers."""
 
     def line_of(self, place: Place) -> int:
-        """The line of a value, or of the nearest around it."""
+        """Return the line of a value, or of the nearest enclosing one."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
 
 
 def read_lined(path: Path, as_written: Collection[str] = ()) -> LinedData:
-    """Read one YAML file safely. What stands under the keys `as_written` stays the text that it is: 007 or `on`."""
+    """Read one YAML file safely. Values under the keys `as_written` stay text, such as 007 or `on`."""
     data = LinedData(path)
     try:
         node = yaml.compose(_text_of(path), Loader=yaml.SafeLoader)
@@ -64,7 +64,7 @@ def _text_of(path: Path) -> str:
 
 
 def _number(node: yaml.Node) -> int | float:
-    """As people write them: 010 is ten, and 1:30 no number, though YAML has them for eight and ninety."""
+    """Read numbers as people write them: 010 is ten and 1:30 is no number, though YAML has them as 8 and 90."""
     if re.fullmatch(r"[-+]?\d+", node.value):
         return int(node.value)
     if node.value.lstrip("+-").lower() not in (".inf", ".nan") and not DECIMAL.fullmatch(node.value):
