@@ -171,6 +171,7 @@ def _identity(request: LabelingRequest) -> dict[str, Any]:
         "precision": request.precision,
         "accept-above": request.accepted_above,
         "format": request.format,
+        "columns of the rows": ", ".join(request.workload.schema.names),
     }
 
 
