@@ -114,7 +114,7 @@ def test_nodes_that_die_cost_no_row(start: Start, nodes: Nodes, quiet: pa.Table,
             until(lambda: nodes.stopped_at_work(job, place, output), "the node is at work")  # noqa: B023
             node.kill()
         assert job.ended() == 0, job.out + job.err
-        assert "looking at those alone" in job.out
+        assert "retrying those in isolation" in job.out
     assert rows(output).equals(quiet)
 
 

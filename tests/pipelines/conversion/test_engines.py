@@ -30,7 +30,7 @@ def test_an_unknown_one() -> None:
 
 def test_none_is_refused() -> None:
     assert refusal(UsageError, lambda: chosen_engines([])) == (
-        "Name an engine after --engines: all, onnxruntime, openvino, tensorrt, tensorrt_rtx."
+        "No engine is named; known: all, onnxruntime, openvino, tensorrt, tensorrt_rtx."
     )
 
 
