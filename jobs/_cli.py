@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import tyro
 
-from jobs._ending import ENDING, GRACE_S, endable
+from jobs._signals import ENDING, GRACE_S, endable
 from pipelines.errors import InkrayError
 
 Options = TypeVar("Options")

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from serve_app.errors import InvalidRequest
 from serve_app.http import schema
-from serve_app.http.bodies import as_text, uploads
+from serve_app.http.body_parsing import as_text, uploads
 from serve_app.http.query import DigitsQuery, FormsQuery
 from serve_app.serving.dataplane import DataPlane
 from serve_app.serving.forms import FormOptions, read_form

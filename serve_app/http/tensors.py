@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.images import SIDE
 from pipelines.inference.recognizer import Recognizer
 from serve_app.errors import InvalidRequest, TooLarge
-from serve_app.http.bodies import json_object
+from serve_app.http.body_parsing import json_object
 from serve_app.serving.batching import BatchResult, Images
 
 INPUT = "images"
