@@ -18,6 +18,7 @@ setup: $(VENV)/test  ## Make .venv with everything that development needs
 
 test: lint  ## Install, lint, check types, run every test
 	@$(BIN)/python -m tests || { echo "make test: a test failed, see above" >&2; exit 1; }
+	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse 'HEAD^{tree}' > $(VENV)/green
 
 lint: $(VENV)/test  ## Check style and types
 	@$(BIN)/ruff check . || { echo "make lint: ruff found something, see above" >&2; exit 1; }

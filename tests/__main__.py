@@ -81,7 +81,8 @@ def halves() -> dict[str, list[str]]:
 def main() -> None:
     # Each half has a core; more threads would only wait for one another.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    pytest = (sys.executable, "-m", "pytest", f"--color={'yes' if sys.stdout.isatty() else 'auto'}")
+    color = f"--color={'yes' if sys.stdout.isatty() else 'auto'}"
+    pytest = (sys.executable, "-m", "pytest", color, "--durations=10", "--durations-min=5")
     sys.exit(run_side_by_side({name: (*pytest, *words) for name, words in halves().items()}))
 
 
