@@ -23,6 +23,7 @@ from serve_app.errors import InvalidRequest, NotReady, TooLarge, error_response
 from serve_app.serving import answers
 from serve_app.serving.batched_reader import BatchedReader
 from serve_app.serving.batching import Batch, Images
+from serve_app.serving.memory import release_unused_memory
 from serve_app.serving.meters import Meters
 from serve_app.serving.registry import UNTESTED, ModelRegistry, OpenModel, ServedModel
 from serve_app.serving.templates import TemplateFolder
@@ -147,7 +148,7 @@ class DataPlane:
 
     async def in_page_pool(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Run blocking work on photos and pages, in threads of their own so that they never delay a digit."""
-        return await self._pages.run(work, *arguments)
+        return await self._pages.run(_then_release_memory, work, *arguments)
 
     def batched_reader(self, model: str | None) -> BatchedReader:
         return BatchedReader(self.served(model), self.settings.batch_rows)
@@ -176,3 +177,10 @@ class DataPlane:
 
     def _count(self, model: str, recognizer: object, batch: Batch) -> None:
         self.meters.batch(model, batch)
+
+
+def _then_release_memory(work: Callable[..., Result], *arguments: object) -> Result:
+    try:
+        return work(*arguments)
+    finally:
+        release_unused_memory()

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from jobs.benches.serve.hostile_files import endless_tree, image_bomb, large_picture, long_stream
+from pipelines.documents.limits import resident_mib
 from serve_app.http.asgi import build
 from serve_app.serving.dataplane import DataPlane
 from serve_app.settings import Settings
@@ -54,6 +55,16 @@ def test_a_picture_of_a_digit_has_far_fewer_pixels_than_a_page(server: TestClien
 def test_a_picture_of_one_endless_line_is_refused_before_it_is_decoded(server: TestClient, route: str) -> None:
     answer = server.post(f"/v1/{route}", content=large_picture(1, 49_000_000), headers=PNG)
     assert (answer.status_code, "a side may have 40,000" in answer.text) == (422, True)
+
+
+def test_large_photos_leave_no_memory_behind(server: TestClient) -> None:
+    photo = large_picture(7070, 7070, "RGBA")
+    assert server.post("/v1/strings", content=photo, headers=PNG).status_code == 200
+    before = resident_mib()
+    with ThreadPoolExecutor(4) as callers:
+        answers = callers.map(lambda _: server.post("/v1/strings", content=photo, headers=PNG), range(8))
+        assert {answer.status_code for answer in answers} == {200}
+    assert resident_mib() - before < 200
 
 
 def test_a_server_whose_threads_are_stuck_says_that_it_is_not_ready() -> None:

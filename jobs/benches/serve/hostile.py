@@ -31,6 +31,8 @@ fields:
 """
 FORMS, STRINGS, DIGITS = "/v1/forms", "/v1/strings", "/v1/digits"
 ANSWER_S = 120.0
+REST_S = 3.0
+"""Seconds after the last answer, for the last look at the memory."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class HostileBench:
             ThreadPoolExecutor(self.concurrency) as callers,
         ):
             answers = list(callers.map(send, range(self.times)))
+            time.sleep(REST_S)
         return Found(
             f"{name}, to {path}",
             len(content) / 1024,
