@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipelines.ray_runtime.processes import children
+
 
 def workers(parent: int | None = None) -> list[int]:
     """The processes that open documents for this process, or for another."""
-    tasks = Path(f"/proc/{parent or os.getpid()}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    return [child for child in children if b"pipelines.documents.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [
+        child
+        for child in children(parent or os.getpid())
+        if b"pipelines.documents.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
