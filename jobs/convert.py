@@ -14,6 +14,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 from jobs._cli import run
+from jobs._console import open_console
 from pipelines.conversion.convert import Conversion, ConversionOptions, Outcome, calibration, parity_images
 from pipelines.conversion.engines import check_capabilities, chosen_engines
 from pipelines.conversion.plans import Reporter
@@ -61,7 +62,7 @@ class ConvertModel:
 def main(options: ConvertModel) -> None:
     if options.json:
         check_file(options.json)
-    console = Console()
+    console = open_console()
     store = ModelStore(store_location(options.store))
     version = store.resolve(_reference(options))
     store.check_writable()

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
+from jobs._console import open_console
 from pipelines.corpora import Corpus, load_corpus
 from pipelines.corpora.convert import SplitName, convert
 from pipelines.corpora.mnist import fetch_mnist
@@ -161,7 +161,7 @@ def stats(command: Stats) -> None:
     measured = {"train": measure(corpus.train)}
     if corpus.test:
         measured["test"] = measure(corpus.test)
-    Console(markup=False).print(as_table(corpus.name, measured))
+    open_console(markup=False).print(as_table(corpus.name, measured))
     if any(numbers.mean > 0.5 for numbers in measured.values()):
         print(
             "Most pixels are bright: this looks like dark ink on white, and readers are trained on bright ink on black."

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from rich.console import Console
 from rich.table import Table
 
 from jobs._cli import run
+from jobs._console import open_console
 from jobs._label_options import LabelForms, labeling_request
 from pipelines.errors import UsageError
 from pipelines.files import paths
@@ -55,7 +55,7 @@ class Demo:
 def main(options: Demo) -> None:
     if options.scans < 1:
         raise UsageError(f"--scans is {options.scans}; it must be at least 1.")
-    console, folder, design = Console(), paths.home() / "demo", invoice()
+    console, folder, design = open_console(), paths.home() / "demo", invoice()
     begin(folder)
     console.rule(f"{options.scans} forms are filled in and scanned, and the blank one is drafted", align="left")
     answers = write_scans(folder / "scans", design, options.scans, options.seed)
@@ -66,7 +66,7 @@ def main(options: Demo) -> None:
     console.rule("the scans are read", align="left")
     labels = folder / "labels"
     what = LabelForms(input=str(folder / "scans"), output=labels, template=(template,), overlays="all")
-    read_in_bulk(labeling_request(what), LabelingDisplay(Console(markup=False)))
+    read_in_bulk(labeling_request(what), LabelingDisplay(open_console(markup=False)))
     rows = [row for shard in read_shards(labels / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
     console.print(_table(rows, answers))
     for line in (*_wrong(rows, answers), _in_words(score(rows, answers))):

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
 from jobs._cli import run
+from jobs._console import open_console
 from pipelines.corpora import Corpus, Split, load_corpus
 from pipelines.errors import StoreError, UsageError
 from pipelines.evaluation.confidence_threshold import format_accepted
@@ -68,7 +68,7 @@ def main(options: Evaluate) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}; name another folder.") from error
-    split, console = _split(corpus, options.split), Console(markup=False)
+    split, console = _split(corpus, options.split), open_console(markup=False)
     with Recognizer(model.reference, options.engine, options.precision, store=options.store) as recognizer:
         console.print(str(recognizer), highlight=False, soft_wrap=True)
         probabilities = recognizer.read(split.images).probabilities

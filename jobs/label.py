@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
-
 from jobs._cli import run
+from jobs._console import open_console
 from jobs._label_options import Label, labeling_request
 from pipelines.inference.outcome import Status
 from pipelines.labeling.progress import LabelingDisplay
@@ -17,7 +16,7 @@ FINISHED_WITH_ERRORS = 3
 
 
 def main(options: Label) -> None:
-    summary = read_in_bulk(labeling_request(options.what), LabelingDisplay(Console(markup=False)))
+    summary = read_in_bulk(labeling_request(options.what), LabelingDisplay(open_console(markup=False)))
     if summary["status"].get(Status.ERROR):
         sys.exit(1 if options.what.fail_on_error else FINISHED_WITH_ERRORS)
 

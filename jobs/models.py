@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure
 
 from jobs._cli import run
+from jobs._console import open_console
 from pipelines.errors import StoreError
 from pipelines.models.folder import export
 from pipelines.models.store import ModelStore, store_location
@@ -103,7 +103,7 @@ def main(options: Models) -> None:
         case List():
             list_versions(store)
         case Show(model):
-            Console().print_json(data=store.resolve(model).manifest)
+            open_console().print_json(data=store.resolve(model).manifest)
         case Verify(model):
             verify(store, store.resolve(model))
         case Alias(model, alias):
@@ -126,7 +126,7 @@ def list_versions(store: ModelStore) -> None:
         aliases = store.aliases(name)
         for version in store.versions(name):
             table.add_row(*describe(version, [alias for alias, number in aliases.items() if number == version.number]))
-    Console().print(table)
+    open_console().print(table)
 
 
 def describe(version: Version, aliases: list[str]) -> list[str]:

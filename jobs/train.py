@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from jobs._cli import run
+from jobs._console import open_console
 from pipelines.corpora import load_corpus
 from pipelines.errors import UsageError, check_range
 from pipelines.files.atomic import check_file, write_json
@@ -80,7 +81,7 @@ def main(options: Train) -> None:
     options.check()
     if options.json:
         check_file(options.json)
-    console = Console()
+    console = open_console()
     store = ModelStore(store_location(options.store))
     store.check_writable()
     recipe = options.learning()

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from rich.console import Console
 from rich.table import Table
 
+from jobs._console import open_console
 from pipelines.corpora import load_corpus
 from pipelines.corpora.convert import convert
 
@@ -37,7 +37,7 @@ class ReadBench:
             for name, spec in sources.items():
                 speed = _speed(spec)
                 table.add_row(f"inkray, {name}", f"{speed:,.0f}", f"{speed / rival:.1f} times")
-        Console().print(table)
+        open_console().print(table)
 
 
 def _pillow_loop(folder: Path) -> float:

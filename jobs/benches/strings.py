@@ -10,9 +10,9 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from tyro.conf import arg
 
+from jobs._console import open_console
 from pipelines.corpora import load_corpus
 from pipelines.errors import DataError, UsageError
 from pipelines.files import paths
@@ -60,7 +60,7 @@ class StringBench:
         strings = list(self._strings())
         readings = read_all(strings, LineRecognizer(self.model, self.threads))
         score = score_of(readings, [string.digits for string in strings])
-        Console().print(
+        open_console().print(
             f"{self.on}: {score.strings} strings, {score.exact:.1%} exact; from confidence {score.at:.3f} on "
             f"{score.accepted:.1%} can be accepted with {WANTED:.0%} of them right; "
             f"mean confidence {score.mean_confidence:.1%}"

@@ -30,8 +30,7 @@ Convert = Callable[..., Ended]
 
 
 @pytest.fixture
-def convert(run_job: RunJob, store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> Convert:
-    monkeypatch.setenv("COLUMNS", "160")
+def convert(run_job: RunJob, store: ModelStore) -> Convert:
     return lambda *words: run_job("convert.py", "--store", store, *words)
 
 

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def data(run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
     """Run the job and give what it says: on stdout when it works, on stderr when it must not."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {**OFFLINE, "INKRAY_DATA": str(tmp_path / "data"), "COLUMNS": "100"}.items():
+    for name, value in {**OFFLINE, "INKRAY_DATA": str(tmp_path / "data")}.items():
         monkeypatch.setenv(name, value)
     # What urlopen made of the proxies that it saw first it keeps for the whole process.
     monkeypatch.setattr(urllib.request, "_opener", None)

@@ -26,8 +26,6 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def models(run_job: RunJob, monkeypatch: pytest.MonkeyPatch) -> Models:
-    monkeypatch.setenv("COLUMNS", "100")
-
     def run(*arguments: object, store: Path | str) -> Ended:
         monkeypatch.setenv("INKRAY_STORE", str(store))
         return run_job("models.py", *arguments)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.batch.inputs import digits, write_parquet, write_pngs
 from jobs.benches.job import run_job, run_python
 from pipelines.files.atomic import write_json
@@ -46,7 +47,7 @@ class BatchBench:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
-        console = Console()
+        console = open_console()
         with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
             folder = Path(scratch)
             console.print(f"making {self.rows:,} rows and {self.files:,} files")

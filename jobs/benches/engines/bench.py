@@ -10,10 +10,10 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.engines.rivals import RIVALS
 from jobs.benches.timing import Call, speed
 from jobs.benches.turns import check_turns
@@ -58,7 +58,7 @@ class EngineBench:
 
     def run(self) -> None:
         check_turns(self.batches, self.rounds, self.seconds)
-        console, model = Console(), open_model(self.model)
+        console, model = open_console(), open_model(self.model)
         images = load_corpus("builtin").train.images
         rows = [row for batch in self.batches for row in self._measure(model, images[:batch])]
         console.print(_table(rows, model.reference))

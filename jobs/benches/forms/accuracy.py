@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import cv2
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from pipelines.documents.document import open_document
 from pipelines.files.atomic import write_json
 from pipelines.forms.fields import PreparedPage
@@ -79,7 +79,7 @@ class FormsAccuracy:
     """A JSON file for the numbers and everything that was read wrong."""
 
     def run(self) -> None:
-        console = Console()
+        console = open_console()
         with TemporaryDirectory(prefix="inkray-") as scratch:
             trials = list(self._trials(write_blank_pages(Path(scratch))))
         known, foreign = trials[: self.pages], trials[self.pages :]

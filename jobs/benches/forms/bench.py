@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.job import run_job
 from pipelines.errors import InkrayError
 from pipelines.files.atomic import write_json
@@ -64,7 +64,7 @@ class FormsBench:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
-        console = Console()
+        console = open_console()
         with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
             folder = Path(scratch)
             console.print(f"making {self.pages:,} pages")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.gpu import tables as tables
 from jobs.benches.gpu.actors import ActorSpec, speed_of
 from jobs.benches.gpu.card import card
@@ -61,7 +62,7 @@ class GpuBench:
             check_counts("actors", self.actors)
         if not torch.cuda.is_available():
             raise UsageError("This bench needs a CUDA GPU that PyTorch can use, and there is none here.")
-        console = Console()
+        console = open_console()
         console.print(tables.card_table(about := card()))
         measured = self._train(console) if self.training else self._read(console)
         write_json(self.json, {"card": about, **measured})

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.serve.live import CAMERA, live_frames
 from jobs.benches.serve.load import ROWS, Server, check_wrk, listening, scripts, wrk
 from jobs.benches.turns import check_counts
@@ -57,7 +57,7 @@ class ServeBench:
         with tempfile.TemporaryDirectory() as scratch, ExitStack() as up:
             servers = {name: up.enter_context(listening(name, self.model)) for name in (RIVAL, OURS)}
             rows = list(self._rounds(servers, *scripts(Path(scratch))))
-        Console().print(_table(rows))
+        open_console().print(_table(rows))
         write_json(self.json, [asdict(row) for row in rows])
 
     def _rounds(self, servers: dict[str, Server], picture: Path, tensor: Path) -> Iterator[ServeRow]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import httpx
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.serve.hostile_files import endless_tree, image_bomb, large_picture, long_stream
 from jobs.benches.serve.load import Server, listening, scripts
 from jobs.benches.serve.overload import probing, watched
@@ -62,7 +62,7 @@ class HostileBench:
         with tempfile.TemporaryDirectory() as scratch, listening("inkray", self.model) as server:
             picture = scripts(Path(scratch))[0].with_suffix("")
             found = [self._measure(server, picture, name, path, content) for (name, path), content in files().items()]
-        Console().print(_table(found))
+        open_console().print(_table(found))
         write_json(self.json, [asdict(one) for one in found])
 
     def _measure(self, server: Server, picture: Path, name: str, path: str, content: bytes) -> Found:

@@ -16,11 +16,11 @@ from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
 from cluster.processes import owned
+from jobs._console import open_console
 from jobs.benches.serve.load import Server, check_wrk, listening, paced, scripts, unanswered, wrk, wrk_output
 from pipelines.files.atomic import write_json
 
@@ -46,7 +46,7 @@ class OverloadBench:
         check_wrk()
         with tempfile.TemporaryDirectory() as scratch, listening("inkray", self.model) as server:
             found = self._overload(server, scripts(Path(scratch))[0])
-        Console().print(_table(found))
+        open_console().print(_table(found))
         write_json(self.json, asdict(found))
 
     def _overload(self, server: Server, picture: Path) -> Overload:

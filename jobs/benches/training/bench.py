@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.job import run_job
 from jobs.benches.training.rivals import by_hand, usual_loader
 from pipelines.files.atomic import write_json
@@ -48,7 +49,7 @@ class TrainBench:
     json: Annotated[Path | None, arg(metavar="FILE")] = None
 
     def run(self) -> None:
-        console, everything = Console(), []
+        console, everything = open_console(), []
         for network in self.networks:
             results = self._measure(network, console)
             console.print(_table(network, results))

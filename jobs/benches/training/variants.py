@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from jobs._console import open_console
 from jobs.benches.job import run_job
 from pipelines.errors import UsageError
 from pipelines.files.atomic import write_json
@@ -59,8 +59,8 @@ class VariantsBench:
             if (without, seed) not in done:
                 rows.append({"seed": seed, "without": without, **settings, "read": self._trained_and_read(options)})
                 write_json(self.json, rows)
-                Console().print(_sentence(rows[-1]), highlight=False, soft_wrap=True)
-        Console().print(_table(rows, self.on))
+                open_console().print(_sentence(rows[-1]), highlight=False, soft_wrap=True)
+        open_console().print(_table(rows, self.on))
 
     def _measured_before(self, settings: dict[str, Any]) -> list[Row]:
         rows: list[Row] = json.loads(self.json.read_text()) if self.json.exists() else []
