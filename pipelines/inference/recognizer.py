@@ -43,6 +43,7 @@ class Recognizer(AbstractContextManager["Recognizer"]):
         if folder.reads_lines:
             raise UsageError(f"{folder.reference} reads whole lines, not single digits; open it with LineRecognizer.")
         self.model, self.digest, self.classes = folder.reference, folder.digest, folder.classes
+        self.accepted_above = folder.accepted_above
         self._names = np.array(self.classes)
         self._engine = open_engine(engine, folder, precision, threads)
         self._warm_up()
