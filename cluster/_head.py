@@ -55,7 +55,7 @@ def resources(cluster: Cluster) -> Resources:
     """The cluster's resources, queried by joining it, which proves that it works."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "cluster._probe"],
+            [sys.executable, "-m", f"{__package__}._probe"],
             env={**os.environ, **cluster.driver_env()},
             capture_output=True,
             text=True,

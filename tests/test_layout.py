@@ -46,6 +46,7 @@ WITH_RAY = {
 }
 OF_GIT = "--error-unmatch"
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
+MODULE = re.compile(rf"(?<![\w.])(?:{'|'.join(PRODUCT)})(?:\.\w+)+")
 
 
 @cache
@@ -186,6 +187,27 @@ def strings(tree: ast.Module) -> Iterator[str]:
     """The strings of a module, docstrings included; style sheets apart, whose variables look like options."""
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return (text for text in texts if "var(--" not in text and text != OF_GIT)
+
+
+def test_no_module_is_named_in_a_string() -> None:
+    """Installed from a wheel it has another name, which `__package__` and `__name__` tell."""
+    found = {name: [text for text in words(tree) if named_modules(text)] for name, tree in modules().items()}
+    assert {name: texts for name, texts in found.items() if texts} == {}
+    files = [file for kind in ("js", "html", "sh", "cfg", "json") for file in (REPO / "serve_app").rglob(f"*.{kind}")]
+    assert len(files) > 20
+    assert {file.name: named for file in files if (named := named_modules(file.read_text()))} == {}
+
+
+def words(tree: ast.Module) -> Iterator[str]:
+    """The strings of a module, bytes and parts of f-strings included, but for its docstrings."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in docstrings:
+            yield node.value if isinstance(node.value, str) else node.value.decode(errors="replace")
+
+
+def named_modules(text: str) -> list[str]:
+    return [name for name in MODULE.findall(text) if name in modules()]
 
 
 def without_ray() -> list[str]:

@@ -19,6 +19,8 @@ from pipelines.documents.document import Pixels
 from pipelines.documents.limits import Limits
 from pipelines.errors import DataError, InkrayError
 
+WORKER = f"{__package__}.worker"
+"""The module that a worker process runs."""
 START_S = 120.0
 """How long a worker may take to start: a second, and more on a machine under load."""
 GRACE_S = 5.0
@@ -97,7 +99,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pipelines.documents.worker", str(theirs.fileno()), _as_json(limits)],
+                [sys.executable, "-P", "-m", WORKER, str(theirs.fileno()), _as_json(limits)],
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -109,8 +111,7 @@ class Worker:
             self._wait(START_S)
         except WorkerDied as died:
             raise InkrayError(
-                "The process that opens documents does not start; "
-                f"`{sys.executable} -m pipelines.documents.worker` may say why."
+                f"The process that opens documents does not start; `{sys.executable} -m {WORKER}` may say why."
             ) from died
 
     def ask(self, request: dict[str, Any], content: bytes | None) -> dict[str, Any]:

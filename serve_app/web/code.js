@@ -14,7 +14,7 @@ curl --data-binary @scan.pdf -H 'Content-Type: application/pdf' '{base}v1/forms?
 
 # if the server needs a key
 curl -H "Authorization: Bearer $INKRAY_KEY" --data-binary @seven.png -H 'Content-Type: image/png' {base}v1/digits`],
-  ["Python", `from serve_app.client import InkClient   # one file that needs httpx; copy it where you like
+  ["Python", `from inkray import InkClient   # or copy serve_app/client.py, one file that needs only httpx
 
 with InkClient("{base}", key=None) as ink:
     for item in ink.digits("seven.png", "eight.png"):

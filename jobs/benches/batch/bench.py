@@ -37,7 +37,7 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class BatchBench:
-    """Items a second of jobs/label.py, its start included, on a million digits in parquet and 100,000 PNG files,
+    """Items a second of `inkray label`, its start included, on a million digits in parquet and 100,000 PNG files,
     against single-process loops, the engine alone, the usual DataLoader loop, and Ray's own plain way."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")]
@@ -99,7 +99,7 @@ class BatchBench:
         return BatchRow(name, items, seconds, json.loads((output / "summary.json").read_text())["driver_memory_mib"])
 
     def _rival(self, kind: str, source: Path, output: Path, items: int, name: str) -> BatchRow:
-        return BatchRow(name, items, run_python("-m", "jobs.benches.batch.rivals", kind, source, output, self.model))
+        return BatchRow(name, items, run_python("-m", f"{__package__}.rivals", kind, source, output, self.model))
 
 
 def _table(tables: list[BatchRow], pictures: list[BatchRow]) -> Table:

@@ -8,12 +8,11 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import httpx
 import numpy as np
 
 from cluster.processes import TAG, Process, owned
+from jobs._ports import free_ports
 from pipelines.drawing.pen import draw_digit
 from pipelines.errors import InkrayError, UsageError
 from pipelines.images import to_model_input
@@ -133,12 +133,12 @@ def _signal(processes: list[Process], number: signal.Signals) -> None:
 
 @contextmanager
 def listening(server: str, model: str) -> Iterator[Server]:
-    port, metrics, stats = _free_ports(3)
+    port, metrics, stats = free_ports(3)
     tag = secrets.token_hex(8)
     own = {TAG: tag, "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics), "RAY_SERVE_HAPROXY_STATS_PORT": str(stats)}
     foreign = ("RAY_ADDRESS", "INKRAY_API_KEYS", "INKRAY_API_KEYS_FILE")
     env = {name: value for name, value in os.environ.items() if name not in foreign} | own
-    command = [sys.executable, "-m", "jobs.benches.serve.rivals", server, str(port), model]
+    command = [sys.executable, "-m", f"{__package__}.rivals", server, str(port), model]
     # In a session of its own, since all that shares its session counts as started by it.
     with subprocess.Popen(
         command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
@@ -169,9 +169,3 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise InkrayError(f"The server did not answer at {url} within {START_S:.0f} s; its output is above.")
         time.sleep(0.2)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]

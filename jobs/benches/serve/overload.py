@@ -22,6 +22,7 @@ from tyro.conf import arg
 from cluster.processes import owned
 from jobs._console import open_console
 from jobs.benches.serve.load import Server, check_wrk, listening, paced, scripts, unanswered, wrk, wrk_output
+from pipelines.documents.worker_handle import WORKER
 from pipelines.files.atomic import write_json
 
 CALM_CALLERS = 32
@@ -179,7 +180,7 @@ def _replica_mib(tag: str) -> int:
         about = Path(f"/proc/{process.pid}")
         try:
             command = (about / "cmdline").read_bytes()
-            if command.startswith(b"ray::ServeReplica") or b"pipelines.documents.worker" in command:
+            if command.startswith(b"ray::ServeReplica") or WORKER.encode() in command:
                 pages += int((about / "statm").read_text().split()[1])
         except OSError:  # It has ended.
             continue

@@ -13,7 +13,7 @@ import jsonschema
 from pipelines.errors import did_you_mean
 from pipelines.forms.templates.yaml_lines import LinedData, Place
 
-SCHEMA_FILE = resources.files("pipelines.forms.templates") / "template.schema.json"
+SCHEMA_FILE = resources.files(__package__) / "template.schema.json"
 SCHEMA: dict[str, Any] = json.loads(SCHEMA_FILE.read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipelines.documents.worker_handle import WORKER
 from pipelines.ray_runtime.processes import children
 
 
@@ -13,5 +14,5 @@ def workers(parent: int | None = None) -> list[int]:
     return [
         child
         for child in children(parent or os.getpid())
-        if b"pipelines.documents.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if WORKER.encode() in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
