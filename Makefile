@@ -12,7 +12,7 @@ demo: $(VENV)/base  ## Install, fill in forms by a drawing pen, read them, and c
 	@$(BIN)/python jobs/demo.py
 
 serve: $(VENV)/base  ## Answer online at http://127.0.0.1:8000, until Ctrl-C
-	@env -u RAY_ADDRESS PYTHONPATH=. $(BIN)/serve run serve_app.app:app
+	@$(BIN)/python jobs/serve.py
 
 setup: $(VENV)/test  ## Make .venv with everything that development needs
 
@@ -30,7 +30,7 @@ bench: $(VENV)/base  ## Measure speed against named rivals
 
 clean:  ## Remove .venv and what the tools left
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	@find cluster jobs pipelines serve_app tests -name __pycache__ -prune -exec rm -rf {} +
+	@find .packaging cluster jobs pipelines serve_app tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is made last, so an interrupted step is done again and a finished one is not.
 $(VENV)/pip:

@@ -1,4 +1,4 @@
-"""Runs a Ray cluster on this machine: `python -m cluster.local up | status | down`.
+"""Runs a Ray cluster on this machine: `inkray cluster up | status | down`.
 
 It listens on loopback only, requires a token, and runs jobs in the directory it was started in, with this Python first
 on the PATH. `down` ends only this cluster's processes, so other clusters on the machine keep running.
@@ -24,7 +24,7 @@ from pipelines.errors import ClusterError, InkrayError, UsageError
 from pipelines.files import paths
 from pipelines.files.locks import HeldByAnother, locked
 
-DOWN = "No cluster is up; start one with `python -m cluster.local up`."
+DOWN = "No cluster is up; start one with `inkray cluster up`."
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ClusterStatus:
     """Print the cluster's resources; exit with 0 if it is up, with 1 if it is not."""
 
     env: bool = False
-    """Print only the exports that a shell needs: eval "$(python -m cluster.local status --env)"."""
+    """Print only the exports that a shell needs: eval "$(inkray cluster status --env)"."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _up(options: Up) -> None:
     cluster, started = up(options, state_folder(), Path.cwd())
     print(f"{'up' if started else 'already up'}: {cluster.address}, dashboard {cluster.dashboard_url}")
     print(f"Jobs run in {cluster.directory}. To submit one:\n")
-    print(f"export {_exports(cluster)}\nray job submit jobs/train.py")
+    print(f"export {_exports(cluster)}\nray job submit -- inkray train")
 
 
 def _status(options: ClusterStatus) -> None:
@@ -185,7 +185,7 @@ def _run(command: Command) -> None:
 
 def main() -> None:
     try:
-        _run(tyro.cli(Command, prog="python -m cluster.local", description=__doc__))
+        _run(tyro.cli(Command, prog="inkray cluster", description=__doc__))
     except InkrayError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

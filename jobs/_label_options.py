@@ -94,7 +94,7 @@ class Options:
 class LabelDigits(Options):
     """Label a folder of images of single digits, and write a table with one row per image.
 
-    python jobs/label.py digits scans/ labels/
+    inkray label digits scans/ labels/
 
     Exit code 0: success; 3: finished, but some items could not be read (each has a row with the reason);
     1: failed, run it again to continue; 2: wrong usage.
@@ -119,7 +119,7 @@ class LabelDigits(Options):
 class LabelForms(Options):
     """Read a folder of scanned forms by a template, and write a table with one row per field of each page.
 
-    python jobs/label.py forms scans/ labels/ --template form.yaml
+    inkray label forms scans/ labels/ --template form.yaml
 
     Exit code 0: success; 3: finished, but some pages could not be read (each has a row with the reason);
     1: failed, run it again to continue; 2: wrong usage.
@@ -132,7 +132,7 @@ class LabelForms(Options):
     """The folder for rows, wide.csv, report and overlays, visible to every node. Run again, the job continues where it
     stopped."""
     template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
-    """The form's template, which jobs/template.py drafts. Given several times, each page is matched to one of them."""
+    """The form's template, which `inkray template` drafts. Given several times, each page is matched to one of them."""
     lines: Annotated[str, arg(metavar="NAME[:VERSION]")] = BUILTIN_LINES
     """The model that reads numbers written without cells; its network must be lines."""
     dpi: int = 200
@@ -147,7 +147,7 @@ class LabelForms(Options):
     def check(self) -> None:
         super().check()
         if not self.template:
-            raise UsageError("Which form? Name its template with --template FORM.yaml; jobs/template.py drafts one.")
+            raise UsageError("Which form? Name its template with --template FORM.yaml; `inkray template` drafts one.")
         if not LEAST_DPI <= self.dpi <= MOST_DPI:
             raise UsageError(f"--dpi is {self.dpi}; it must be from {LEAST_DPI} to {MOST_DPI}.")
         if self.page_seconds <= 0:
@@ -173,9 +173,9 @@ class LabelForms(Options):
 class Label:
     """Read a folder of images or of scanned forms in bulk, and write a table.
 
-    python jobs/label.py digits scans/ labels/
+    inkray label digits scans/ labels/
 
-    python jobs/label.py forms scans/ labels/ --template form.yaml
+    inkray label forms scans/ labels/ --template form.yaml
     """
 
     what: Annotated[LabelDigits, subcommand("digits")] | Annotated[LabelForms, subcommand("forms")]

@@ -29,7 +29,7 @@ from pipelines.files.atomic import check_file
 class Bench:
     """Measure speed as a ratio against named rivals, in one run on the same cores.
 
-    python jobs/bench.py train
+    inkray bench train
     """
 
     bench: (
@@ -54,5 +54,9 @@ def main(options: Bench) -> None:
     options.bench.run()
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Bench, main)
+
+
+if __name__ == "__main__":
+    command()

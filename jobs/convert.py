@@ -33,7 +33,7 @@ Precision = Literal["fp32", "fp16", "int8"]
 class ConvertModel:
     """Convert a trained model to ONNX in several precisions and to TensorRT plans; publish those that read the same.
 
-    python jobs/convert.py --model ink --precision fp16 int8
+    inkray convert --model ink --precision fp16 int8
     """
 
     model: Annotated[str | None, arg(metavar="NAME[:VERSION]")] = None
@@ -108,7 +108,7 @@ def _reference(options: ConvertModel) -> str:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"There is no finished run {options.run!r} in {folder.parent}; if it was interrupted, "
-            f"jobs/train.py --resume --name {options.run}{elsewhere} finishes it."
+            f"inkray train --resume --name {options.run}{elsewhere} finishes it."
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -173,5 +173,9 @@ def _lacking(outcome: Outcome) -> list[str]:
     return reasons + [f"There is no plan for {engine}: {why}" for engine, why in outcome.unbuilt.items()]
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(ConvertModel, main)
+
+
+if __name__ == "__main__":
+    command()

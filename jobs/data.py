@@ -28,7 +28,7 @@ from pipelines.forms.synthesis.scanning import Level
 class Fetch:
     """Download a named corpus into the data folder (INKRAY_DATA, else ~/inkray/data).
 
-    python jobs/data.py fetch mnist
+    inkray data fetch mnist
     """
 
     name: Annotated[Positional[str], arg(metavar="NAME")]
@@ -39,9 +39,9 @@ class Fetch:
 class Convert:
     """Write a corpus in another format, pixel for pixel and in the same order.
 
-    python jobs/data.py convert mnist parquet:~/mnist.parquet
+    inkray data convert mnist parquet:~/mnist.parquet
 
-    python jobs/data.py convert folder:~/digits idx:images.gz,labels.gz --split train
+    inkray data convert folder:~/digits idx:images.gz,labels.gz --split train
     """
 
     source: Annotated[Positional[str], arg(metavar="SPEC")]
@@ -58,7 +58,7 @@ class Convert:
 class Preview:
     """Draw sample digits of every class, each above its label, into a PNG.
 
-    python jobs/data.py preview mnist --out mnist.png --count 200
+    inkray data preview mnist --out mnist.png --count 200
     """
 
     source: Annotated[Positional[str], arg(metavar="SPEC")]
@@ -77,7 +77,7 @@ class Preview:
 class Stats:
     """Count the classes and measure the pixels of a corpus.
 
-    python jobs/data.py stats mnist --json mnist.json
+    inkray data stats mnist --json mnist.json
     """
 
     source: Annotated[Positional[str], arg(metavar="SPEC")]
@@ -92,7 +92,7 @@ class Stats:
 class Forms:
     """Generate filled-in, scanned forms with known answers: scans, templates, blank pages and truth.csv.
 
-    python jobs/data.py forms ~/forms --count 24 --level usual
+    inkray data forms ~/forms --count 24 --level usual
     """
 
     out: Annotated[Positional[Path], arg(metavar="OUT")]
@@ -199,5 +199,9 @@ def describe(corpus: Corpus) -> str:
     return f"{len(corpus.train):,} digits" + (f" and {len(corpus.test):,} test digits" if corpus.test else "")
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Data, main)
+
+
+if __name__ == "__main__":
+    command()

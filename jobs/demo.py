@@ -43,7 +43,7 @@ class Demo:
     """Fill in forms with a simulated pen, scan them, draft the template from the blank form, read the scans with the
     built-in model, and compare the results with what was written.
 
-    python jobs/demo.py
+    inkray demo
     """
 
     scans: int = 24
@@ -83,7 +83,7 @@ def begin(folder: Path) -> None:
         )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / MARK).write_text("Each `make demo` empties this folder: keep nothing here that is yours.\n")
+    (folder / MARK).write_text("Each `inkray demo` empties this folder: keep nothing here that is yours.\n")
 
 
 def write_scans(folder: Path, design: Design, count: int, seed: int) -> Answers:
@@ -164,5 +164,9 @@ def _in_words(found: Score) -> str:
     )
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Demo, main)
+
+
+if __name__ == "__main__":
+    command()

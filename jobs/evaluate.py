@@ -30,7 +30,7 @@ from pipelines.models.store import ModelStore
 class Evaluate:
     """Measure how well a model reads a corpus.
 
-    python jobs/evaluate.py --model ink --on mnist --out /tmp/ink-on-mnist
+    inkray evaluate --model ink --on mnist --out /tmp/ink-on-mnist
     """
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")]
@@ -116,5 +116,9 @@ def _table(scores: Scores, classes: list[str]) -> Table:
     return table
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Evaluate, main)
+
+
+if __name__ == "__main__":
+    command()

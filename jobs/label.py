@@ -21,5 +21,9 @@ def main(options: Label) -> None:
         sys.exit(1 if options.what.fail_on_error else FINISHED_WITH_ERRORS)
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Label, main)
+
+
+if __name__ == "__main__":
+    command()

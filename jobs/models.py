@@ -33,7 +33,7 @@ class Command:
 class List(Command):
     """List every version of every model.
 
-    python jobs/models.py list --store s3://models/inkray
+    inkray models list --store s3://models/inkray
     """
 
 
@@ -41,7 +41,7 @@ class List(Command):
 class Show(Command):
     """Print the manifest of a version as JSON.
 
-    python jobs/models.py show ink:production
+    inkray models show ink:production
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
@@ -52,7 +52,7 @@ class Show(Command):
 class Verify(Command):
     """Compare every byte of a version with its manifest; exit with 1 if a file was changed, removed or added.
 
-    python jobs/models.py verify ink:3
+    inkray models verify ink:3
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
@@ -63,7 +63,7 @@ class Verify(Command):
 class Alias(Command):
     """Point NAME:ALIAS to a version.
 
-    python jobs/models.py alias ink:3 production
+    inkray models alias ink:3 production
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
@@ -76,7 +76,7 @@ class Alias(Command):
 class Export(Command):
     """Copy a version into a folder that a Recognizer opens without a store; the built-in model is made this way.
 
-    python jobs/models.py export ink:3 pipelines/pretrained --name builtin --card CARD.md
+    inkray models export ink:3 pipelines/pretrained --name builtin --card CARD.md
     """
 
     model: Annotated[Positional[str], arg(metavar="NAME[:VERSION]")]
@@ -141,5 +141,9 @@ def verify(store: ModelStore, version: Version) -> None:
     print(f"{version.reference}: {len(version.files)} files, every byte as published")
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Models, main)
+
+
+if __name__ == "__main__":
+    command()

@@ -34,7 +34,7 @@ NAME = re.compile(r"\w[\w.-]*")
 class Draft:
     """Find the fields of a blank form, and write a template, an image of the blank page and one of the fields found.
 
-    python jobs/template.py draft blank.pdf --out invoice.yaml
+    inkray template draft blank.pdf --out invoice.yaml
 
     It finds combs, boxes, squares to tick and corner marks, and names the fields comb1, box2, mark3 in reading order.
     Rename them, and delete what is not a field. Next to invoice.yaml it writes invoice.png, which scans are aligned
@@ -59,7 +59,7 @@ class Draft:
 class Check:
     """Align a scan with its template and draw the template's fields over it.
 
-    python jobs/template.py check invoice.yaml scan.png --out overlay.png
+    inkray template check invoice.yaml scan.png --out overlay.png
     """
 
     template: Annotated[Positional[Path], arg(metavar="TEMPLATE")]
@@ -183,5 +183,9 @@ def _save(path: Path, picture: NDArray[np.uint8]) -> None:
     write_named(path, encoded.tobytes())
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Templates, main)
+
+
+if __name__ == "__main__":
+    command()

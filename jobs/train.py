@@ -31,13 +31,13 @@ from pipelines.training.task import Task
 class Train(TrainingOptions):
     """Train a reader with Ray Train and publish it to the model store.
 
-    python jobs/train.py --corpus mnist --network ink --epochs 5
+    inkray train --corpus mnist --network ink --epochs 5
 
-    python jobs/train.py --recipe ink   # reads paper as well as MNIST; takes one to three hours
+    inkray train --recipe ink     # reads paper as well as MNIST; takes one to three hours
 
-    python jobs/train.py --recipe lines # reads whole numbers at once
+    inkray train --recipe lines   # reads whole numbers at once
 
-    ray job submit jobs/train.py        # on the cluster that RAY_ADDRESS names
+    ray job submit jobs/train.py  # in a clone, on the cluster that RAY_ADDRESS names
     """
 
     recipe: str | None = None
@@ -121,5 +121,9 @@ def defaults_of(options: Train) -> Train | None:
     return Train(recipe=options.recipe, **asdict(recipe_named(options.recipe)))
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(Train, main, defaults_of)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,10 +1,11 @@
-"""The online server on Ray Serve: `serve run serve_app.app:app`, or `serve deploy cluster/serve.yaml`."""
+"""The online server on Ray Serve: `inkray serve`, or `serve deploy cluster/serve.yaml` on a running cluster."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from pathlib import Path
 
 from pipelines.errors import UsageError
 from serve_app.proxy import haproxy
@@ -65,7 +66,8 @@ class InkServer:
         return build(self._plane, adds_request_id=False)
 
 
-def application(settings: Settings) -> Application:
+def application(settings: Settings, logs: Path | None = None) -> Application:
+    """The server as Serve deploys it; it logs into this folder, or by default into that of Ray's session."""
     deployment = serve.deployment(
         name=NAME,
         num_replicas=settings.replicas,
@@ -74,7 +76,7 @@ def application(settings: Settings) -> Application:
         # A new version's replicas come beside the old ones, not in their place.
         max_surge_percent=100,
         ray_actor_options={"num_cpus": settings.cpus},
-        logging_config={"enable_access_log": bool(settings.access_log)},
+        logging_config={"enable_access_log": bool(settings.access_log), "logs_dir": logs and str(logs)},
         health_check_period_s=5,
         graceful_shutdown_timeout_s=settings.seconds + 10,
     )

@@ -35,7 +35,7 @@ def help_text(program: str, command: str) -> str:
     return said.getvalue()
 
 
-@pytest.mark.parametrize("job", [path.name for path in JOBS if path.name not in ("demo.py", "bench.py")])
+@pytest.mark.parametrize("job", [path.name for path in JOBS if path.name not in ("demo.py", "bench.py", "serve.py")])
 def test_every_job_stands_in_the_readme(job: str) -> None:
     assert f"jobs/{job}" in README
 

@@ -32,8 +32,6 @@ LAST_WORDS_S = 1.0
 @contextmanager
 def ray_session() -> Iterator[None]:
     """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here."""
-    # Ray's core writes its own concerns to this process's stderr; what matters to a user comes as an exception.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = os.environ.get("RAY_ADDRESS", "")
     if address.startswith(("http://", "https://")):
         print(
@@ -42,12 +40,13 @@ def ray_session() -> Iterator[None]:
             file=sys.stderr,
         )
         address = ""
-    with _connected(address) if address and address != "local" else _embedded():
+    with _connected(address) if address and address != "local" else own_ray():
         yield
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[None]:
+    _hush_core()
     try:
         _check_listening(address)
         with _stderr_silenced(), _sigterm_handler_kept():
@@ -60,12 +59,17 @@ def _connected(address: str) -> Iterator[None]:
             ) from error
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({first_line(error)}). "
-            "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without."
+            "Start one with `inkray cluster up`, or unset RAY_ADDRESS to run without."
         ) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _hush_core() -> None:
+    """Ray's core writes its own concerns to this process's stderr; what matters to a user comes as an exception."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 
 @contextmanager
@@ -101,7 +105,9 @@ def _check_listening(address: str) -> None:
 
 
 @contextmanager
-def _embedded() -> Iterator[None]:
+def own_ray() -> Iterator[None]:
+    """Start Ray in here, whatever `RAY_ADDRESS` names."""
+    _hush_core()
     folder = tempfile.mkdtemp(prefix="inkray-", dir=_short(tempfile.gettempdir()))
     # Ray opens its folder to every user of the machine; the one around it stays closed.
     inner = f"{folder}/ray"

@@ -1,7 +1,7 @@
 """Serve's fast mode: HAProxy passes requests straight to the replicas, and everything listens on loopback only.
 
 Ray takes this from the environment of its own processes, which they inherit from whoever starts Ray. So it must be set
-before Ray starts; on a running cluster, in the environment its head was started in (`cluster.local` does that).
+before Ray starts; on a running cluster, in the environment its head was started in (`inkray cluster up` does that).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def mode(environment: MutableMapping[str, str]) -> str:
         return "behind HAProxy"
     return (
         f"behind Serve's own proxy, which is some times slower: {SWITCH}=1 was not set when Ray was started "
-        "(python -m cluster.local up does it)"
+        "(inkray cluster up does it)"
     )
 
 

@@ -59,7 +59,7 @@ def cluster(home: Path, repo: Path) -> Cluster:
     assert found
     lines = started.stdout.splitlines()
     assert lines[0] == f"up: {found.address}, dashboard {found.dashboard_url}"
-    assert lines[-2:] == [exports(found), "ray job submit jobs/train.py"]
+    assert lines[-2:] == [exports(found), "ray job submit -- inkray train"]
     return found
 
 

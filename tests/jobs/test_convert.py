@@ -115,7 +115,7 @@ def test_what_was_refused_is_told_as_it_is(convert: Convert, tmp_path: Path, mon
         (
             ("--run", "mine", "--runs", "/nowhere"),
             "error: There is no finished run 'mine' in /nowhere; if it was interrupted, "
-            "jobs/train.py --resume --name mine --runs /nowhere finishes it.\n",
+            "inkray train --resume --name mine --runs /nowhere finishes it.\n",
         ),
     ],
 )

@@ -58,7 +58,7 @@ def test_the_file_runs_by_itself(repo: Path) -> None:
 @pytest.mark.parametrize("command", ["fetch", "convert", "preview", "stats"])
 def test_help_explains_every_option_with_an_example(data: Data, command: str) -> None:
     text = data(command, "--help")
-    assert f"python jobs/data.py {command} " in text
+    assert f"inkray data {command} " in text
 
 
 def test_convert_says_what_it_wrote_and_refuses_to_write_it_twice(data: Data, folder: Path, tmp_path: Path) -> None:

@@ -284,4 +284,4 @@ def test_without_a_cluster_it_brings_its_own_ray(repo: Path, models: ModelStore,
 
 def test_help_shows_how_to_start_it(repo: Path) -> None:
     done = subprocess.run([sys.executable, "jobs/label.py", "--help"], cwd=repo, capture_output=True, text=True)
-    assert done.returncode == 0 and "python jobs/label.py digits scans/ labels/" in done.stdout
+    assert done.returncode == 0 and "inkray label digits scans/ labels/" in done.stdout

@@ -155,7 +155,7 @@ def check_files(output: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words", "said"),
     [
-        ("scan", (), "error: Which form? Name its template with --template FORM.yaml; jobs/template.py drafts one.\n"),
+        ("scan", (), "error: Which form? Name its template with --template FORM.yaml; `inkray template` drafts one.\n"),
         ("scan", ("--template", "no.yaml"), "error: "),
         ("scan", ("--template", "{template}", "--dpi", 20), "error: --dpi is 20; it must be from 75 to 600.\n"),
         ("nothing", ("--template", "{template}"), "error: There is no {source}; check the path.\n"),

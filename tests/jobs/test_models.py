@@ -112,4 +112,4 @@ def test_it_is_a_program_with_help_for_every_command(models: Models, repo: Path)
     for command in ("list", "show", "verify", "alias", "export"):
         shown = models(command, "--help", store="unused")
         assert shown.returncode == 0
-        assert f"python jobs/models.py {command}" in shown.stdout
+        assert f"inkray models {command}" in shown.stdout

@@ -53,10 +53,11 @@ def test_the_bare_job_runs_where_the_cluster_was_started(
     assert store.verify(store.resolve("bare:1")) == []
 
 
-def test_the_literal_line_of_the_readme_starts_training_on_mnist(
-    ray_cluster: RayCluster, repo: Path, data: Path
+@pytest.mark.parametrize("words", [("jobs/train.py",), ("--", "inkray", "train")])
+def test_the_literal_lines_of_the_readme_and_of_the_cluster_start_training_on_mnist(
+    words: tuple[str, ...], ray_cluster: RayCluster, repo: Path, data: Path
 ) -> None:
-    done = submit(ray_cluster, repo, "jobs/train.py")
+    done = submit(ray_cluster, repo, *words)
     assert done.returncode == 1
     assert f"error: {data}/train-images-idx3-ubyte" in done.stdout
     assert "Traceback" not in done.stdout

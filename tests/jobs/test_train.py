@@ -220,7 +220,7 @@ def test_an_address_where_no_cluster_is(
         assert refused("--corpus", corpus, "--runs", tmp_path, "--name", "first") == (
             1,
             "error: No Ray cluster answers at RAY_ADDRESS=127.0.0.1:9 (Connection refused). "
-            "Start one with `python -m cluster.local up`, or unset RAY_ADDRESS to run without.\n",
+            "Start one with `inkray cluster up`, or unset RAY_ADDRESS to run without.\n",
         )
 
 

@@ -50,7 +50,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class FormsBench:
-    """Pages a second of jobs/label.py forms, on made-up forms of five designs scanned at 300 dpi, against one process
+    """Pages a second of `inkray label forms`, on made-up forms of five designs scanned at 300 dpi, against one process
     for each core that only decodes the same files with OpenCV; and how many fields are right."""
 
     pages: int = 500

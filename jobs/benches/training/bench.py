@@ -36,7 +36,7 @@ class Result:
 
 @dataclass(frozen=True)
 class TrainBench:
-    """Images a second of jobs/train.py with one worker and with two, against a loop written by hand with the same
+    """Images a second of `inkray train` with one worker and with two, against a loop written by hand with the same
     network, batch and precision, and, with nothing augmented as it has nothing, against the usual DataLoader +
     ToTensor + Normalize loop at batch 64."""
 

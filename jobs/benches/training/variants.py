@@ -26,9 +26,9 @@ Row = dict[str, Any]
 class VariantsBench:
     """Train a recipe with each seed, whole and with each of the effects left out, and read every set with each model.
 
-    python jobs/bench.py variants --seeds 0 1 2 3 4 --json seeds.json
+    inkray bench variants --seeds 0 1 2 3 4 --json seeds.json
 
-    python jobs/bench.py variants --epochs 6 --without lines width,hollow --json effects.json
+    inkray bench variants --epochs 6 --without lines width,hollow --json effects.json
     """
 
     json: Annotated[Path, arg(metavar="FILE")]

@@ -44,7 +44,7 @@ def test_it_is_whole_and_small() -> None:
         content = (SHIPPED / file).read_bytes()
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (entry["sha256"], entry["size"])
     files = [path for path in SHIPPED.iterdir() if path.is_file()]
-    assert {path.name for path in files} == {*folder.manifest["files"], "manifest.json"}
+    assert {path.name for path in files} == {*folder.manifest["files"], "manifest.json", "NOTICE.md"}
     assert (SHIPPED / "model.onnx").stat().st_size <= 1_500_000
     assert sum(path.stat().st_size for path in files) < 3_000_000
 
