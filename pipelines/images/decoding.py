@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from pipelines.errors import DataError, first_line
 from pipelines.images.levels import to_bytes
-from pipelines.images.quick_png import quick_png
+from pipelines.images.plain_png import decode_plain_png
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 100_000_000
@@ -29,9 +29,9 @@ Found = TypeVar("Found")
 
 def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS, page: int = 0) -> Pixels:
     """Decode one page of an image file, the first by default: grey [H, W] or RGB [H, W, 3], upright, on white."""
-    quick = quick_png(content)
-    if quick is not None and quick.size <= max_pixels:
-        return quick
+    plain = decode_plain_png(content)
+    if plain is not None and plain.size <= max_pixels:
+        return plain
 
     def pixels(image: ImageFile.ImageFile) -> Pixels:
         if page:

@@ -17,7 +17,7 @@ from pipelines.documents.limits import Limits
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError
 from pipelines.images import SIDE, decode, to_model_input
-from pipelines.images.quick_png import quick_png
+from pipelines.images.plain_png import decode_plain_png
 from pipelines.inference.line_recognizer import LineRecognizer
 from serve_app.errors import InvalidRequest, NotReady, TooLarge, error_response
 from serve_app.serving import answers
@@ -119,7 +119,7 @@ class DataPlane:
         """The fast path: one image of one digit."""
         served = self.served(options.model)
         served.loaded.batcher.check_capacity()
-        image = quick_png(content)
+        image = decode_plain_png(content)
         if image is None or image.shape != (SIDE, SIDE):
             image = await self.in_decode_pool(self._prepared, content)
         read, loaded = await served.read(image[None])
