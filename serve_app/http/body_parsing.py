@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 from typing import Any
 
+import orjson
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -90,8 +90,8 @@ def _from_json(body: bytes) -> tuple[list[Upload], dict[str, Any]]:
 
 def json_object(body: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        fields = orjson.loads(body)
+    except ValueError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     if not isinstance(fields, dict):
         raise InvalidRequest(f"The JSON must be an object, not {type(fields).__name__}.")

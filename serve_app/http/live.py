@@ -15,6 +15,7 @@ from pipelines.errors import InkrayError
 from serve_app.errors import InvalidRequest, Overloaded, TooLarge, error_response
 from serve_app.http.access import key_protocol
 from serve_app.http.gateway import REQUEST
+from serve_app.serving.answers import as_json
 from serve_app.serving.dataplane import DataPlane
 from serve_app.serving.strings import read_photo
 
@@ -77,7 +78,7 @@ class LiveSession:
             started = time.perf_counter()
             result = await self._read(frame)
             elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
-            await self._socket.send_text(json.dumps({"frame": number, **result, "ms": elapsed_ms}))
+            await self._socket.send_text(as_json({"frame": number, **result, "ms": elapsed_ms}).decode())
 
     async def _read(self, frame: bytes) -> Mapping[str, Any]:
         """One bad frame does not end the session."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 
 from serve_app.errors import InvalidRequest
 from serve_app.http import schema
 from serve_app.http.body_parsing import as_text, uploads
 from serve_app.http.query import DigitsQuery, FormsQuery
+from serve_app.serving.answers import as_json
 from serve_app.serving.dataplane import DataPlane
 from serve_app.serving.forms import FormOptions, read_form
 from serve_app.serving.strings import read_photos
@@ -83,7 +84,7 @@ def router(plane: DataPlane) -> APIRouter:
         if "model" in request.query_params:
             raise InvalidRequest(f"Strings are always read by {plane.lines.model}; leave out the parameter model.")
         files, _ = await uploads(request, plane.settings.pages)
-        return JSONResponse(await read_photos(plane, files))
+        return Response(as_json(await read_photos(plane, files)), media_type=JSON)
 
     @routes.post("/v1/forms", response_model=schema.FormsResponse, tags=["read"], **accepting(DOCUMENT))
     async def forms(request: Request, query: Annotated[FormsQuery, Query()]) -> Response:
@@ -98,7 +99,7 @@ def router(plane: DataPlane) -> APIRouter:
         if inline is not None and not isinstance(inline, str):
             raise InvalidRequest('The field "inline" must be the template as text, in YAML.')
         options = FormOptions(tuple(query.template), inline, query.model, query.picture, query.accept_above)
-        return JSONResponse(await read_form(plane, files[0], options))
+        return Response(as_json(await read_form(plane, files[0], options)), media_type=JSON)
 
     @routes.get("/v1/models", response_model=schema.ModelsResponse, tags=["models"], responses=schema.ERRORS)
     async def models() -> dict[str, Any]:

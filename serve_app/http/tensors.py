@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pipelines.images import SIDE
 from pipelines.inference.recognizer import Recognizer
 from serve_app.errors import InvalidRequest, TooLarge
 from serve_app.http.body_parsing import json_object
+from serve_app.serving.answers import as_json
 from serve_app.serving.batching import BatchResult, Images
 
 INPUT = "images"
@@ -140,7 +140,7 @@ def encode(request: InferRequest, read: BatchResult, name: str, version: str) ->
             tensor["data"] = values[output].ravel().tolist()
         outputs.append(tensor)
     message = {"model_name": name, "model_version": version, "outputs": outputs}
-    head = json.dumps(message if request.id is None else {**message, "id": request.id}).encode()
+    head = as_json(message if request.id is None else {**message, "id": request.id})
     return b"".join([head, *raw]), len(head) if raw else None
 
 

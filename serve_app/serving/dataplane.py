@@ -137,10 +137,13 @@ class DataPlane:
         read, loaded = await served.read(np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8))
         good = iter(answers.digit_items(read, loaded.recognizer, options.include_input))
         items = [
-            answers.error_item(error_response(image)) if isinstance(image, DataError) else next(good)
+            {"error": error_response(image).entry()} if isinstance(image, DataError) else next(good)
             for image in prepared
         ]
-        named = [answers.named(item, upload.name) for item, upload in zip(items, uploads, strict=True)]
+        named = [
+            item if upload.name is None else {"name": upload.name, **item}
+            for item, upload in zip(items, uploads, strict=True)
+        ]
         return answers.digits_body(loaded.recognizer, named)
 
     async def in_decode_pool(self, work: Callable[..., Result], *arguments: object) -> Result:

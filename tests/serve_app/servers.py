@@ -29,9 +29,9 @@ Read = Callable[[Images, int], Probabilities]
 class FakeReader(Recognizer):
     """Reads a picture by its brightest pixel: 26 times the digit."""
 
-    def __init__(self, model: str = "fake:1", read: Read = by_brightness) -> None:
-        self.model, self.classes, self.load_seconds = model, DIGITS, 0.0
-        self._names = np.array(DIGITS)
+    def __init__(self, model: str = "fake:1", read: Read = by_brightness, classes: list[str] = DIGITS) -> None:
+        self.model, self.classes, self.load_seconds = model, classes, 0.0
+        self._names = np.array(classes)
         self._engine = FakeEngine(read)
 
 

@@ -16,7 +16,7 @@ from pipelines.errors import DataError
 from pipelines.models.folder import open_model
 from serve_app.serving.dataplane import DataPlane, ReadOptions, Upload
 from serve_app.settings import Settings
-from tests.serve_app.servers import PNG, bar, open_fake, open_server, png
+from tests.serve_app.servers import DIGITS, PNG, FakeReader, bar, open_fake, open_server, png
 
 EIGHT, NINE = png(bar(8)), png(bar(9))
 
@@ -121,6 +121,25 @@ def test_a_model_is_read_with_by_its_name() -> None:
             ("other", "7", False),
         ]
         assert [one["accept_above"] for one in models] == [None, None]
+
+
+def test_a_class_of_any_name_stays_within_its_quotes() -> None:
+    classes = [*DIGITS[:9], '9" or \\ %s']
+    with open_server(lambda reference: FakeReader(reference, classes=classes)) as server:
+        [item] = server.post("/v1/digits", content=NINE, headers=PNG).json()["items"]
+    assert item["label"] == classes[9]
+    assert list(item["probabilities"]) == classes
+
+
+@pytest.mark.parametrize("path", ["/v1/digits", "/v2/models/fake/infer"])
+def test_what_is_no_number_is_null_since_json_has_no_word_for_it(path: str) -> None:
+    tensor = {"name": "images", "datatype": "UINT8", "shape": [1, 28, 28], "data": bar(9).ravel().tolist()}
+    body = {"image": base64.b64encode(NINE).decode(), "inputs": [tensor]}
+    reader = FakeReader("fake:1", lambda images, classes: np.full((len(images), classes), np.nan, np.float32))
+    with open_server(lambda reference: reader) as server:
+        answer = server.post(path, json=body)
+    assert answer.status_code == 200
+    assert b"null" in answer.content and b"nan" not in answer.content.lower()
 
 
 def test_the_builtin_model_reads_drawn_digits_of_any_size() -> None:

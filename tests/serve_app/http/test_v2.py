@@ -111,6 +111,12 @@ def test_bytes_that_are_not_what_the_header_says(
     assert words in answer.json()["error"]
 
 
+def test_text_that_no_utf8_can_hold_is_refused_and_not_repeated(server: TestClient) -> None:
+    answer = server.post(INFER, content=json.dumps({**request(), "id": "\ud800"}))
+    assert answer.status_code == 400
+    assert "not valid JSON" in answer.json()["error"]
+
+
 def test_more_rows_than_a_request_may_hold(server: TestClient) -> None:
     answer = server.post(INFER, json=request(shape=[101, 28, 28]))
     assert answer.status_code == 413
