@@ -1,4 +1,4 @@
-"""Finds the processes of one cluster in /proc, by the tag in their environment, and ends them together."""
+"""Finds the processes of one cluster by the tag in their environment, and ends them together."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 TAG = "INKRAY_CLUSTER"
 # Ray itself gives a job three seconds between SIGTERM and SIGKILL; the GCS server would take fifteen to end.
 GRACE_S = 3.0
 KILL_S = 10.0
 POLL_S = 0.05
+ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
-@dataclass(frozen=True)
-class Process:
-    """A process, identified by pid and start time, since pids are reused."""
-
-    pid: int
-    started: str
-    parent: int
-    session: int
-    tagged: bool
-
-    @property
-    def key(self) -> tuple[int, str]:
-        return self.pid, self.started
-
-
-def owned(cluster_id: str) -> list[Process]:
+def owned(cluster_id: str) -> list[psutil.Process]:
     """All processes of this cluster.
 
     The tag alone is not enough, since a process that sets its own title may overwrite its environment. So processes
     that share a session with a tagged one count too, and so do all their descendants.
     """
-    table = _table(f"{TAG}={cluster_id}".encode())
-    sessions = {process.session for process in table if process.tagged}
-    mine = {process.pid for process in table if process.session in sessions}
-    while more := {process.pid for process in table if process.parent in mine} - mine:
+    running, sessions, tagged = list[psutil.Process](), dict[int, int](), set[int]()
+    for process in psutil.process_iter(["ppid", "environ", "status"]):
+        if process.pid == os.getpid() or process.info["status"] in ENDED:
+            continue
+        with suppress(ProcessLookupError):
+            sessions[process.pid] = os.getsid(process.pid)
+            running.append(process)
+            if (process.info["environ"] or {}).get(TAG) == cluster_id:
+                tagged.add(sessions[process.pid])
+    mine = {pid for pid, session in sessions.items() if session in tagged}
+    while more := {process.pid for process in running if process.info["ppid"] in mine} - mine:
         mine |= more
-    return [process for process in table if process.pid in mine]
+    return [process for process in running if process.pid in mine]
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether it has not ended; a zombie has."""
+    try:
+        return process.is_running() and process.status() not in ENDED
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end(cluster_id: str) -> int:
@@ -53,48 +54,18 @@ def end(cluster_id: str) -> int:
 
 
 def _signal_until_gone(
-    cluster_id: str, number: signal.Signals, patience: float, known: Iterable[tuple[int, str]] = ()
-) -> set[tuple[int, str]]:
+    cluster_id: str, number: signal.Signals, patience: float, known: Iterable[psutil.Process] = ()
+) -> set[psutil.Process]:
     """Signal each process once, including new ones, and those `known` whose tag can no longer be found."""
-    known, signalled = set(known), set[tuple[int, str]]()
+    known, signalled = set(known), set[psutil.Process]()
     deadline = time.monotonic() + patience
-    while left := _alive(cluster_id, known):
+    while left := {*owned(cluster_id), *filter(is_running, known)}:
         for process in left - signalled:
-            with suppress(ProcessLookupError):
-                os.kill(process[0], number)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
         signalled |= left
         known |= left
         if time.monotonic() > deadline:
             break
         time.sleep(POLL_S)
     return signalled
-
-
-def _alive(cluster_id: str, known: set[tuple[int, str]]) -> set[tuple[int, str]]:
-    still = {process.key for process in _table(b"")} & known if known else set()
-    return still | {process.key for process in owned(cluster_id)}
-
-
-def _table(tag: bytes) -> list[Process]:
-    entries = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and entry.name != str(os.getpid()))
-    return [process for entry in entries if (process := _read(entry, tag))]
-
-
-def _read(entry: Path, tag: bytes) -> Process | None:
-    """Read one process; None if it has ended, even if it is still a zombie."""
-    try:
-        # The name is in parentheses, and may itself contain spaces and parentheses.
-        fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state, parent, session, started = fields[0], fields[1], fields[3], fields[19]
-    if state in "ZX":
-        return None
-    return Process(int(entry.name), started, int(parent), int(session), tag in _environment(entry))
-
-
-def _environment(entry: Path) -> list[bytes]:
-    try:
-        return (entry / "environ").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return []

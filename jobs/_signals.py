@@ -92,7 +92,7 @@ def _end_after(grace: float, number: signal.Signals) -> None:
     with suppress(OSError):
         os.write(2, words.encode())
     # If the job started Ray itself, some of Ray's processes would otherwise live on for a minute.
-    kill(list(descendants(os.getpid())))
+    kill(descendants(os.getpid()))
     os._exit(128 + number)
 
 

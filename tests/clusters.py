@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster import local
@@ -60,16 +61,9 @@ def new_cluster(home: Path, repo: Path, cpus: int, gpus: int = 0) -> Iterator[Ra
 def mentioning(text: str) -> dict[int, str]:
     """The command line of every other process that has `text` in its command line or its environment."""
     found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            command = _content(entry / "cmdline")
-            if text in command or text in _content(entry / "environ"):
-                found[int(entry.name)] = command
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command = " ".join(process.info["cmdline"] or ())
+        values = (process.info["environ"] or {}).values()
+        if process.pid != os.getpid() and any(text in one for one in (command, *values)):
+            found[process.pid] = command
     return found
-
-
-def _content(file: Path) -> str:
-    try:
-        return file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from psutil import Process
 
-from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.parquet import write_parquet

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.processes import TAG, Process, end, owned
+from psutil import NoSuchProcess, Process
+
+from cluster.processes import TAG, end, owned
 from tests.clusters import RayCluster
 
 # `ray start --address` refuses loopback; what it calls does not.
@@ -50,8 +50,8 @@ class Node:
 
     def kill(self) -> None:
         for process in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+            with suppress(NoSuchProcess):
+                process.kill()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,13 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from psutil import CONN_LISTEN, Error, NoSuchProcess, Process
+
 from cluster import local
-from cluster.processes import TAG, Process, _table, owned
+from cluster.processes import TAG, is_running, owned
 from tests.clusters import RayCluster
 
 # With busy neighbours a machine takes five times as long as without; pytest itself gives up after 600.
 PATIENCE_S = 540.0
-# To look through /proc takes some ten milliseconds, which the watched would miss.
+# To look through all processes takes some ten milliseconds, which the watched would miss.
 POLL_S = 0.05
 
 
@@ -78,7 +79,8 @@ def new_home(folder: Path, on: RayCluster | None = None) -> Iterator[Home]:
         finally:
             left = home.processes()
             for process in left:
-                os.kill(process.pid, signal.SIGKILL)
+                with suppress(NoSuchProcess):
+                    process.kill()
         assert left == []
 
 
@@ -140,31 +142,28 @@ def cluster_processes(cluster: RayCluster) -> list[Process]:
 
 
 def gone(processes: list[Process]) -> bool:
-    there = {process.key for process in _table(b"")}
-    return not there & {process.key for process in processes}
+    return not any(map(is_running, processes))
 
 
-def listening(processes: list[Process]) -> dict[str, int]:
-    """The addresses, as the kernel writes them, that these processes listen on, and whose each is."""
-    owners: dict[str, int] = {}
+def listening(processes: list[Process]) -> dict[tuple[str, int], int]:
+    """The addresses and ports that these processes listen on, and whose each is."""
+    found = {}
     for process in processes:
-        # Both a process and what it has open may be gone at any moment.
-        with suppress(OSError):
-            for entry in Path(f"/proc/{process.pid}/fd").iterdir():
-                with suppress(OSError):
-                    owners[str(entry.readlink())] = process.pid
-    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()]
-    return {row[1]: owners[socket] for row in rows if row[3] == "0A" and (socket := f"socket:[{row[9]}]") in owners}
+        # It may be gone at any moment.
+        with suppress(NoSuchProcess):
+            sockets = process.net_connections("tcp")
+            found.update({(*one.laddr,): process.pid for one in sockets if one.status == CONN_LISTEN})
+    return found
 
 
-def listening_elsewhere(processes: list[Process]) -> dict[str, str]:
+def listening_elsewhere(processes: list[Process]) -> dict[tuple[str, int], str]:
     """What of it is not on loopback, and which programs those are: 127.0.0.1, or the same mapped into IPv6."""
-    loopback = ("0100007F:", "0000000000000000FFFF00000100007F:")
-    return {one: title(pid) for one, pid in listening(processes).items() if not one.startswith(loopback)}
+    loopback = ("127.0.0.1", "::ffff:127.0.0.1")
+    return {one: title(pid) for one, pid in listening(processes).items() if one[0] not in loopback}
 
 
 def title(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace")
-    except OSError:
+        return " ".join(Process(pid).cmdline())
+    except Error:
         return ""

@@ -7,13 +7,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 from pipelines.images.decoding import MAX_PIXELS
 
 MIB = 1 << 20
-STATM = Path("/proc/self/statm")
-"""Linux's count of this process's memory pages: all of them, then those in RAM."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,9 @@ def time_limit(seconds: float) -> Iterator[None]:
 def limit_memory(mib: int) -> None:
     """Let this process allocate `mib` more than it has now, and dump no core if it crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    most = _memory_pages(0) * resource.getpagesize() + mib * MIB
+    most = psutil.Process().memory_info().vms + mib * MIB
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def resident_mib() -> int:
-    return _memory_pages(1) * resource.getpagesize() // MIB
-
-
-def _memory_pages(column: int) -> int:
-    return int(STATM.read_text().split()[column]) if STATM.exists() else 0
+    return psutil.Process().memory_info().rss // MIB

@@ -1,4 +1,4 @@
-"""The peak memory of a job."""
+"""The peak memory of a job, read by hand since psutil tells only the present one."""
 
 from __future__ import annotations
 

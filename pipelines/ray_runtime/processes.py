@@ -1,29 +1,27 @@
-"""Finds the descendants of a process, on systems that have /proc, and kills processes."""
+"""Finds the descendants of a process, and kills processes."""
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+
+import psutil
 
 
-def children(parent: int) -> list[int]:
-    with suppress(OSError):
-        lines = [file.read_text() for file in Path(f"/proc/{parent}/task").glob("*/children")]
-        return [int(number) for line in lines for number in line.split()]
+def children(parent: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(parent).children()
     return []
 
 
-def descendants(ancestor: int) -> Iterator[int]:
-    """Yield parents before their children: killed in this order, no process is left that could start more."""
-    for child in children(ancestor):
-        yield child
-        yield from descendants(child)
+def descendants(ancestor: int) -> list[psutil.Process]:
+    """Parents come before their children: killed in this order, no process is left that could start more."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(ancestor).children(recursive=True)
+    return []
 
 
-def kill(processes: Iterable[int]) -> None:
+def kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

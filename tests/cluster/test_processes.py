@@ -4,12 +4,12 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster import processes
-from cluster.processes import TAG, end, owned
+from cluster.processes import TAG, end, is_running, owned
 
 # Each says the number of the process it is about.
 DESCENDANT = "env -i setsid sleep 600 & echo $!; wait"
@@ -47,12 +47,11 @@ def wait_for(tag: str, shell: int, untagged: int) -> None:
 
 
 def tagged(pid: int) -> bool:
-    return TAG.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    return TAG in psutil.Process(pid).environ()
 
 
 def runs(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    return psutil.pid_exists(pid) and is_running(psutil.Process(pid))
 
 
 def test_an_untagged_descendant_in_a_session_of_its_own_is_found(tag: str) -> None:

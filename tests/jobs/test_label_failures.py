@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from psutil import Process
 
-from cluster.processes import Process
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, rows, shards, tables, with_a_long_part
@@ -114,7 +114,7 @@ def test_an_actor_that_dies_while_it_waits_for_work_is_replaced(
         (only,) = actors(cluster_processes(ray_cluster))
         until(lasting(lambda: not at_work(only, output)), "the actor rests")
         kill(only.pid)
-        until(lambda: not Path(f"/proc/{only.pid}").exists(), "the actor is gone")
+        until(lambda: not only.is_running(), "the actor is gone")
         kill(reader, signal.SIGCONT)
         assert job.ended() == 0, job.out + job.err
     once(rows(output), 153)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from psutil import Process
 
-from cluster.processes import Process
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster, new_cluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, rows, shards, tables, with_a_long_part

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from psutil import Process
 
-from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.inference.line_recognizer import LineRecognizer

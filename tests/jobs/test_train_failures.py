@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from psutil import Process
 
-from cluster.processes import Process
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.ray_runtime.failures import RESTARTS
@@ -156,14 +156,14 @@ def test_a_killed_worker_is_replaced_and_the_run_ends_as_if_nothing_happened(
 def test_a_worker_that_dies_again_and_again_ends_the_run(
     home: Home, ray_cluster: RayCluster, train: Path, options: tuple[str, ...]
 ) -> None:
-    killed: set[tuple[int, str]] = set()
+    killed: set[Process] = set()
     with home.start(train, *options, "--name", "doomed") as job:
 
         def kill_the_next() -> bool:
             for worker in train_workers(cluster_processes(ray_cluster)):
-                if worker.key not in killed:
+                if worker not in killed:
                     os.kill(worker.pid, signal.SIGKILL)
-                    killed.add(worker.key)
+                    killed.add(worker)
             return job.process.poll() is not None
 
         until(kill_the_next, "the run gives up")

@@ -21,9 +21,9 @@ from typing import Any
 
 import httpx
 import pytest
+from psutil import Process
 
 from cluster import local
-from cluster.processes import Process
 from pipelines.models.folder import PRETRAINED
 from pipelines.models.store import ModelStore
 from serve_app.settings import Settings

@@ -19,8 +19,9 @@ from pathlib import Path
 import cv2
 import httpx
 import numpy as np
+import psutil
 
-from cluster.processes import TAG, Process, owned
+from cluster.processes import TAG, owned
 from jobs._ports import free_ports
 from pipelines.drawing.pen import draw_digit
 from pipelines.errors import InkrayError, UsageError
@@ -125,10 +126,10 @@ class Server:
             _signal(processes, signal.SIGCONT)
 
 
-def _signal(processes: list[Process], number: signal.Signals) -> None:
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, number)
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 from rich.table import Table
 from tyro.conf import arg
 
@@ -175,16 +176,13 @@ def watched(tag: str) -> Iterator[list[int]]:
 
 
 def _replica_mib(tag: str) -> int:
-    pages = 0
+    resident = 0
     for process in owned(tag):
-        about = Path(f"/proc/{process.pid}")
-        try:
-            command = (about / "cmdline").read_bytes()
-            if command.startswith(b"ray::ServeReplica") or WORKER.encode() in command:
-                pages += int((about / "statm").read_text().split()[1])
-        except OSError:  # It has ended.
-            continue
-    return pages * 4096 >> 20
+        with suppress(psutil.NoSuchProcess):
+            command = " ".join(process.cmdline())
+            if command.startswith("ray::ServeReplica") or WORKER in command:
+                resident += process.memory_info().rss
+    return resident >> 20
 
 
 def _percentiles(seconds: Iterable[float]) -> list[float]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -150,4 +151,4 @@ def test_a_worker_ends_with_its_parent_even_while_it_hangs(tmp_path: Path) -> No
         parent.stdout.readline()
         [worker] = workers(parent.pid)
         parent.kill()
-    until(lambda: not Path(f"/proc/{worker}").exists(), "the worker ended", 60)
+    until(lambda: not psutil.pid_exists(worker), "the worker ended", 60)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from cluster.processes import is_running
 from pipelines.documents.worker_handle import WORKER
 from pipelines.ray_runtime.processes import children
 
 
 def workers(parent: int | None = None) -> list[int]:
     """The processes that open documents for this process, or for another."""
-    return [
-        child
-        for child in children(parent or os.getpid())
-        if WORKER.encode() in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    return [child.pid for child in children(parent or os.getpid()) if is_running(child) and WORKER in child.cmdline()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import psutil
+
 from pipelines.ray_runtime.processes import children, descendants, kill
 
 FAMILY = """
@@ -22,9 +24,9 @@ def test_parents_come_before_their_children_and_none_survives() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as eldest:
         assert eldest.stdout is not None
         assert eldest.stdout.readline() == "born\n"
-        child, grandchild = list(descendants(eldest.pid))
-        assert (children(eldest.pid), children(child), children(grandchild)) == ([child], [grandchild], [])
+        child, grandchild = descendants(eldest.pid)
+        assert (children(eldest.pid), children(child.pid), children(grandchild.pid)) == ([child], [grandchild], [])
         # The pipe to the eldest closes with the last that holds it.
-        kill([eldest.pid, child, grandchild])
+        kill([psutil.Process(eldest.pid), child, grandchild])
         assert eldest.stdout.read() == ""
-    assert list(descendants(eldest.pid)) == []
+    assert descendants(eldest.pid) == []
