@@ -1,25 +1,27 @@
-"""Downloads files from mirrors, resumes interrupted ones, and puts them in place only after checking them."""
+"""Downloads files from mirrors, and puts each in place whole and checked, or not at all.
+
+By httpx, since torchvision's own download waits for ever for a server that falls silent.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from pipelines.errors import DataError
+from pipelines.files.atomic import write_atomic
 from pipelines.files.locks import locked
 
 ATTEMPTS = 3
+"""How often a mirror is asked whose answer was cut off."""
 TIMEOUT_SECONDS = 30
-CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -30,23 +32,14 @@ class Source:
     md5: dict[str, str]
 
 
-class _TryAgain(Exception):
-    """The mirror did not deliver the whole file; another attempt may."""
-
-
-class _GiveUp(Exception):
-    """The mirror cannot deliver the right file."""
-
-
 def fetch_files(names: Iterable[str], folder: Path, source: Source) -> None:
-    """Download files into `folder`; an interrupted one stays as NAME.part, and the next call resumes it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Two processes that need the same files must not write to the same .part.
-        with locked(folder), _progress() as progress:
+        # Of several processes that need the same files, one asks for them.
+        with locked(folder / ".lock"), _progress() as progress:
             for name in names:
                 if not (folder / name).exists():
-                    _fetch(name, folder, source, progress)
+                    write_atomic(folder / name, _from_mirrors(name, source, progress))
     except OSError as error:
         raise DataError(f"cannot write into {folder}: {error.strerror}") from error
 
@@ -56,78 +49,39 @@ def _progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
 
 
-def _fetch(name: str, folder: Path, source: Source, progress: Progress) -> None:
-    part = folder / f"{name}.part"
+def _from_mirrors(name: str, source: Source, progress: Progress) -> bytes:
     failures = []
     for mirror in source.mirrors:
         try:
-            _from_mirror(mirror + name, part, source.md5[name], progress)
-        except _GiveUp as failure:
-            failures.append(f"{mirror}: {failure}")
+            content = _patiently(mirror + name, progress)
+        except httpx.HTTPStatusError as error:
+            failures.append(f"{mirror}: HTTP {error.response.status_code} {error.response.reason_phrase}")
+        except httpx.HTTPError as error:
+            failures.append(f"{mirror}: {error}")
         else:
-            part.replace(folder / name)
-            return
+            found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if found == source.md5[name]:
+                return content
+            failures.append(f"{mirror}: wrong content, md5 {found} and not {source.md5[name]}")
     raise DataError(f"{name} from {'; from '.join(failures)}")
 
 
-def _from_mirror(url: str, part: Path, md5: str, progress: Progress) -> None:
-    failure = ""
-    for _ in range(ATTEMPTS):
-        resumed = part.exists()
-        try:
-            _download(url, part, progress)
-        except _TryAgain as reason:
-            failure = str(reason)
-            continue
-        found = hashlib.md5(part.read_bytes(), usedforsecurity=False).hexdigest()
-        if found == md5:
-            return
-        part.unlink()
-        failure = f"wrong content, md5 {found} and not {md5}"
-        # The wrong bytes may come from an earlier mirror, so give up on this one only after a fresh start.
-        if not resumed:
-            break
-    raise _GiveUp(failure)
+def _patiently(url: str, progress: Progress) -> bytes:
+    """Ask again where the answer was cut off."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(httpx.ReadError, httpx.RemoteProtocolError):
+            return _download(url, progress)
+    return _download(url, progress)
 
 
-def _download(url: str, part: Path, progress: Progress) -> None:
-    """Append what is missing to `part`, or start over if the server does not support ranges."""
-    start = part.stat().st_size if part.exists() else 0
-    with _open(url, part, start) as response:
-        start = start if response.status == HTTPStatus.PARTIAL_CONTENT else 0
-        length = response.headers.get("Content-Length")
-        total = start + int(length) if length else None
-        task = progress.add_task(part.stem, total=total, completed=start)
-        with part.open("ab" if start else "wb") as file:
-            for chunk in _chunks(response):
-                file.write(chunk)
-                progress.advance(task, len(chunk))
-        if total is not None and part.stat().st_size < total:
-            raise _TryAgain(f"cut off after {part.stat().st_size} of {total} bytes")
-
-
-def _open(url: str, part: Path, start: int) -> HTTPResponse:
-    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    try:
-        response: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
-    except HTTPError as error:
-        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
-            part.unlink()
-            raise _TryAgain("no bytes where the earlier download stopped") from error
-        raise _GiveUp(f"HTTP {error.code} {error.reason}") from error
-    except URLError as error:
-        raise _GiveUp(str(error.reason)) from error
-    except (HTTPException, OSError) as error:
-        raise _TryAgain(str(error)) from error
-    return response
-
-
-def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = response.read(CHUNK_BYTES)
-        except (HTTPException, OSError) as error:
-            raise _TryAgain(str(error)) from error
-        if not chunk:
-            return
-        yield chunk
+def _download(url: str, progress: Progress) -> bytes:
+    # A server that packed its answer would give other bytes than those of the sum.
+    unpacked = {"Accept-Encoding": "identity"}
+    with httpx.stream("GET", url, headers=unpacked, timeout=TIMEOUT_SECONDS, follow_redirects=True) as response:
+        response.raise_for_status()
+        length, content = int(response.headers.get("Content-Length", 0)), bytearray()
+        task = progress.add_task(url.rpartition("/")[2], total=length or None)
+        for chunk in response.iter_raw():
+            content += chunk
+            progress.update(task, completed=len(content))
+        return bytes(content)

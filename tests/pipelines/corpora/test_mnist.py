@@ -54,6 +54,7 @@ def test_what_is_missing_is_downloaded(half: Path, mirror: Source) -> None:
     assert corpus.test is not None
     assert (len(corpus.train), len(corpus.test)) == (60_000, 10_000)
     assert sorted(file.name for file in half.iterdir()) == [
+        ".lock",
         "t10k-images-idx3-ubyte",
         "t10k-labels-idx1-ubyte.gz",
         "train-images-idx3-ubyte.gz",
