@@ -27,9 +27,7 @@ from pipelines.labeling.workload import Workload
 from pipelines.models.folder import ModelFolder, open_model
 from pipelines.models.store import ModelStore
 from pipelines.models.version import BUILTIN_LINES
-from pipelines.ray_runtime.nodes import can_be_had
-
-GPUS = "0, a share of one GPU such as 0.25, or a whole number"
+from pipelines.ray_runtime.nodes import GPUS_TO_BE_HAD, can_be_had
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +73,7 @@ class Options:
             ("min-actors", self.min_actors, self.min_actors is None or self.min_actors >= 1, "at least 1"),
             ("max-actors", self.max_actors, self.max_actors is None or self.max_actors >= 1, "at least 1"),
             ("threads", self.threads, self.threads is None or self.threads >= 1, "at least 1"),
-            ("gpus-per-actor", self.gpus_per_actor, can_be_had(self.gpus_per_actor), GPUS),
+            ("gpus-per-actor", self.gpus_per_actor, can_be_had(self.gpus_per_actor), GPUS_TO_BE_HAD),
             ("deadline", self.deadline, self.deadline > 0, "above 0"),
             ("accept-above", self.accept_above, 0 <= (self.accept_above or 0) <= 1, "from 0 to 1"),
         ):

@@ -15,7 +15,7 @@ from pipelines.errors import UsageError, check_range
 from pipelines.files.atomic import check_file, write_json
 from pipelines.models.store import ModelStore, store_location
 from pipelines.models.version import check_name, check_new_name
-from pipelines.ray_runtime.nodes import free_nodes
+from pipelines.ray_runtime.nodes import GPUS_TO_BE_HAD, can_be_had, free_nodes
 from pipelines.ray_runtime.session import ray_session
 from pipelines.training.capacity import plan_workers
 from pipelines.training.line_task import LineTask
@@ -72,6 +72,9 @@ class Train(TrainingOptions):
         check_range("workers", self.workers, at_least=1)
         check_range("cpus_per_worker", self.cpus_per_worker, above=0)
         check_range("gpus_per_worker", self.gpus_per_worker, at_least=0)
+        if not can_be_had(self.gpus_per_worker):
+            words = f"gpus_per_worker is {self.gpus_per_worker:.12g}; it must be {GPUS_TO_BE_HAD}."
+            raise UsageError(words, option="gpus_per_worker")
 
     def learning(self) -> TrainingOptions:
         return TrainingOptions(**{field.name: getattr(self, field.name) for field in fields(TrainingOptions)})

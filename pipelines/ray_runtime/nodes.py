@@ -31,6 +31,9 @@ class Node:
         return whole * (SHARES // needed) + rest // needed
 
 
+GPUS_TO_BE_HAD = "0, a share of one GPU such as 0.25, or a whole number"
+
+
 def can_be_had(gpus: float) -> bool:
     """Whether Ray can assign this many GPUs to an actor: none, a fraction of one, or whole ones."""
     return gpus == 0 or 1 / SHARES <= gpus <= 1 or (gpus > 1 and float(gpus).is_integer())

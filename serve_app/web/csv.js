@@ -2,7 +2,7 @@
 
 import { make } from "./text.js";
 
-export const COLUMNS = ["source", "page", "item", "value", "confidence", "status", "reason"];
+export const COLUMNS = ["source", "page", "item", "value", "confidence", "status", "reason_code", "reason"];
 
 export function toCsv(rows) {
   const lines = [COLUMNS, ...rows.map((row) => COLUMNS.map((name) => row[name]))];

@@ -1,4 +1,4 @@
-/** Files -> rows {source, page, item, value, confidence, status, reason}, read as the person chose. */
+/** Files -> rows {source, page, item, value, confidence, status, reason_code, reason}, read as the person chose. */
 
 import { digits, form, withRetries, strings } from "./api.js";
 import { isPdf, isReadable } from "./drop.js";
@@ -75,7 +75,7 @@ export function ofForm(pages) {
   return { rows: pages.flatMap(pageRows), pages };
 }
 
-function pageRows({ page, status, reason, fields = [], error }) {
-  if (!fields.length) return [{ page, status: status ?? "error", reason: reason ?? error?.message ?? "" }];
+function pageRows({ page, status, reason_code, reason, fields = [], error }) {
+  if (!fields.length) return [{ page, status: status ?? "error", reason_code, reason: reason ?? error?.message ?? "" }];
   return fields.map(({ field, ...read }) => ({ page, item: field, ...read }));
 }

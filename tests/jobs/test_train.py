@@ -244,6 +244,14 @@ def test_an_address_where_no_cluster_is(
         ("--cpus-per-worker -1", "cpus_per_worker is -1; it must be above 0 (--cpus-per-worker)."),
         ("--cpus-per-worker nan", "cpus_per_worker is nan; it must be above 0 (--cpus-per-worker)."),
         ("--gpus-per-worker -1", "gpus_per_worker is -1; it must be at least 0 (--gpus-per-worker)."),
+        *(
+            (
+                f"--gpus-per-worker {gpus}",
+                f"gpus_per_worker is {gpus}; it must be 0, a share of one GPU such as 0.25, or a whole number "
+                "(--gpus-per-worker).",
+            )
+            for gpus in ("1.5", "1e-05")
+        ),
         (
             "--name ../../esc",
             "The run name '../../esc' will not do: use letters, digits, '-', '_' and '.', a letter or digit first.",

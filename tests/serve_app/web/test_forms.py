@@ -24,19 +24,22 @@ PICTURE = base64.b64encode(bytes(cv2.imencode(".jpg", SHEET)[1])).decode()
 
 
 def field(name: str, status: str, top: float, **more: Any) -> dict[str, Any]:
-    read = {"value": "42", "confidence": 0.99, "reason": None, "alternatives": []}
+    read = {"value": "42", "confidence": 0.99, "reason_code": None, "reason": None, "alternatives": []}
     return {"field": name, "status": status, "box": [70.0, top, 60.0, 12.0], **read, **more}
 
 
+UNSURE = {"reason_code": "low_confidence", "reason": "less sure than 95 %"}
+BROKEN_RULE = {"reason_code": "rule_violated", "reason": "The sum is not that of its parts."}
+UNKNOWN = {"reason_code": "form_not_recognized", "reason": "unknown form: no corner marks."}
 FIELDS = [
     field("order", "ok", 50),
-    field("day", "review", 100, reason="less sure than 95 %", alternatives=[{"value": "47", "probability": 0.2}]),
-    field("total", "error", 150, value=None, reason="The sum is not that of its parts."),
+    field("day", "review", 100, **UNSURE, alternatives=[{"value": "47", "probability": 0.2}]),
+    field("total", "error", 150, value=None, **BROKEN_RULE),
 ]
 PAGE = {"template": "note", "picture": PICTURE, "width_mm": 210.0, "height_mm": 297.0}
 PAGES = [
-    {**PAGE, "page": 1, "status": "error", "reason": None, "fields": FIELDS},
-    {**PAGE, "page": 2, "template": None, "status": "error", "reason": "unknown form: no corner marks.", "fields": []},
+    {**PAGE, "page": 1, "status": "error", "reason_code": None, "reason": None, "fields": FIELDS},
+    {**PAGE, "page": 2, "template": None, "status": "error", **UNKNOWN, "fields": []},
 ]
 
 
@@ -112,6 +115,7 @@ def test_the_fields_can_be_taken_along_as_csv(forms: Page) -> None:
     assert [(row["page"], row["item"], row["status"]) for row in rows] == [
         *(("1", "order", "ok"), ("1", "day", "review"), ("1", "total", "error"), ("2", "", "error"))
     ]
+    assert [row["reason_code"] for row in rows] == ["", "low_confidence", "rule_violated", "form_not_recognized"]
 
 
 def test_forms_are_read_among_files_too(forms: Page) -> None:
