@@ -26,6 +26,8 @@ def read_environment() -> tuple[Settings, str]:
         sys.exit(error.exit_code)
 
 
+# Ray would report to its makers which of its libraries run on how large a cluster.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Before Serve is imported, since Serve reads the environment only once, and before it starts Ray, which hands it on.
 SETTINGS, PROXY = read_environment()
 

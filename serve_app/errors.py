@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from traceback import format_tb
 
 from pipelines.errors import DataError, EngineError, InkrayError, StoreError, UnknownName, UsageError
 
@@ -129,5 +130,6 @@ def error_response(error: BaseException) -> ErrorResponse:
     for kind in type(error).__mro__:
         if kind in STATUS:
             return ErrorResponse(*STATUS[kind], str(error))
-    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    # Not its words, which may hold what was read or sent.
+    log.error("unexpected %s\n%s", type(error).__name__, "".join(format_tb(error.__traceback__)).rstrip())
     return ErrorResponse(500, "internal", INTERNAL)

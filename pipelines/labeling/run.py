@@ -97,7 +97,7 @@ def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[s
 def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> dict[str, Any]:
     found, items = request.found, request.workload.items
     already = _already_done(found, folder)
-    with ray_session(), listener.under_way(found.count, already, items):
+    with ray_session(folder.spilled), listener.under_way(found.count, already, items):
         run = LabelingRun(_spec(request, folder, listener), found)
         if already:
             listener.line(f"going on after {already:,} {items}")

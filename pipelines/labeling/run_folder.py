@@ -5,7 +5,7 @@ rows/           the result, a file for each shard of the input
 summary.json    the mark of a finished run, written last
 report.html     the same for people
 wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read on them, fields as pictures
-.work/          the lock, marks of shards under way, what the report needs of each shard
+.work/          the lock, marks of shards under way, what the report needs of each shard, objects that Ray spilled
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ class LabelingRunFolder:
     @property
     def kept(self) -> Path:
         return self.path / KEPT
+
+    @property
+    def spilled(self) -> Path:
+        """Holds pages only while the run goes on, or if it was killed."""
+        return self.path / WORK / "spilled"
 
     def done(self) -> set[int]:
         return existing_shards(self.rows, self.format)
@@ -116,9 +121,10 @@ def _open(folder: LabelingRunFolder, identity: dict[str, Any], fresh: bool, held
     if fresh:
         _empty(path)
     _check_identity(path, identity)
-    for needed in (folder.rows, folder.kept, path / WORK / "under-way"):
-        needed.mkdir(parents=True, exist_ok=True)
     # Of processes that were killed.
+    shutil.rmtree(folder.spilled, ignore_errors=True)
+    for needed in (folder.rows, folder.kept, folder.spilled, path / WORK / "under-way"):
+        needed.mkdir(parents=True, exist_ok=True)
     for drafts in (folder.rows.glob(".part-*"), *(path.glob(f".{name}-*") for name in (RUN, REPORT, SUMMARY, WIDE))):
         for draft in drafts:
             draft.unlink(missing_ok=True)

@@ -42,11 +42,12 @@ class Head(Node):
 
 
 @contextmanager
-def ray_head(folder: str) -> Iterator[str]:
+def ray_head(folder: str, spilled: str | None = None) -> Iterator[str]:
     """Start a head and give its address; without autoscaler, log monitor and dashboard, which nobody would ask."""
     params = RayParams(
         node_ip_address="127.0.0.1",
         temp_dir=folder,
+        object_spilling_directory=spilled,
         no_monitor=True,
         include_log_monitor="",
         # Any free port: on the default one it would wait for another Ray on this machine, and then do without.

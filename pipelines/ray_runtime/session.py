@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,15 +20,18 @@ from ray.exceptions import RayError
 from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime.failures import is_token_error
 from pipelines.ray_runtime.head import ray_head
+from pipelines.ray_runtime.session_folder import RAY, session_folder
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 ANSWER_S = 5.0
-LAST_WORDS_S = 1.0
 
 
 @contextmanager
-def ray_session() -> Iterator[None]:
-    """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here."""
+def ray_session(spilled: Path | None = None) -> Iterator[None]:
+    """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here.
+
+    Ray in here moves objects that do not fit into memory to the folder `spilled`; a cluster has a place of its own.
+    """
     address = os.environ.get("RAY_ADDRESS", "")
     if address.startswith(("http://", "https://")):
         print(
@@ -40,7 +40,7 @@ def ray_session() -> Iterator[None]:
             file=sys.stderr,
         )
         address = ""
-    with _connected(address) if address and address != "local" else own_ray():
+    with _connected(address) if address and address != "local" else own_ray(spilled):
         yield
 
 
@@ -105,12 +105,9 @@ def _check_listening(address: str) -> None:
 
 
 @contextmanager
-def own_ray() -> Iterator[None]:
+def own_ray(spilled: Path | None = None) -> Iterator[None]:
     """Start Ray in here, whatever `RAY_ADDRESS` names."""
     _hush_core()
-    folder = tempfile.mkdtemp(prefix="inkray-", dir=_short(tempfile.gettempdir()))
-    # Ray opens its folder to every user of the machine; the one around it stays closed.
-    inner = f"{folder}/ray"
     # Without this Ray takes the network card's address in place of the loopback it is given: the variable is for its
     # processes, the constant for this one, which read the variable when ray was imported.
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
@@ -119,26 +116,21 @@ def own_ray() -> Iterator[None]:
     # file, which would change how the next cluster on this machine starts.
     os.environ.update(RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
     os.environ.pop("RAY_ADDRESS", None)
-    try:
+    with session_folder() as folder:
+        # Ray opens its folder to every user of the machine; the one around it stays closed.
+        inner = str(folder / RAY)
         with _stderr_silenced(), ExitStack() as ending:
-            address = ending.enter_context(ray_head(inner))
+            address = ending.enter_context(ray_head(inner, _linked(spilled, folder) if spilled else None))
             with _sigterm_handler_kept():
                 ray.init(address=address, _temp_dir=inner, **QUIET)
             ending.callback(ray.shutdown)
             held = ending.pop_all()
         with held:
             yield
-    finally:
-        _remove(folder)
 
 
-def _remove(folder: str) -> None:
-    """A process that was killed may be about to write there even now."""
-    deadline = time.monotonic() + LAST_WORDS_S
-    while Path(folder).exists() and time.monotonic() < deadline:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _short(folder: str) -> str:
-    """Ray's sockets lie up to 86 characters deeper, and must fit in 107."""
-    return folder if len(folder) <= 21 else "/tmp"
+def _linked(spilled: Path, folder: Path) -> str:
+    """A path that leads there without `#` and `?`, since Ray takes paths of spilled objects apart as URLs."""
+    link = folder / "spilled"
+    link.symlink_to(spilled)
+    return str(link)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import UsageError
+from pipelines.files.atomic import write_atomic
 from pipelines.forms.template import Template
 from pipelines.forms.templates.loading import AS_WRITTEN, load_template
 from pipelines.forms.templates.yaml_lines import read_lined
@@ -40,9 +41,7 @@ class TemplateFolder:
         parse(text)
         new = not path.exists()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, prefix=".", delete=False) as scratch:
-            scratch.write(text)
-        Path(scratch.name).replace(path)
+        write_atomic(path, text.encode())
         return new
 
     def delete(self, name: str) -> None:

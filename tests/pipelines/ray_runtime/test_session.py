@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +13,6 @@ from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 
 from pipelines.errors import ClusterError
 from pipelines.ray_runtime.head import Head, ray_head
-from pipelines.ray_runtime.session import _remove, _short
 from tests.clusters import RayCluster
 from tests.processes import cluster_processes, gone, new_home, title, until
 
@@ -41,9 +39,42 @@ def test_a_job_has_a_ray_without_helpers_that_dies_with_it(tmp_path: Path) -> No
         assert any("raylet" in one for one in titles)
         assert [one for one in titles if any(helper in one for helper in HELPERS)] == []
         [folder] = home.scratch.glob("inkray-*")
-        assert (folder.stat().st_mode & 0o777, [inner.name for inner in folder.iterdir()]) == (0o700, ["ray"])
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert sorted(inner.name for inner in folder.iterdir()) == ["job.lock", "ray"]
         started.process.kill()
         until(lambda: gone(processes), "end with the job")
+
+
+SPILLING = """
+import sys
+import threading
+from pathlib import Path
+import numpy as np
+import ray
+from pipelines.ray_runtime.session import ray_session
+
+with ray_session(Path(sys.argv[1])):
+    objects = [ray.put(np.full(40 << 20, number, np.uint8)) for number in range(4)]
+    print("read back", [int(ray.get(one)[-1]) for one in objects], flush=True)
+    threading.Event().wait()
+"""
+
+
+def test_what_its_memory_cannot_hold_lies_in_the_folder_that_was_named(tmp_path: Path) -> None:
+    job, folder = tmp_path / "job.py", tmp_path / "scans #1?"
+    job.write_text(SPILLING)
+    folder.mkdir()
+    with new_home(tmp_path / "home") as home:
+        # Little enough for two of the four objects.
+        home.env["RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"] = str(100 << 20)
+        with home.start(job, folder) as started:
+            started.says("read back [0, 1, 2, 3]")
+            processes = home.processes()
+            started.process.kill()
+            until(lambda: gone(processes), "end with the job")
+        assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) > 40 << 20
+        left = [file for file in home.scratch.rglob("*") if file.is_file() and not file.is_symlink()]
+        assert max(file.stat().st_size for file in left) < 10 << 20, left
 
 
 ENDED = """
@@ -136,34 +167,6 @@ def test_a_job_that_is_cut_off_leaves_nothing_on_the_cluster(
             started.process.terminate()
             assert (started.ended(), started.err) == (143, CUT_OFF)
         until(lambda: gone([actor]), "end with the job", seconds=8)
-
-
-def test_its_folder_goes_though_a_process_that_is_killed_still_writes_there(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    folder = tmp_path / "ray"
-    folder.mkdir()
-    remove, times = shutil.rmtree, itertools.count(1)
-
-    def remove_while_it_is_written(path: str, **words: bool) -> None:
-        if next(times) < 3:
-            (folder / "log").write_text("last words")
-        else:
-            remove(path, **words)
-
-    monkeypatch.setattr("pipelines.ray_runtime.session.shutil.rmtree", remove_while_it_is_written)
-    _remove(str(folder))
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("temporary", "taken"), [("/tmp", "/tmp"), ("/" + "t" * 20, "/" + "t" * 20), ("/" + "t" * 21, "/tmp")]
-)
-def test_where_its_sockets_would_lie_too_deep_it_goes_elsewhere(temporary: str, taken: str) -> None:
-    assert _short(temporary) == taken
-    # Where the name of a socket is longest: in sockets/ of a session named for a moment and a process.
-    session = "ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
-    assert len(f"{taken}/inkray-12345678/{session}") < 107
 
 
 def test_a_ray_that_does_not_start_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import logging
 import threading
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.inference.engines.base import Images, Probabilities
+from serve_app import errors
 from serve_app.http.asgi import build
 from serve_app.serving.dataplane import DataPlane
 from serve_app.settings import Settings
@@ -86,9 +89,12 @@ def test_pages_of_another_origin_may_call_only_if_cors_is_set() -> None:
         )
 
 
-def test_an_unexpected_error_leaks_nothing_internal() -> None:
+def test_an_unexpected_error_leaks_nothing_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+    words, logged = "/secret/path", io.StringIO()
+    monkeypatch.setattr(errors.log, "handlers", [logging.StreamHandler(logged)])
+
     def fail(images: Images, classes: int) -> Probabilities:
-        raise KeyError("/secret/path")
+        raise KeyError(words)
 
     def open_failing(reference: str) -> FakeReader:
         return FakeReader(reference, fail)
@@ -99,6 +105,9 @@ def test_an_unexpected_error_leaks_nothing_internal() -> None:
         assert answer.json()["error"]["kind"] == "internal"
         assert answer.json()["error"]["message"] == "Internal error; give the operator the request id."
         assert "secret" not in answer.text and "KeyError" not in answer.text
+    # The operator is told what and where, but not in the error's words, which may hold what was sent or read.
+    assert "unexpected KeyError" in logged.getvalue() and "raise KeyError(words)" in logged.getvalue()
+    assert "secret" not in logged.getvalue()
 
 
 def test_a_request_that_takes_too_long_times_out() -> None:
