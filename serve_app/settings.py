@@ -1,4 +1,7 @@
-"""The server's settings. Each is an environment variable: INKRAY_SERVE_ and the name, as in INKRAY_SERVE_MODELS."""
+"""The server's settings. Each is an environment variable: INKRAY_SERVE_ and the name, as in INKRAY_SERVE_MODELS.
+
+Read by hand, since pydantic-settings passes over a variable whose name is misspelt.
+"""
 
 from __future__ import annotations
 

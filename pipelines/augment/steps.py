@@ -1,4 +1,7 @@
-"""The table of augmentations: each effect of real paper and the share of images that it is applied to."""
+"""The table of augmentations: each effect of real paper and the share of images that it is applied to.
+
+By hand, since torchvision draws one random change for a whole batch, and has neither pens nor printed lines.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""IDX, the format of MNIST: a magic number, the dimensions, then the bytes."""
+"""IDX, the format of MNIST: a magic number, the dimensions, then the bytes.
+
+Read by hand, since torchvision's reader says of a damaged file only that an assertion failed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A pool of worker processes that open documents within limits on time and memory; dead ones are replaced."""
+"""A pool of worker processes that open documents within limits on time and memory; dead ones are replaced.
+
+Pools of libraries run one call after another; here a document stays open in its process from page to page.
+"""
 
 from __future__ import annotations
 

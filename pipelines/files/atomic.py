@@ -1,4 +1,7 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all.
+
+A few lines, since the library for it, atomicwrites, is no longer maintained and knows no folders.
+"""
 
 from __future__ import annotations
 

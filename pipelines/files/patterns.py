@@ -1,4 +1,7 @@
-"""Matches paths against a pattern one name at a time, so that a walk can skip folders in which nothing can match."""
+"""Matches paths against a pattern one name at a time, so that a walk can skip folders in which nothing can match.
+
+The standard library's globs match whole paths, or walk by themselves, and only local folders.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ A store is a folder, here or on any filesystem that pyarrow knows:
     NAME/aliases/ALIAS      the number that ALIAS stands for
 
 The manifest is written last and by rename, so it is the commit: a folder without a valid one does not exist.
+No server and no database is needed, as one would be for MLflow's registry.
 Numbers only grow; one is skipped where a publisher was killed, or where several met and all gave way. Files
 whose names begin with a dot are the store's own.
 """

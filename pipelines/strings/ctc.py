@@ -1,4 +1,8 @@
-"""CTC decoding: from a line's frames to values, by prefix beam search, and from a value to the frames of its digits."""
+"""CTC decoding: from a line's frames to values, by prefix beam search, and from a value to the frames of its digits.
+
+By hand, since the decoders of libraries keep the likeliest prefixes alone; here some of every length must remain, for a
+field that admits only that length.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""API keys, compared by their digests in constant time, and the rate limit of each."""
+"""API keys, compared by their digests in constant time, and the rate limit of each.
+
+The limit is a token bucket of six lines; libraries for it bring a storage and decorators of routes.
+"""
 
 from __future__ import annotations
 

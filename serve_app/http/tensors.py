@@ -1,4 +1,7 @@
-"""Tensors of the Open Inference Protocol: numbers in JSON, or raw bytes that follow the JSON."""
+"""Tensors of the Open Inference Protocol: numbers in JSON, or raw bytes that follow the JSON.
+
+By hand, since the packages that speak it are clients, or bring a server of their own.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Check digits as state machines that read a number from the left, one digit per step.
 
 `mod11` and ten-digit `isbn` numbers may end in X, which stands for 10. The reader only knows digits, so such a number
-is never read as valid and always goes to a person.
+is never read as valid and always goes to a person. Libraries of check digits, such as python-stdnum, only take whole
+numbers, so a search would have to try each.
 """
 
 from __future__ import annotations

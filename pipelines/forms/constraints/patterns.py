@@ -1,7 +1,8 @@
 """Regular expressions over digits as state machines that read a value from the left, one digit per step.
 
 A state is the expression that the rest of the value must match: the derivative of the pattern by the digits read so
-far (Brzozowski 1964). This shows at every digit whether any value can still match.
+far (Brzozowski 1964). This shows at every digit whether any value can still match. The library regex matches the
+beginning of a value too, but gives no states, by which the search merges values that go on alike.
 """
 
 from __future__ import annotations

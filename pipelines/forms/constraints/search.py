@@ -1,6 +1,7 @@
 """The likeliest values among those that the constraints of a field admit, and the total weight of all of them.
 
 The digits of different cells are independent, so the weight of a value is the product of its digits' probabilities.
+A solver of constraints would give the likeliest value, but not the total weight, without which there is no confidence.
 """
 
 from __future__ import annotations

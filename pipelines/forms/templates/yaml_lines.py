@@ -1,4 +1,7 @@
-"""YAML as plain data that remembers the line of every value."""
+"""YAML as plain data that remembers the line of every value.
+
+Made from PyYAML's nodes, since what a loader makes of them has no lines, and takes the text 007 for a number.
+"""
 
 from __future__ import annotations
 
