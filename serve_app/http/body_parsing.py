@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import sys
 from typing import Any
 
 import orjson
@@ -45,7 +46,10 @@ class _TooManyFiles(MultiPartException):
 
 
 class _FormParser(MultiPartParser):
-    """Starlette's own, but it says by the class of its exception that there are too many files."""
+    """Starlette's own, but it says by the class of its exception that there are too many files, and uses no disk."""
+
+    spool_max_size = sys.maxsize
+    """Files stay in memory, as bodies of other types do: what people send is not to lie about on disk."""
 
     def __init__(self, request: Request, most: int) -> None:
         # The parser's own limit is never reached: it refuses too many files only in words.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cluster import local
 from jobs.benches.serve.hostile_files import endless_tree, image_bomb
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
@@ -77,7 +80,7 @@ def shards(output: Path) -> int:
 
 
 def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
-    start: Start, scans: Path, filled: list[Scan], template: Path, tmp_path: Path
+    start: Start, scans: Path, filled: list[Scan], home: Home, ray_cluster: RayCluster, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
     with start(scans, output, "--crops", "--overlays", "all") as job:
@@ -95,6 +98,7 @@ def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
     assert names == {path.name for path in scans.iterdir()} - {"notes.txt"}
     check_rows(rows, filled)
     check_files(output)
+    check_privacy(rows, output, [job, again], home, ray_cluster)
 
 
 def test_a_page_that_takes_too_long_is_given_up(start: Start, filled: list[Scan], tmp_path: Path) -> None:
@@ -150,6 +154,27 @@ def check_files(output: Path) -> None:
     assert "white.png" in (output / "report.html").read_text()
     assert len(list((output / "overlay").glob("*-p1.jpg"))) == PAGES + 1
     assert len(list((output / "crops").glob("*/contract.jpg"))) == PAGES + 1
+
+
+def check_privacy(
+    rows: list[dict[str, object]], output: Path, jobs: list[Job], home: Home, cluster: RayCluster
+) -> None:
+    """No log holds what was read, and with the output folder all is gone that was made of the scans."""
+    # Shorter ones could stand in a log by chance.
+    values = {str(row["value"]) for row in rows if len(str(row["value"] or "")) >= 8}
+    assert len(values) >= PAGES
+    read = re.compile(rf"(?<![\w.])({'|'.join(values)})(?!\w)")
+    running = local.running(cluster.home / "cluster")
+    assert running
+    of_ray = [file for file in Path(running.temp_dir).rglob("*") if file.is_file() and not file.is_symlink()]
+    assert any(file.name.startswith("worker-") for file in of_ray)
+    logs = {str(file): file.read_text(errors="replace") for file in of_ray}
+    logs |= {f"{name} of {job}": words for job in jobs for name, words in (("stdout", job.out), ("stderr", job.err))}
+    assert [name for name, words in logs.items() if read.search(words)] == []
+    assert [file for file in of_ray if "spilled" in str(file)] == []
+    shutil.rmtree(output)
+    assert list(home.scratch.rglob("*")) == []
+    assert [file for file in home.folder.rglob("*") if file.suffix in (".jpg", ".png", ".parquet")] == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import tempfile
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -56,6 +58,15 @@ def test_many_files_keep_their_order_and_names(server: TestClient) -> None:
     answer = server.post("/v1/digits", files=files)
     assert labels(answer) == ["9", "8"]
     assert [item["name"] for item in answer.json()["items"]] == ["a.png", "b.png"]
+
+
+def test_a_large_file_never_lies_on_the_disk(
+    server: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    large = png(np.random.default_rng(0).integers(0, 256, (1500, 1500), np.uint8))
+    assert len(large) > 2 << 20
+    assert len(labels(server.post("/v1/digits", files=[("files", ("a.png", large, "image/png"))]))) == 1
 
 
 def test_base64_in_json(server: TestClient) -> None:
