@@ -58,6 +58,13 @@ def new_cluster(home: Path, repo: Path, cpus: int, gpus: int = 0) -> Iterator[Ra
     assert mentioning(cluster.temp_dir) == {}
 
 
+def kept_files(cluster: RayCluster) -> list[Path]:
+    """What the cluster keeps on the disk, its logs and those of its jobs' workers above all."""
+    running = local.running(cluster.home / "cluster")
+    assert running
+    return [file for file in Path(running.temp_dir).rglob("*") if file.is_file() and not file.is_symlink()]
+
+
 def mentioning(text: str) -> dict[int, str]:
     """The command line of every other process that has `text` in its command line or its environment."""
     found = {}

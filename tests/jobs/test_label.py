@@ -26,7 +26,7 @@ from pipelines.corpora.parquet import write_parquet
 from pipelines.labeling.run import untested
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
-from tests.clusters import RayCluster
+from tests.clusters import RayCluster, kept_files
 from tests.in_process import RunJob
 from tests.labels import digits, once, rows, tables
 from tests.processes import Home, Job, new_home
@@ -80,6 +80,17 @@ def done(label: Label, tmp_path_factory: pytest.TempPathFactory) -> Done:
     job = label(folder / "digits.parquet", folder / "out", *RECIPE)
     assert job.process.returncode == 0, job.err
     return Done(folder / "digits.parquet", folder / "out", job)
+
+
+def test_no_log_holds_what_was_read_and_nothing_lies_outside_the_folder(
+    done: Done, home: Home, ray_cluster: RayCluster
+) -> None:
+    read = {str(confidence) for confidence in rows(done.output)["confidence"].to_pylist()}
+    telling = [one for one in read if len(one) > 8]
+    assert len(telling) > SOME / 2
+    logs = [done.job.out, done.job.err, *(file.read_text(errors="replace") for file in kept_files(ray_cluster))]
+    assert [log for log in logs if any(one in log for one in telling)] == []
+    assert list(home.scratch.rglob("*")) == []
 
 
 def pngs(folder: Path, count: int) -> Path:

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-from cluster import local
 from jobs.benches.serve.hostile_files import endless_tree, image_bomb
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
@@ -23,7 +22,7 @@ from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import read_shards
 from pipelines.models.store import ModelStore
 from tests import lines
-from tests.clusters import RayCluster
+from tests.clusters import RayCluster, kept_files
 from tests.pipelines.documents.workers import workers
 from tests.processes import Home, Job, new_home, until
 from tests.refusals import Refused
@@ -164,9 +163,7 @@ def check_privacy(
     values = {str(row["value"]) for row in rows if len(str(row["value"] or "")) >= 8}
     assert len(values) >= PAGES
     read = re.compile(rf"(?<![\w.])({'|'.join(values)})(?!\w)")
-    running = local.running(cluster.home / "cluster")
-    assert running
-    of_ray = [file for file in Path(running.temp_dir).rglob("*") if file.is_file() and not file.is_symlink()]
+    of_ray = kept_files(cluster)
     assert any(file.name.startswith("worker-") for file in of_ray)
     logs = {str(file): file.read_text(errors="replace") for file in of_ray}
     logs |= {f"{name} of {job}": words for job in jobs for name, words in (("stdout", job.out), ("stderr", job.err))}
