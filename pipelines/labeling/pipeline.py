@@ -109,7 +109,7 @@ def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone
         batch_format="pyarrow",
         # Limited by number and not by CPUs: when a node dies or the pool grows, the actors could take every CPU and
         # then wait for ever for read tasks that have none left.
-        compute=TaskPoolStrategy(size=spec.capacity.tasks),
+        compute=TaskPoolStrategy(size=min(spec.capacity.tasks, len(items))),
         num_cpus=0,
         ray_remote_args_fn=lambda: {"max_retries": RESTARTS},
     )

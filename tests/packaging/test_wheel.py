@@ -91,8 +91,8 @@ def test_it_holds_one_package_with_its_data_and_no_tests(wheel: Path, repo: Path
     files = {info.filename: info for info in zipfile.ZipFile(wheel).infolist()}
     assert wheel.name == f"inkray-{version(repo)}-py3-none-any.whl"
     assert {name.partition("/")[0] for name in files} == {"inkray", f"inkray-{version(repo)}.dist-info"}
-    left_out = {f"inkray/{name}" for name in tracked(repo, *PRODUCT)} - files.keys()
-    assert left_out == {"inkray/cluster/serve.yaml"}
+    left_out = {name for name in tracked(repo, *PRODUCT) if f"inkray/{name}" not in files}
+    assert {name for name in left_out if not name.endswith("README.md")} == {"cluster/serve.yaml"}
     assert {"inkray/py.typed", "inkray/__main__.py"} <= files.keys()
     assert not [name for name in files if "test" in Path(name).name or name.endswith(".pyc")]
     licenses = f"inkray-{version(repo)}.dist-info/licenses"
@@ -150,7 +150,7 @@ def test_it_labels_digits_with_a_ray_of_its_own_beside_foreign_modules(programs:
     for value in range(10):
         (home.folder / "scans" / f"{value}.png").write_bytes(digit(value))
     with Job([str(programs / "inkray"), "label", "digits", "scans", "labels"], home.env, home.folder) as job:
-        assert job.ended() == 0, job.out + job.err
+        assert (job.ended(), job.err) == (0, ""), job.out
     rows = pq.read_table(home.folder / "labels" / "rows").to_pylist()
     assert {Path(row["source"]).stem: row["value"] for row in rows} == {str(value): str(value) for value in range(10)}
 
