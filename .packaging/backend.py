@@ -8,6 +8,8 @@ in the current directory first. So a wheel is built from a copy in which they ar
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,9 +20,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 from setuptools import build_meta
-from setuptools.build_meta import build_editable as build_editable
 from setuptools.build_meta import get_requires_for_build_editable as get_requires_for_build_editable
 from setuptools.build_meta import get_requires_for_build_sdist as get_requires_for_build_sdist
 from setuptools.build_meta import get_requires_for_build_wheel as get_requires_for_build_wheel
@@ -36,6 +38,30 @@ def build_wheel(wheel_directory: str, config_settings: Config = None, metadata_d
     target = Path(wheel_directory).absolute()
     with _copy_for_wheel():
         return build_meta.build_wheel(str(target), config_settings)
+
+
+def build_editable(wheel_directory: str, config_settings: Config = None, metadata_directory: str | None = None) -> str:
+    """The wheel of setuptools with a plain list of folders in place of its import hook.
+
+    Python asks such a hook last, and would take any folder named inkray in the current directory before, such as the
+    clone itself, or ~/inkray where models and runs are kept.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        name = build_meta.build_editable(folder, config_settings)
+        with ZipFile(Path(folder, name)) as made:
+            files = {entry: made.read(entry) for entry in made.namelist() if ".dist-info/" in entry}
+    record = next(entry for entry in files if entry.endswith("/RECORD"))
+    files[f"{OUTER}.pth"] = f"{Path.cwd()}\n{HOME.parent.absolute()}\n".encode()
+    files[record] = "".join(_recorded(entry, files[entry]) for entry in files if entry != record).encode()
+    with ZipFile(Path(wheel_directory, name), "w") as target:
+        for entry, content in files.items():
+            target.writestr(entry, content)
+    return name
+
+
+def _recorded(entry: str, content: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"{entry},sha256={digest},{len(content)}\n"
 
 
 def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Config = None) -> str:

@@ -50,6 +50,15 @@ def test_nothing_is_loaded_before_it_is_used(repo: Path, program: str) -> None:
     assert (done.stdout.splitlines()[-1:], done.stderr) == (["loaded"], "")
 
 
+def test_a_folder_of_its_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    """The clone itself is called so, seen from the folder around it, and so is ~/inkray."""
+    (tmp_path / "inkray").mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    asked = [sys.executable, "-c", "import inkray; print(inkray.__version__)"]
+    done = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == (inkray.__version__, "")
+
+
 def test_the_newest_version_of_the_changelog_is_this_one(repo: Path) -> None:
     version = tomllib.loads((repo / "pyproject.toml").read_text())["project"]["version"]
     headings = [line for line in (repo / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
