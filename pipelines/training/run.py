@@ -23,11 +23,12 @@ from pipelines.ray_runtime.trainer import SNAPSHOT_FILE, FailureConfig, Trainer
 from pipelines.training import checkpoint
 from pipelines.training.capacity import WorkerResources
 from pipelines.training.data import check_batch, describe, split_validation
+from pipelines.training.display import TrainingDisplay
 from pipelines.training.line_task import LineTask
 from pipelines.training.loop import Plan, work
 from pipelines.training.mixture import mixed
 from pipelines.training.options import TrainingOptions
-from pipelines.training.progress import TrainingDisplay, drained, start_progress_actor, why_stopped
+from pipelines.training.progress import drained, start_progress_actor, why_stopped
 from pipelines.training.run_folder import CHECKPOINTS, TrainingRunFolder
 from pipelines.training.task import DigitTask, Task
 

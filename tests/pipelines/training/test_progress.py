@@ -28,6 +28,7 @@ def test_it_keeps_why_a_run_was_stopped() -> None:
 
 
 JOB = """
+import sys
 import ray
 from pipelines.ray_runtime.session import ray_session
 from pipelines.training.progress import drained, start_progress_actor, why_stopped
@@ -38,6 +39,8 @@ with ray_session():
     its_node = lambda _: ray.get_runtime_context().get_node_id()
     where = set(ray.get([progress.__ray_call__.remote(its_node) for progress in progress_actors]))
     print("beside the driver" if where == {ray.get_runtime_context().get_node_id()} else where)
+    with_torch = ray.get(progress_actors[0].__ray_call__.remote(lambda _: "torch" in sys.modules))
+    print("with torch" if with_torch else "light")
     ray.kill(progress_actors[0])
     print(drained(progress_actors[0]), why_stopped(progress_actors[0]))
 """
@@ -51,4 +54,4 @@ def test_it_stands_beside_the_driver_and_can_be_done_without(
     with new_home(tmp_path / "home", ray_cluster) as home, joined(ray_cluster, cpus=4):
         home.env["PYTHONPATH"] = str(repo)
         ended = home.run(job)
-    assert (ended.out, ended.err) == ("beside the driver\n[] None\n", "")
+    assert (ended.out, ended.err) == ("beside the driver\nlight\n[] None\n", "")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pipelines.training.progress import TrainingDisplay
+from pipelines.training.display import TrainingDisplay
 
 STEP = {"kind": "step", "epoch": 2, "step": 5, "loss": 0.25, "speed": 12345.6}
 EPOCH = {
