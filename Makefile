@@ -2,8 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# More threads in a worker would only wait for those of the others.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo serve test lint bench clean
+.PHONY: help setup demo serve test quick lint bench clean
 
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \t\2/p' $(MAKEFILE_LIST)
@@ -17,8 +19,11 @@ serve: $(VENV)/base  ## Answer online at http://127.0.0.1:8000, until Ctrl-C
 setup: $(VENV)/test  ## Make .venv with everything that development needs
 
 test: lint  ## Install, lint, check types, run every test
-	@$(BIN)/python -m tests || { echo "make test: a test failed, see above" >&2; exit 1; }
+	@$(PYTEST) --durations=10 --durations-min=5 || { echo "make test: a test failed, see above" >&2; exit 1; }
 	@test -n "$$(git status --porcelain 2>&1)" || git rev-parse 'HEAD^{tree}' > $(VENV)/green
+
+quick: lint  ## Lint, check types, run the tests that take no long
+	@$(PYTEST) -m 'not slow' || { echo "make quick: a test failed, see above" >&2; exit 1; }
 
 lint: $(VENV)/test  ## Check style and types
 	@$(BIN)/ruff check . || { echo "make lint: ruff found something, see above" >&2; exit 1; }

@@ -9,11 +9,15 @@ import pytest
 
 from tests.clusters import ray_cluster as ray_cluster
 
+pytest_plugins = ("tests.parallel", "tests.slow")
+
 REPO = Path(__file__).resolve().parent.parent
 
-# What whoever runs the tests has set for his own work is not what they are about.
+# What whoever runs the tests has set for his own work is not what they are about, nor is the size of his terminal.
 for name in [name for name in os.environ if name.startswith("INKRAY_") and name != "INKRAY_DATA"]:
     del os.environ[name]
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

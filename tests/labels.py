@@ -21,6 +21,7 @@ from pipelines.corpora.parquet import write_parquet
 from pipelines.labeling.rows import read_shards
 from pipelines.models.store import ModelStore
 from tests.digits import builtin
+from tests.made_once import made_once
 from tests.models import convert, publish, taught
 from tests.processes import title
 
@@ -76,7 +77,7 @@ def actors(processes: list[Process]) -> list[Process]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
-    return small_model(tmp_path_factory.mktemp("models"))
+    return ModelStore(made_once("models-to-label-with", small_model, tmp_path_factory) / "store")
 
 
 def with_a_long_part(folder: Path) -> Path:

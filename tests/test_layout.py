@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPO
+from tests.imports import imported, prefixes
 
 TOP = (
     *("cluster", "jobs", "serve_app", "pipelines", "tests"),
@@ -61,16 +62,6 @@ def dotted(file: Path) -> str:
     return ".".join(file.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.Module, name: str = "") -> Iterator[str]:
-    """The full name of everything that a module imports, at its head or within a function."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{name} imports by a relative name"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 @cache
 def imports() -> dict[str, set[str]]:
     """Which modules of the product each of them imports."""
@@ -80,13 +71,6 @@ def imports() -> dict[str, set[str]]:
         found = (next((n for n in prefixes(full) if n in known), None) for full in imported(tree, name))
         graph[name] = {other for other in found if other} - {name}
     return graph
-
-
-def prefixes(name: str) -> Iterator[str]:
-    """A dotted name, and that of each package around it, the innermost first."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
 
 
 def jobs(repo: Path) -> list[Path]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -19,23 +20,33 @@ STUBBORN_DESCENDANT = f'env -i setsid sh -c "{STUBBORN.replace("$", chr(92) + "$
 
 
 @pytest.fixture
-def tag() -> Iterator[str]:
-    name = uuid.uuid4().hex
-    yield name
-    end(name)
+def tag() -> str:
+    return uuid.uuid4().hex
 
 
-def start(tag: str, script: str) -> tuple[subprocess.Popen[str], int]:
-    """A shell with the tag, and the number it said."""
-    shell = subprocess.Popen(
-        ["sh", "-c", script],
-        env={TAG: tag, "PATH": "/usr/bin:/bin"},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert shell.stdout
-    return shell, int(shell.stdout.readline())
+Start = Callable[[str], tuple[subprocess.Popen[str], int]]
+
+
+@pytest.fixture
+def start(tag: str) -> Iterator[Start]:
+    """Starts a shell with the tag; gives it and the number it said."""
+    with ExitStack() as held:
+
+        def started(script: str) -> tuple[subprocess.Popen[str], int]:
+            shell = held.enter_context(
+                subprocess.Popen(
+                    ["sh", "-c", script],
+                    env={TAG: tag, "PATH": "/usr/bin:/bin"},
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
+                )
+            )
+            assert shell.stdout
+            return shell, int(shell.stdout.readline())
+
+        yield started
+        end(tag)
 
 
 def wait_for(tag: str, shell: int, untagged: int) -> None:
@@ -54,43 +65,43 @@ def runs(pid: int) -> bool:
     return psutil.pid_exists(pid) and is_running(psutil.Process(pid))
 
 
-def test_an_untagged_descendant_in_a_session_of_its_own_is_found(tag: str) -> None:
-    shell, descendant = start(tag, DESCENDANT)
+def test_an_untagged_descendant_in_a_session_of_its_own_is_found(start: Start, tag: str) -> None:
+    shell, descendant = start(DESCENDANT)
     wait_for(tag, shell.pid, descendant)
 
 
-def test_an_untagged_orphan_is_found_by_the_session_it_shares(tag: str) -> None:
-    shell, orphan = start(tag, ORPHAN)
+def test_an_untagged_orphan_is_found_by_the_session_it_shares(start: Start, tag: str) -> None:
+    shell, orphan = start(ORPHAN)
     wait_for(tag, shell.pid, orphan)
 
 
-def test_what_belongs_to_another_cluster_is_not_found(tag: str) -> None:
-    start(tag, DESCENDANT)
+def test_what_belongs_to_another_cluster_is_not_found(start: Start, tag: str) -> None:
+    start(DESCENDANT)
     assert owned(tag[:-1]) == []
     assert owned(uuid.uuid4().hex) == []
 
 
 @pytest.mark.parametrize("script", [DESCENDANT, ORPHAN])
-def test_end_ends_all_and_counts_them(tag: str, script: str) -> None:
-    shell, other = start(tag, script)
+def test_end_ends_all_and_counts_them(start: Start, tag: str, script: str) -> None:
+    shell, other = start(script)
     wait_for(tag, shell.pid, other)
     assert end(tag) == 2
     assert not runs(shell.pid)
     assert not runs(other)
 
 
-def test_end_kills_what_ignores_the_gentle_signal(tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_kills_what_ignores_the_gentle_signal(start: Start, tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE_S", 0.2)
-    shell, _ = start(tag, STUBBORN)
+    shell, _ = start(STUBBORN)
     assert end(tag) == 1
     assert shell.wait(5) == -9
 
 
 def test_end_still_knows_what_nothing_ties_to_the_cluster_once_its_parent_is_gone(
-    tag: str, monkeypatch: pytest.MonkeyPatch
+    start: Start, tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "GRACE_S", 0.2)
-    shell, descendant = start(tag, STUBBORN_DESCENDANT)
+    shell, descendant = start(STUBBORN_DESCENDANT)
     wait_for(tag, shell.pid, descendant)
     assert end(tag) == 2
     assert not runs(descendant)

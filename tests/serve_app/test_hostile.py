@@ -25,7 +25,8 @@ BOMBS = {"a tree without end": endless_tree(), "a long stream": long_stream(), "
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("templates")
-    settings = {"templates": str(folder), "document_seconds": 1, "document_mib": 512}
+    # A busy machine may need longer for the largest photos than a request may take by default.
+    settings = {"templates": str(folder), "document_seconds": 1, "document_mib": 512, "seconds": 120}
     with open_server(None, models=("builtin",), **settings) as client:
         assert client.put("/v1/templates/survey", content=TEMPLATE).status_code == 200
         yield client

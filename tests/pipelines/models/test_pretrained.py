@@ -84,7 +84,8 @@ def test_it_reads_mnist_as_its_card_says(
 
 
 def test_it_reads_thin_pens_on_real_exam_sheets(reader: Recognizer, measuring_data: Path) -> None:
-    rows = list(csv.DictReader((measuring_data / "nsysu" / "labels.csv").open()))
+    with (measuring_data / "nsysu" / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     images = to_model_input(
         [decode((measuring_data / "nsysu" / row["file"]).read_bytes(), row["file"]) for row in rows]
     )

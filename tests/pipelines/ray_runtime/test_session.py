@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,10 +31,18 @@ HELPERS = ("dashboard.py", "monitor.py")
 """Of Ray, the second also in log_monitor.py: they take a second and more of each start, and nobody looks at them."""
 
 
-def test_a_job_has_a_ray_without_helpers_that_dies_with_it(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def afterwards() -> Iterator[ExitStack]:
+    """What is done when all tests are over: some of Ray's processes outlive a driver that is killed by a minute."""
+    with ExitStack() as held:
+        yield held
+
+
+def test_a_job_has_a_ray_without_helpers_that_dies_with_it(afterwards: ExitStack, tmp_path: Path) -> None:
     job = tmp_path / "job.py"
     job.write_text(JOB)
-    with new_home(tmp_path / "home") as home, home.start(job) as started:
+    home = afterwards.enter_context(new_home(tmp_path / "home"))
+    with home.start(job) as started:
         started.says("answer 42")
         processes = home.processes()
         titles = [title(process.pid) for process in processes]
@@ -42,7 +52,7 @@ def test_a_job_has_a_ray_without_helpers_that_dies_with_it(tmp_path: Path) -> No
         assert folder.stat().st_mode & 0o777 == 0o700
         assert sorted(inner.name for inner in folder.iterdir()) == ["job.lock", "ray"]
         started.process.kill()
-        until(lambda: gone(processes), "end with the job")
+    afterwards.callback(until, lambda: gone(processes), "end with the job")
 
 
 SPILLING = """
@@ -60,21 +70,40 @@ with ray_session(Path(sys.argv[1])):
 """
 
 
-def test_what_its_memory_cannot_hold_lies_in_the_folder_that_was_named(tmp_path: Path) -> None:
+def test_what_its_memory_cannot_hold_lies_in_the_folder_that_was_named(afterwards: ExitStack, tmp_path: Path) -> None:
     job, folder = tmp_path / "job.py", tmp_path / "scans #1?"
     job.write_text(SPILLING)
     folder.mkdir()
-    with new_home(tmp_path / "home") as home:
-        # Little enough for two of the four objects.
-        home.env["RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"] = str(100 << 20)
-        with home.start(job, folder) as started:
-            started.says("read back [0, 1, 2, 3]")
-            processes = home.processes()
-            started.process.kill()
-            until(lambda: gone(processes), "end with the job")
+    home = afterwards.enter_context(new_home(tmp_path / "home"))
+    # Little enough for two of the four objects.
+    home.env["RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES"] = str(100 << 20)
+    with home.start(job, folder) as started:
+        started.says("read back [0, 1, 2, 3]")
+        processes = home.processes()
+        started.process.kill()
+
+    def check() -> None:
+        until(lambda: gone(processes), "end with the job")
         assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) > 40 << 20
         left = [file for file in home.scratch.rglob("*") if file.is_file() and not file.is_symlink()]
         assert max(file.stat().st_size for file in left) < 10 << 20, left
+
+    afterwards.callback(check)
+
+
+def test_an_address_for_submitting_is_not_ignored_in_silence(afterwards: ExitStack, tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(JOB)
+    home = afterwards.enter_context(new_home(tmp_path / "home"))
+    home.env["RAY_ADDRESS"] = "http://127.0.0.1:9"
+    with home.start(job) as started:
+        started.says("answer 42")
+        assert started.err == (
+            "RAY_ADDRESS=http://127.0.0.1:9 is where `ray job submit` takes jobs; "
+            "this one was started directly, and runs with a Ray of its own\n"
+        )
+        processes = home.processes()
+    afterwards.callback(until, lambda: gone(processes), "end with the job")
 
 
 ENDED = """
@@ -200,21 +229,6 @@ def test_ray_is_waited_for_until_it_is_known_or_dead(
     head.__dict__.update(all_processes={PROCESS_TYPE_RAYLET: [raylet]}, _gcs_address="x", _node_id="y")
     head.start_ray_processes()
     assert next(looked) - 1 == looks
-
-
-def test_an_address_for_submitting_is_not_ignored_in_silence(tmp_path: Path) -> None:
-    job = tmp_path / "job.py"
-    job.write_text(JOB)
-    with new_home(tmp_path / "home") as home:
-        home.env["RAY_ADDRESS"] = "http://127.0.0.1:9"
-        with home.start(job) as started:
-            started.says("answer 42")
-            assert started.err == (
-                "RAY_ADDRESS=http://127.0.0.1:9 is where `ray job submit` takes jobs; "
-                "this one was started directly, and runs with a Ray of its own\n"
-            )
-            processes = home.processes()
-        until(lambda: gone(processes), "end with the job")
 
 
 REFUSED = """
