@@ -24,8 +24,8 @@ POLL_S = 0.2
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since whoever starts or kills processes mostly waits for them."""
-    return len(os.sched_getaffinity(0)) + 1
+    """As many as there are cores, which the processes of Ray keep busy: with more, all take longer."""
+    return len(os.sched_getaffinity(0))
 
 
 def pytest_configure(config: pytest.Config) -> None:
