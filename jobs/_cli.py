@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import tyro
 
-from jobs._signals import ENDING, GRACE_S, endable
+from jobs._signals import ENDING, GRACE_S, endable, leave
 from pipelines.errors import InkrayError
 
 Options = TypeVar("Options")
@@ -38,8 +38,7 @@ def run(
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         number = signal.Signals(received[0]) if received else signal.SIGINT
-        print(ENDING[number], file=sys.stderr)
-        sys.exit(128 + number)
+        leave(128 + number, ENDING[number])
 
 
 def in_options_words(error: InkrayError) -> str:

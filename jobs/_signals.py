@@ -2,18 +2,20 @@
 
 Three mechanisms back each other up. A signal handler raises KeyboardInterrupt, for a clean end. A watchdog thread,
 woken through Python's wakeup file descriptor, ends the process after the grace period even if the main thread is stuck
-in a library. An interval timer has the kernel kill the process even if no Python code runs any more.
+in a library. An interval timer has the kernel kill the process even if a library keeps all of Python from running.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import NoReturn
 
 from pipelines.ray_runtime.processes import descendants, kill
 
@@ -99,7 +101,19 @@ def _end_after(grace: float, number: signal.Signals) -> None:
 def _have_it_ended_after(grace: float) -> None:
     """Start the timer whose SIGALRM, which nothing handles, makes the kernel kill the process.
 
-    It covers the interpreter's shutdown, when threads no longer run but libraries may still hang.
+    It covers a library that hangs while it holds Python's lock, so that not even the watchdog runs.
     """
     if not signal.getitimer(signal.ITIMER_REAL)[0]:
         signal.setitimer(signal.ITIMER_REAL, grace + LAST_RESORT_S)
+
+
+def leave(code: int, words: str) -> NoReturn:
+    """End at once, after the cleanup.
+
+    To shut the interpreter down takes PyTorch and Ray up to seconds, threads may hold it up, and the watchdog no longer
+    runs then: the timer would end the process, with another exit code.
+    """
+    with suppress(OSError):
+        sys.stdout.flush()
+        print(words, file=sys.stderr, flush=True)
+    os._exit(code)

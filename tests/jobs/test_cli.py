@@ -36,7 +36,13 @@ def hang(_):
 
 def hang_at_exit():
     library.__cxa_atexit(ctypes.cast(library.pause, ctypes.c_void_p), None, None)
+    threading.Thread(target=hang, args=(600,)).start()
     forever(time.sleep)
+
+def hang_with_the_lock(_):
+    "Unlike the other library, this one does not let go of Python's lock."
+    library.pthread_mutex_lock(locked)
+    ctypes.PyDLL(None).pthread_mutex_lock(locked)
 
 def forever(during):
     print("hanging", flush=True)
@@ -56,10 +62,6 @@ def swallow():
         except KeyboardInterrupt:
             pass
 
-def leave_a_thread():
-    threading.Thread(target=hang, args=(600,)).start()
-    forever(time.sleep)
-
 def clear_up_whole():
     try:
         forever(time.sleep)
@@ -73,7 +75,7 @@ HANGING = {
     "cleanup": lambda: clear_up(time.sleep),
     "library in cleanup": lambda: clear_up(hang),
     "swallow": swallow,
-    "thread": leave_a_thread,
+    "lock in cleanup": lambda: clear_up(hang_with_the_lock),
     "exit": hang_at_exit,
     "whole": clear_up_whole,
 }
@@ -161,7 +163,7 @@ def start(repo: Path, tmp_path: Path) -> Start:
     return begin
 
 
-@pytest.mark.parametrize("how", ["library", "cleanup", "library in cleanup", "swallow", "thread"])
+@pytest.mark.parametrize("how", ["library", "cleanup", "library in cleanup", "swallow"])
 def test_whatever_it_is_at_it_ends_when_the_grace_is_over(how: str, start: Start) -> None:
     with start(how) as job:
         job.process.terminate()
@@ -169,10 +171,16 @@ def test_whatever_it_is_at_it_ends_when_the_grace_is_over(how: str, start: Start
         assert job.err in (CUT_OFF, "ended by SIGTERM\n" + CUT_OFF)
 
 
-def test_a_library_that_hangs_while_python_takes_itself_apart_is_ended_by_the_system(start: Start) -> None:
-    with start("exit") as job:
+def test_a_library_that_keeps_python_from_running_is_ended_by_the_system(start: Start) -> None:
+    with start("lock in cleanup") as job:
         job.process.terminate()
         assert job.process.wait(9) == -signal.SIGALRM
+
+
+def test_neither_threads_nor_libraries_delay_the_end_when_all_is_cleared_up(start: Start) -> None:
+    with start("exit", grace=60) as job:
+        job.process.terminate()
+        assert job.process.wait(30) == 143
         assert job.err == "ended by SIGTERM\n"
 
 
