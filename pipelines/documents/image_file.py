@@ -1,4 +1,4 @@
-"""Image files as documents: a TIFF may have many pages, all others have one."""
+"""Image files as documents: a TIFF may have many pages, a WebP or PNG several frames, all others have one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import ImageFile
 
 from pipelines.documents.page_number import check_number
-from pipelines.images.decoding import PNG_END, check_size, decode, inspect
+from pipelines.images.decoding import PNG_END, check_size, count_pages, decode, inspect
 
 UPRIGHT = (None, 0, 1)
 ORIENTATION = 0x0112
@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]
 class ImageDocument:
     def __init__(self, content: bytes, name: str, max_pixels: int) -> None:
         self._content, self._name, self._max_pixels = content, name, max_pixels
-        self._count = inspect(content, name, _frames)
+        self._count = inspect(content, name, count_pages)
 
     def __len__(self) -> int:
         return self._count
@@ -47,10 +47,6 @@ class ImageDocument:
             and "transparency" not in image.info
             and _orientation(image, self._content) in UPRIGHT
         )
-
-
-def _frames(image: ImageFile.ImageFile) -> int:
-    return int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
 
 
 def _orientation(image: ImageFile.ImageFile, content: bytes) -> int | None:

@@ -27,6 +27,11 @@ def expanded(path: Path | str) -> Path:
         raise UsageError(f"There is no place {path}: its user has no home here; write the whole path.") from error
 
 
+def printable(name: str) -> str:
+    """A name that can be written as UTF-8: other bytes, which Python has as surrogates, become `\\xfc` and the like."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def home() -> Path:
     """`INKRAY_HOME`, or `~/inkray`."""
     return expanded(os.environ.get("INKRAY_HOME") or "~/inkray")

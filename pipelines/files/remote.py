@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from pipelines.errors import DataError, InkrayError, UsageError, first_line
+from pipelines.files.paths import printable
 from pipelines.files.patterns import ALL, Pattern
 from pipelines.files.walking import Entry, walk
 
@@ -59,16 +60,20 @@ class Location:
 def display_name(place: str) -> str:
     """The name of a place in messages and rows, without the password that a URI may contain."""
     if "://" not in place:
-        return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
+        return printable(_absolute(place))
     scheme, _, rest = place.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}".partition("?")[0]
 
 
+def _absolute(place: str) -> str:
+    return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - a glob is no path
+
+
 def parse_location(place: str) -> Location:
     name = display_name(place)
     if "://" not in place:
-        return Location(fs.LocalFileSystem(), name, name)
+        return Location(fs.LocalFileSystem(), _absolute(place), name)
     try:
         filesystem, path = fs.FileSystem.from_uri(place)
     except pa.ArrowInvalid as error:
@@ -78,7 +83,7 @@ def parse_location(place: str) -> Location:
         ) from error
     except OSError as error:
         raise InkrayError(f"{name!r} cannot be reached: {first_line(error).replace(place, name)}.") from error
-    return Location(filesystem, path, path if isinstance(filesystem, fs.LocalFileSystem) else name)
+    return Location(filesystem, path, printable(path) if isinstance(filesystem, fs.LocalFileSystem) else name)
 
 
 def list_files(where: Location, without: Path | None = None) -> list[File]:
@@ -91,12 +96,7 @@ def list_files(where: Location, without: Path | None = None) -> list[File]:
         return sorted(files, key=lambda file: file.path)
     except (OSError, pa.ArrowException) as error:
         place = (isinstance(error, OSError) and error.filename) or where.shown
-        raise DataError(f"{place} cannot be listed: {first_line(error)}.") from error
-    except UnicodeError as error:
-        name = os.fsencode(error.object) if isinstance(error, UnicodeEncodeError) else getattr(error, "object", b"")
-        raise DataError(
-            f"{where.shown} cannot be listed: the name {name!r} is no UTF-8; give that file another."
-        ) from error
+        raise DataError(f"{printable(place)} cannot be listed: {first_line(error)}.") from error
 
 
 def _on_this_machine(where: Location, without: Path | None) -> Iterator[File]:
@@ -106,7 +106,7 @@ def _on_this_machine(where: Location, without: Path | None) -> Iterator[File]:
     except (FileNotFoundError, NotADirectoryError):
         top, pattern = _pattern_below(where)
         if not Path(top).is_dir():
-            raise UsageError(f"There is no folder {top} for the pattern {where.shown}; check the path.") from None
+            raise _no_folder(top, where) from None
     else:
         if not stat.S_ISDIR(found.st_mode):
             return iter([_to_file(Entry(where.path, found))])
@@ -129,7 +129,7 @@ def _elsewhere(where: Location) -> Iterator[File]:
         top, pattern = _pattern_below(where)
         [info] = where.filesystem.get_file_info([top])
         if info.type != fs.FileType.Directory:
-            raise UsageError(f"There is no folder {top} for the pattern {where.shown}; check the path.")
+            raise _no_folder(top, where)
     elif info.type == fs.FileType.Directory:
         top, pattern = where.path, ALL
     else:
@@ -143,6 +143,10 @@ def _elsewhere(where: Location) -> Iterator[File]:
 
 def _to_remote_file(info: fs.FileInfo) -> File:
     return File(info.path, info.size or 0, info.mtime_ns or 0)
+
+
+def _no_folder(top: str, where: Location) -> UsageError:
+    return UsageError(f"There is no folder {printable(top)} for the pattern {where.shown}; check the path.")
 
 
 def _pattern_below(where: Location) -> tuple[str, Pattern]:
@@ -162,36 +166,6 @@ def is_hidden(path: str) -> bool:
 def of_kind(files: Iterable[File], suffixes: Collection[str]) -> list[File]:
     """The files with such suffixes, and dangling links, whose targets may have been such files."""
     return [file for file in files if file.suffix in suffixes or file.leads_nowhere]
-
-
-def read_file(filesystem: fs.FileSystem, path: str) -> bytes | str:
-    """The file's bytes, or why it cannot be read."""
-    try:
-        if isinstance(filesystem, fs.LocalFileSystem):
-            return _read_local(path)
-        with filesystem.open_input_stream(path) as stream:
-            return stream.read()
-    except (OSError, pa.ArrowException) as error:
-        return f"{_subject(filesystem, path)} cannot be read: {first_line(error)}"
-
-
-def _subject(filesystem: fs.FileSystem, path: str) -> str:
-    if not isinstance(filesystem, fs.LocalFileSystem) or not Path(path).is_symlink():
-        return "it"
-    target = os.fsencode(Path(path).readlink()).decode("utf-8", "backslashreplace")
-    return f"it is a link to {target} and"
-
-
-def _read_local(path: str) -> bytes | str:
-    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return "it is not a regular file"
-        return file.read()
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open without blocking, as a pipe would until somebody writes to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def fingerprint(kind: str, files: Iterable[File], *settings: object) -> str:

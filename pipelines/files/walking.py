@@ -67,8 +67,6 @@ def _content(folder: Folder, pattern: Pattern) -> Content:
         for entry in sorted(entries, key=lambda entry: entry.name):
             states = pattern.after(folder.states, entry.name)
             if states and not entry.name.startswith("."):
-                # A name that is not UTF-8 should fail here and not in the middle of the work.
-                entry.name.encode()
                 # The file may have been deleted since it was listed.
                 with suppress(FileNotFoundError):
                     _sort_in(content, entry, folder, states, pattern)

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from pipelines.errors import DataError, first_line
 from pipelines.images.levels import to_bytes
 from pipelines.images.plain_png import decode_plain_png
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+MANY_PAGED = ("TIFF", "WEBP", "PNG")
+SUBFILE_TYPE, REDUCED = 254, 1
 MAX_PIXELS = 100_000_000
 """A4 at 800 dpi has 62 million."""
 MAX_SIDE = 40_000
@@ -27,13 +29,18 @@ Pixels = NDArray[np.uint8]
 Found = TypeVar("Found")
 
 
-def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS, page: int = 0) -> Pixels:
-    """Decode one page of an image file, the first by default: grey [H, W] or RGB [H, W, 3], upright, on white."""
+def decode(content: bytes, where: object, max_pixels: int = MAX_PIXELS, page: int = 0, alone: bool = False) -> Pixels:
+    """Decode one page of an image file, the first by default: grey [H, W] or RGB [H, W, 3], upright, on white.
+
+    With `alone`, a file of several pages is refused.
+    """
     plain = decode_plain_png(content)
     if plain is not None and plain.size <= max_pixels:
         return plain
 
     def pixels(image: ImageFile.ImageFile) -> Pixels:
+        if alone and (pages := _without_previews(image)) > 1:
+            raise DataError(f"{where}: the file has {pages:,} pages; save each as a file of its own.")
         if page:
             image.seek(page)
         check_size(image.size, where, max_pixels)
@@ -62,6 +69,24 @@ def inspect(
         # Pillow's decoders answer bytes that lie with whatever they stumble over: OSError, SyntaxError, struct.error,
         # KeyError, OverflowError, RuntimeError...
         raise DataError(f"{where}: the image is damaged ({first_line(error)}).") from error
+
+
+def count_pages(image: ImageFile.ImageFile) -> int:
+    """The pages of a TIFF, the frames of a WebP or PNG; all others have one, whatever previews a camera added."""
+    return int(getattr(image, "n_frames", 1)) if image.format in MANY_PAGED else 1
+
+
+def _without_previews(image: ImageFile.ImageFile) -> int:
+    """The pages that are no smaller copy of another, as scanners and editors add to a TIFF."""
+    pages = count_pages(image)
+    if pages == 1 or not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return pages
+    kinds = []
+    for page in range(pages):
+        image.seek(page)
+        kinds.append(int(image.tag_v2.get(SUBFILE_TYPE, 0)))
+    image.seek(0)
+    return sum(not kind & REDUCED for kind in kinds)
 
 
 def check_size(size: tuple[int, int], where: object, max_pixels: int = MAX_PIXELS) -> None:

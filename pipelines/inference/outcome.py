@@ -41,6 +41,8 @@ class ReasonCode(StrEnum):
     """The page fits none of the templates, or several equally well."""
     MISSING_IMAGE = "missing_image"
     UNREADABLE_FILE = "unreadable_file"
+    CHANGED_WHILE_READ = "changed_while_read"
+    """The file is not the one that was listed."""
     PROCESS_DIED = "process_died"
     TIMEOUT = "timeout"
     UNEXPECTED_FAILURE = "unexpected_failure"

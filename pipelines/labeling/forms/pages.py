@@ -18,7 +18,9 @@ from pyarrow import fs
 from pipelines.documents.limits import Limits
 from pipelines.documents.pool import DocumentPool, shared_pool
 from pipelines.errors import DataError, UsageError
-from pipelines.files.remote import File, Location, fingerprint, list_files, of_kind, parse_location, read_file
+from pipelines.files.paths import printable
+from pipelines.files.reading import read_file
+from pipelines.files.remote import File, Location, fingerprint, list_files, of_kind, parse_location
 from pipelines.forms.fields import PreparedPage
 from pipelines.forms.pipeline import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
@@ -38,7 +40,7 @@ FILES_AT_ONCE = 16
 
 
 class PageLocation(NamedTuple):
-    path: str
+    file: File
     number: int
     """Number of the page in its file, from 0."""
     reason: Reason | None = None
@@ -68,24 +70,34 @@ class Pages(Input[PreparedShard]):
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         place: PageLocation = task.payload[index]
-        return self._prefix + place.path, place.number + 1
+        return printable(self._prefix + place.file.path), place.number + 1
 
     def _prepared(self, places: Sequence[PageLocation]) -> Iterator[PreparedPage]:
         """Prepare page by page, so that only one is held in its full size."""
-        for path, pages in groupby(places, attrgetter("path")):
-            yield from self._of_file(path, list(pages))
+        for file, pages in groupby(places, attrgetter("file")):
+            yield from self._of_file(file, list(pages))
 
-    def _of_file(self, path: str, pages: Sequence[PageLocation]) -> Iterator[PreparedPage]:
-        source = self._prefix + path
-        content = pages[0].reason or bytes_or_reason(read_file(self._filesystem, path))
+    def _of_file(self, file: File, pages: Sequence[PageLocation]) -> Iterator[PreparedPage]:
+        source = printable(self._prefix + file.path)
+        content = pages[0].reason or bytes_or_reason(read_file(self._filesystem, file))
         if isinstance(content, Reason):
             yield from (failed_page(source, page.number + 1, content) for page in pages)
             return
         try:
             with shared_pool(self._limits).open(content, source) as document:
+                _check_name(file, source, len(document))
                 yield from (prepare_page(document, source, page.number, self._templates) for page in pages)
         except DataError as error:
             yield from (failed_page(source, page.number + 1, reason_of(error, source)) for page in pages)
+
+
+def _check_name(file: File, source: str, pages: int) -> None:
+    """Refuse what its name tells to be a single page, since the others would be left out without a word."""
+    if file.suffix not in MANY_PAGED and pages > 1:
+        raise DataError(
+            f"{source}: the file has {pages:,} pages, though {file.suffix or 'its name'} tells of one; save each as a "
+            "file of its own, or all as a TIFF or PDF."
+        )
 
 
 def find_pages(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> FoundInput:
@@ -130,12 +142,12 @@ def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limit
 def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> list[PageLocation]:
     """The pages of a file. A file that cannot be opened counts as one page, whose row has the reason."""
     if file.suffix not in MANY_PAGED:
-        return [PageLocation(file.path, 0)]
-    content = bytes_or_reason(read_file(filesystem, file.path))
+        return [PageLocation(file, 0)]
+    content = bytes_or_reason(read_file(filesystem, file))
     if isinstance(content, Reason):
-        return [PageLocation(file.path, 0, content)]
+        return [PageLocation(file, 0, content)]
     try:
         with documents.open(content, file.path) as document:
-            return [PageLocation(file.path, number) for number in range(len(document))]
+            return [PageLocation(file, number) for number in range(len(document))]
     except DataError as error:
-        return [PageLocation(file.path, 0, reason_of(error, file.path))]
+        return [PageLocation(file, 0, reason_of(error, file.path))]

@@ -9,14 +9,16 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from pyarrow import fs
 
 from pipelines.errors import DataError
+from pipelines.files.paths import printable
+from pipelines.files.reading import changed_since, open_anywhere
 from pipelines.files.remote import File, Location, fingerprint, is_hidden
 from pipelines.inference.outcome import Reason
 from pipelines.labeling.inputs.base import (
@@ -28,6 +30,8 @@ from pipelines.labeling.inputs.base import (
     ReadTask,
     cut,
     decoded,
+    reason_of,
+    unread,
     unreadable,
 )
 from pipelines.labeling.inputs.image_files import SUFFIXES
@@ -54,50 +58,60 @@ class Packed(NamedTuple):
 
 
 class Image(NamedTuple):
-    place: int
-    """Index among all files of the archive, since names may repeat."""
-    name: str
+    file: Packed
     number: int
     """The number of earlier files of the same name."""
 
 
-class Archive(Input[Items]):
-    def __init__(self, kind: str, filesystem: fs.FileSystem, path: str, shown: str) -> None:
-        self.kind, self._filesystem, self._path, self._shown = kind, filesystem, path, shown
+@dataclass(frozen=True)
+class Place:
+    """An archive as it was listed."""
 
-    def images(self) -> list[Image]:
-        """The images in the order of the archive."""
-        try:
-            with self._open() as files:
-                return list(_images(file.name for file in files))
-        except BROKEN as error:
-            raise DataError(f"{self._shown} cannot be read as a {self.kind} file: {error}.") from error
+    kind: str
+    filesystem: fs.FileSystem = field(compare=False)
+    file: File
+    shown: str
+
+
+class Archive(Input[Items]):
+    def __init__(self, place: Place) -> None:
+        self.kind, self._place = place.kind, place
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
-        with self._open() as files:
-            start = 0
-            for shard, size in zip(task.shards, task.sizes, strict=True):
-                images: list[Image] = task.payload[start : start + size][only]
-                start += size
-                if shard in pending:
-                    sources = [f"{self._shown}!{image.name}" for image in images]
-                    numbers = np.array([image.number for image in images], np.int64)
-                    yield decoded(shard, sources, numbers, (_unpacked(files[image.place]) for image in images))
+        changed = changed_since(self._place.filesystem, self._place.file)
+        for shard in sorted(set(task.shards) & set(pending)):
+            start = task.payload + task.before(shard)
+            items = range(start, start + task.size(shard))[only]
+            if changed and changed.changed:
+                # What was in it is known no more.
+                yield unread(shard, self._place.shown, np.array(items, np.int64), reason_of(changed))
+                continue
+            images = _images_of(self._place)[items.start : items.stop]
+            sources = [f"{self._place.shown}!{image.file.name}" for image in images]
+            numbers = np.array([image.number for image in images], np.int64)
+            yield decoded(shard, sources, numbers, (_unpacked(image.file) for image in images))
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
-        image: Image = task.payload[task.before(shard) + index]
-        return f"{self._shown}!{image.name}", image.number
+        place = task.payload + task.before(shard) + index
+        changed = changed_since(self._place.filesystem, self._place.file)
+        if changed and changed.changed:
+            return self._place.shown, place
+        image = _images_of(self._place)[place]
+        return f"{self._place.shown}!{image.file.name}", image.number
 
-    @contextmanager
-    def _open(self) -> Iterator[list[Packed]]:
-        with self._filesystem.open_input_file(self._path) as file:
-            stream = io.BufferedReader(file, 1 << 20)
-            if self.kind == "zip":
-                with zipfile.ZipFile(stream) as archive:
-                    yield list(_in_zip(archive))
-            else:
-                with tarfile.open(fileobj=stream) as tar:
-                    yield list(_in_tar(tar))
+
+@lru_cache(maxsize=1)
+def _images_of(place: Place) -> list[Image]:
+    """The images in the order of the archive, which stays open.
+
+    Kept by each process from task to task: to read the directory of a zip file costs more than to unpack a part of it.
+    """
+    try:
+        stream = io.BufferedReader(open_anywhere(place.filesystem, place.file.path), 1 << 20)
+        opened = zipfile.ZipFile(stream) if place.kind == "zip" else tarfile.open(fileobj=stream)  # noqa: SIM115
+        return list(_images(_in_zip(opened) if isinstance(opened, zipfile.ZipFile) else _in_tar(opened)))
+    except BROKEN as error:
+        raise DataError(f"{place.shown} cannot be read as a {place.kind} file: {error}.") from error
 
 
 def _in_zip(archive: zipfile.ZipFile) -> Iterator[Packed]:
@@ -110,7 +124,7 @@ def _in_tar(archive: tarfile.TarFile) -> Iterator[Packed]:
     for member in archive:
         # A file that stands there twice, under two names, is packed once and then as a link.
         if member.isfile() or member.islnk() or member.issym():
-            yield Packed(_printable(member.name), member.size, partial(_from_tar, archive, member))
+            yield Packed(printable(member.name), member.size, partial(_from_tar, archive, member))
     _check_end(archive)
 
 
@@ -122,11 +136,6 @@ def _from_tar(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if len(image) > MAX_MEMBER:
         raise tarfile.ReadError(f"{member.linkname} has more bytes than the limit of {MAX_MEMBER:,}")
     return image
-
-
-def _printable(name: str) -> str:
-    """A name that can be written as UTF-8, which the surrogates that tarfile makes of other bytes cannot."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
@@ -146,23 +155,21 @@ def _unpacked(file: Packed) -> bytes | Reason:
         return unreadable(f"it cannot be unpacked: {error}")
 
 
-def _images(names: Iterable[str]) -> Iterator[Image]:
+def _images(files: Iterable[Packed]) -> Iterator[Image]:
     before = Counter[str]()
-    for place, name in enumerate(names):
-        if name.lower().endswith(tuple(SUFFIXES)) and not is_hidden(name):
-            yield Image(place, name, before[name])
-            before[name] += 1
+    for file in files:
+        if file.name.lower().endswith(tuple(SUFFIXES)) and not is_hidden(file.name):
+            yield Image(file, before[file.name])
+            before[file.name] += 1
 
 
 def find_archive(kind: str, where: Location, file: File) -> FoundInput:
-    archive = Archive(kind, where.filesystem, where.path, where.shown)
-    images = archive.images()
+    place = Place(kind, where.filesystem, file, where.shown)
+    sizes = cut(len(_images_of(place)), FILES_PER_SHARD)
     if kind == "zip":
-        tasks = [
-            ReadTask(number, (size,), images[number * FILES_PER_SHARD :][:size])
-            for number, size in enumerate(cut(len(images), FILES_PER_SHARD))
-        ]
+        tasks = [ReadTask(number, (size,), number * FILES_PER_SHARD) for number, size in enumerate(sizes)]
     else:
         # A tar file has no index, and a compressed one no middle: one task reads it from end to end.
-        tasks = [ReadTask(0, cut(len(images), FILES_PER_SHARD), images)] if images else []
-    return FoundInput(archive, tasks, fingerprint(kind, [file], FILES_PER_SHARD))
+        tasks = [ReadTask(0, sizes, 0)] if sizes else []
+    _images_of.cache_clear()
+    return FoundInput(Archive(place), tasks, fingerprint(kind, [file], FILES_PER_SHARD))

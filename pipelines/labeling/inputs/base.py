@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import InkrayError
+from pipelines.files.reading import Unread
 from pipelines.images import SIDE, decode, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
 
@@ -126,11 +127,16 @@ def decoded(
     return Items(shard, sources, numbers, np.concatenate(images), reasons if any(reasons) else None)
 
 
+def unread(shard: int, sources: str | Sequence[str], numbers: NDArray[np.int64], reason: Reason) -> Items:
+    """Items that have one reason in common why there are no images."""
+    return Items(shard, sources, numbers, np.zeros((len(numbers), SIDE, SIDE), np.uint8), [reason] * len(numbers))
+
+
 def _opened(content: bytes | Reason) -> tuple[NDArray[np.uint8], Reason | None]:
     if isinstance(content, Reason):
         return EMPTY, content
     try:
-        return decode(content, "it"), None
+        return decode(content, "it", alone=True), None
     except InkrayError as error:
         return EMPTY, unreadable(str(error).removeprefix("it: ").rstrip("."))
 
@@ -139,6 +145,9 @@ def unreadable(text: str) -> Reason:
     return Reason(ReasonCode.UNREADABLE_FILE, text)
 
 
-def bytes_or_reason(content: bytes | str) -> bytes | Reason:
-    """The content of a file, or the text of `files.remote` as a reason why it could not be read."""
-    return unreadable(content) if isinstance(content, str) else content
+def reason_of(unread: Unread) -> Reason:
+    return Reason(ReasonCode.CHANGED_WHILE_READ if unread.changed else ReasonCode.UNREADABLE_FILE, unread.text)
+
+
+def bytes_or_reason(content: bytes | Unread) -> bytes | Reason:
+    return reason_of(content) if isinstance(content, Unread) else content

@@ -11,9 +11,20 @@ from pyarrow import fs
 
 from pipelines.corpora.idx import IdxContent, check_length, check_not_cut, header_size, read_shape, unpack
 from pipelines.errors import DataError
+from pipelines.files.reading import changed_since, open_stream
 from pipelines.files.remote import File, Location, fingerprint
 from pipelines.images import to_model_input
-from pipelines.labeling.inputs.base import ALL, ROWS_PER_SHARD, FoundInput, Input, Items, ReadTask, cut
+from pipelines.labeling.inputs.base import (
+    ALL,
+    ROWS_PER_SHARD,
+    FoundInput,
+    Input,
+    Items,
+    ReadTask,
+    cut,
+    reason_of,
+    unread,
+)
 
 HEADER = header_size(dimensions=3)
 
@@ -21,8 +32,8 @@ HEADER = header_size(dimensions=3)
 class Idx(Input[Items]):
     kind = "idx"
 
-    def __init__(self, filesystem: fs.FileSystem, path: str, shown: str) -> None:
-        self._filesystem, self._path, self._shown = filesystem, path, shown
+    def __init__(self, filesystem: fs.FileSystem, file: File, shown: str) -> None:
+        self._filesystem, self._file, self._shown = filesystem, file, shown
 
     def shape(self) -> tuple[int, int, int]:
         """From its header; the length of a plain file is held against it."""
@@ -35,6 +46,13 @@ class Idx(Input[Items]):
         check_length(self._shown, self.shape(), length)
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
+        changed = changed_since(self._filesystem, self._file)
+        if changed and changed.changed:
+            for shard in sorted(set(task.shards) & set(pending)):
+                start = task.before(shard)
+                numbers = np.arange(start, start + task.size(shard))[only]
+                yield unread(shard, self._shown, numbers, reason_of(changed))
+            return
         content, shape = self._content().data, self.shape()
         images: NDArray[Any] = np.frombuffer(content, np.uint8, offset=HEADER).reshape(shape)
         start = 0
@@ -47,13 +65,17 @@ class Idx(Input[Items]):
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         return self._shown, task.before(shard) + index
 
-    def length(self, file: File) -> int:
-        return len(self._content().data) if self._path.endswith(".gz") else file.size
+    def length(self) -> int:
+        return len(self._content().data) if self._is_packed else self._file.size
+
+    @property
+    def _is_packed(self) -> bool:
+        return self._file.path.endswith(".gz")
 
     def _content(self, length: int | None = None) -> IdxContent:
         try:
-            with self._filesystem.open_input_stream(self._path, compression=None) as stream:
-                head = stream.read(length) if length and not self._path.endswith(".gz") else stream.read()
+            with open_stream(self._filesystem, self._file.path) as stream:
+                head = stream.read(length) if length and not self._is_packed else stream.read()
         except OSError as error:
             raise DataError(f"{self._shown} cannot be read: {error}.") from error
         content = unpack(head, self._shown)
@@ -62,8 +84,8 @@ class Idx(Input[Items]):
 
 
 def find_idx(where: Location, file: File) -> FoundInput:
-    idx = Idx(where.filesystem, where.path, where.shown)
-    idx.check(idx.length(file))
+    idx = Idx(where.filesystem, file, where.shown)
+    idx.check(idx.length())
     count, _, _ = idx.shape()
     sizes = cut(count, ROWS_PER_SHARD)
     tasks = [ReadTask(0, sizes, None)] if sizes else []

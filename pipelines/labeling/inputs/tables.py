@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError, first_line
+from pipelines.files.paths import printable
+from pipelines.files.reading import changed_since, open_anywhere
 from pipelines.files.remote import File, Location, fingerprint, of_kind
 from pipelines.images import SIDE, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
@@ -24,6 +27,8 @@ from pipelines.labeling.inputs.base import (
     Items,
     ReadTask,
     decoded,
+    reason_of,
+    unread,
     unreadable,
 )
 
@@ -41,30 +46,34 @@ class Tables(Input[Items]):
         self._filesystem, self._prefix, self._column = filesystem, prefix, column
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
-        path, groups, row = task.payload
-        source = self._prefix + path
-        shards = self._columns(path, groups, task.sizes)
+        file, groups, row = task.payload
+        shards = self._columns(file, groups, task.sizes)
         for shard, size in zip(task.shards, task.sizes, strict=True):
             column = next(shards)
             numbers = np.arange(row, row + size)
             row += size
             if shard in pending:
-                yield _items(shard, source, numbers[only], column if isinstance(column, Reason) else column[only])
+                chosen = column if isinstance(column, Reason) else column[only]
+                yield _items(shard, self._named(file), numbers[only], chosen)
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
-        path, _, row = task.payload
-        return self._prefix + path, row + task.before(shard) + index
+        file, _, row = task.payload
+        return self._named(file), row + task.before(shard) + index
 
-    def _columns(self, path: str, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | Reason]:
+    def _named(self, file: File) -> str:
+        return printable(self._prefix + file.path)
+
+    def _columns(self, file: File, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | Reason]:
         """The column in arrays of these sizes; the reason in place of each array from the damage on."""
+        changed = changed_since(self._filesystem, file)
+        if changed and changed.changed:
+            yield from repeat(reason_of(changed))
         try:
-            with self._filesystem.open_input_file(path) as file:
-                batches = pq.ParquetFile(file).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
+            with open_anywhere(self._filesystem, file.path) as opened:
+                batches = pq.ParquetFile(opened).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
                 yield from _in_sizes((batch.column(0) for batch in batches), sizes)
         except (OSError, pa.ArrowException) as error:
-            reason = unreadable(f"its part of the file cannot be read: {first_line(error)}")
-            while True:
-                yield reason
+            yield from repeat(unreadable(f"its part of the file cannot be read: {first_line(error)}"))
 
 
 def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa.Array]:
@@ -82,8 +91,7 @@ def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa
 
 def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array | Reason) -> Items:
     if isinstance(column, Reason):
-        empty = np.zeros((len(numbers), SIDE, SIDE), np.uint8)
-        return Items(shard, source, numbers, empty, [column] * len(numbers))
+        return unread(shard, source, numbers, column)
     shape = tensor_shape(column.type)
     if shape is None:
         return _from_bytes(shard, source, numbers, _binary(column))
@@ -184,8 +192,8 @@ def find_tables(where: Location, files: list[File], column: str | None) -> Found
     tasks: list[ReadTask] = []
     shard = 0
     for file, (metadata, schema) in footers.items():
-        check_column(schema, chosen, where.prefix + file.path)
-        for task in _read_tasks(file.path, metadata, shard):
+        check_column(schema, chosen, printable(where.prefix + file.path))
+        for task in _read_tasks(file, metadata, shard):
             tasks.append(task)
             shard = task.shards.stop
     remarks = (f"images from the column {chosen!r}",)
@@ -197,19 +205,20 @@ def _choose(where: Location, footers: dict[File, Footer]) -> str:
     """Choose the column by the first file that has images, or by the first file if none has."""
     with_images = (file for file, (_, schema) in footers.items() if any(_holds_images(field.type) for field in schema))
     file = next(with_images, next(iter(footers)))
-    return choose_column(footers[file][1], where.prefix + file.path)
+    return choose_column(footers[file][1], printable(where.prefix + file.path))
 
 
 def _footer(where: Location, file: File) -> Footer:
     try:
-        with where.filesystem.open_input_file(file.path) as stream:
+        with open_anywhere(where.filesystem, file.path) as stream:
             opened = pq.ParquetFile(stream)
             return opened.metadata, opened.schema_arrow
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{where.prefix}{file.path} cannot be read as parquet: {first_line(error)}.") from error
+        name = printable(where.prefix + file.path)
+        raise DataError(f"{name} cannot be read as parquet: {first_line(error)}.") from error
 
 
-def _read_tasks(path: str, metadata: pq.FileMetaData, shard: int) -> Iterator[ReadTask]:
+def _read_tasks(file: File, metadata: pq.FileMetaData, shard: int) -> Iterator[ReadTask]:
     """Row groups merged until they make a shard; a large one is read as a whole and makes several."""
     groups: list[int] = []
     start = rows = 0
@@ -219,7 +228,7 @@ def _read_tasks(path: str, metadata: pq.FileMetaData, shard: int) -> Iterator[Re
         if rows >= ROWS_PER_SHARD or group == metadata.num_row_groups - 1:
             sizes = _balanced(rows)
             if sizes:
-                yield ReadTask(shard, sizes, (path, groups, start))
+                yield ReadTask(shard, sizes, (file, groups, start))
             shard, start, rows, groups = shard + len(sizes), start + rows, 0, []
 
 

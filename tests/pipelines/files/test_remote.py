@@ -9,6 +9,7 @@ import pytest
 from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError
+from pipelines.files.reading import Unread, changed_since, open_anywhere, open_stream, read_file
 from pipelines.files.remote import (
     File,
     Location,
@@ -17,7 +18,6 @@ from pipelines.files.remote import (
     list_files,
     of_kind,
     parse_location,
-    read_file,
 )
 from tests.inputs import folder_of
 from tests.stores import refusal
@@ -125,13 +125,35 @@ def test_the_user_and_password_of_a_uri_are_not_told() -> None:
 
 def test_a_file_is_read_or_told_why_not(folder: Path) -> None:
     here = parse_location(str(folder)).filesystem
-    assert read_file(here, str(folder / "a.png")) == b"x"
-    assert read_file(here, str(folder / "no.png")) == "it cannot be read: No such file or directory"
+    [file] = list_files(parse_location(str(folder / "a.png")))
+    assert read_file(here, file) == b"x"
+    gone = "it cannot be read: No such file or directory"
+    assert read_file(here, File(str(folder / "no.png"), 1, 1)) == Unread(gone)
+
+
+@pytest.fixture(params=["here", "elsewhere"])
+def place(request: pytest.FixtureRequest, folder: Path) -> Location:
+    if request.param == "here":
+        return parse_location(str(folder / "a.png"))
+    return Location(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), "a.png", "x://a.png")
+
+
+def test_a_file_that_was_replaced_since_it_was_listed_is_told(place: Location, folder: Path) -> None:
+    [file] = list_files(place)
+    assert read_file(place.filesystem, file) == b"x" and changed_since(place.filesystem, file) is None
+    (folder / "a.png").write_bytes(b"longer")
+    size = Unread("it changed while it was read: it has 6 bytes, and had 1 when it was listed", changed=True)
+    assert read_file(place.filesystem, file) == changed_since(place.filesystem, file) == size
+    (folder / "a.png").write_bytes(b"y")
+    os.utime(folder / "a.png", (2_000_000_000, 2_000_000_000))
+    time = Unread("it changed while it was read: it was written to after it was listed", changed=True)
+    assert read_file(place.filesystem, file) == changed_since(place.filesystem, file) == time
 
 
 def test_a_pipe_is_no_file_to_wait_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.png")
-    assert read_file(parse_location(str(folder)).filesystem, str(folder / "pipe.png")) == "it is not a regular file"
+    [pipe] = list_files(parse_location(f"{folder}/p*"))
+    assert read_file(parse_location(str(folder)).filesystem, pipe) == Unread("it is not a regular file")
 
 
 def test_fingerprints_tell_files_sizes_times_kinds_and_settings_and_are_the_same_for_the_same() -> None:
@@ -152,9 +174,15 @@ def test_a_run_does_not_take_what_it_left_itself(folder: Path) -> None:
         assert len(list_files(parse_location(str(folder)), around)) == len(FILES)
 
 
-def test_a_name_that_is_no_utf_8_is_told(folder: Path) -> None:
-    Path(os.fsdecode(bytes(folder) + b"/f\xfcnf.png")).write_bytes(b"x")
-    assert "no UTF-8" in refusal(DataError, lambda: list_files(parse_location(str(folder))))
+def test_a_file_whose_name_is_no_utf_8_is_listed_and_read_like_any_other(folder: Path) -> None:
+    path = os.fsdecode(bytes(folder) + b"/b/f\xfcnf.png")
+    Path(path).write_bytes(b"x")
+    place = parse_location(f"{folder}/b/f*.png")
+    [file] = list_files(place)
+    assert file.path == path and read_file(place.filesystem, file) == b"x"
+    with open_anywhere(place.filesystem, path) as opened, open_stream(place.filesystem, path) as stream:
+        assert opened.read() == stream.read() == b"x"
+    assert display_name(path) == parse_location(path).shown == f"{folder}/b/f\\xfcnf.png"
 
 
 @pytest.mark.parametrize("way", ["{0}", "{0}/", "{0}/../top", "{0}/."])
@@ -214,7 +242,7 @@ def test_a_link_that_leads_nowhere_is_listed_and_read_with_the_reason(
     assert file.path == str(folder / "b" / name)
     assert of_kind(list_files(place), {".jpg"}) == [file]
     told = f"it is a link to {target or name} and cannot be read: {why}"
-    assert read_file(place.filesystem, file.path) == told
+    assert read_file(place.filesystem, file) == Unread(told)
 
 
 def test_what_a_run_left_is_not_come_to_by_a_link_either(folder: Path) -> None:

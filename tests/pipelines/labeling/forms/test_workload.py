@@ -15,6 +15,7 @@ from pipelines.errors import UsageError
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.template import Template
+from pipelines.inference.outcome import ReasonCode
 from pipelines.labeling.forms.labeler import LineModel, PictureOptions
 from pipelines.labeling.forms.pages import MAX_PAGES_PER_SHARD, MIN_SHARDS, find_pages
 from pipelines.labeling.forms.rows import FORM_SCHEMA
@@ -24,7 +25,7 @@ from pipelines.labeling.run_folder import LabelingRunFolder, open_run
 from pipelines.labeling.workload import ReaderConfig
 from pipelines.models.folder import open_model
 from pipelines.models.store import store_location
-from tests.inputs import folder_of
+from tests.inputs import folder_of, touch_later
 from tests.lines import shipped
 from tests.page_results import CARD, two_paged
 
@@ -136,6 +137,24 @@ def test_a_place_without_scans_is_refused(tmp_path: Path) -> None:
     folder_of(tmp_path / "in", {"a.txt": b""})
     with pytest.raises(UsageError, match=r"holds no scans among its 1 files \(a\.txt\.\.\.\)"):
         find_pages(str(tmp_path / "in"), [CARD], Limits(200))
+
+
+def test_a_file_of_several_pages_whose_name_tells_of_one_says_so(tmp_path: Path) -> None:
+    cv2.imwritemulti(str(tmp_path / "many.tif"), [np.full((20, 30), 255, np.uint8)] * 3)
+    (tmp_path / "many.tif").rename(tmp_path / "many.png")
+    found = find_pages(str(tmp_path), [CARD], Limits(200))
+    [page] = [page for task in found.tasks for shard in found.input.read(task, task.shards) for page in shard.pages]
+    assert str(page.reason) == (
+        "the file has 3 pages, though .png tells of one; save each as a file of its own, or all as a TIFF or PDF"
+    )
+
+
+def test_a_scan_that_was_replaced_since_it_was_counted_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(np.full((900, 600), 255, np.uint8)))
+    found = find_pages(str(tmp_path), [CARD], Limits(200))
+    touch_later(tmp_path / "a.png")
+    [page] = [page for task in found.tasks for shard in found.input.read(task, task.shards) for page in shard.pages]
+    assert page.reason and page.reason.code == ReasonCode.CHANGED_WHILE_READ
 
 
 def test_another_template_is_another_run(card: Template) -> None:

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import fs
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError
+from pipelines.files.reading import open_anywhere
 from pipelines.labeling.inputs import archives, find_input
 from tests.inputs import (
     Files,
@@ -75,6 +78,22 @@ def test_only_the_wanted_parts_are_read_and_of_these_only_the_wanted_items(
     [items] = read(found, {1}, slice(1, 3))
     assert items.sources == [f"{tmp_path / file}!0000{index}.png" for index in (4, 3)]
     assert np.array_equal(items.images, digits.images[[4, 3]])
+
+
+@EVERY
+def test_a_process_reads_the_directory_once_for_all_its_tasks(
+    file: str, write: Write, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_input(str(write(tmp_path / file, files)))
+    opened: list[str] = []
+
+    def counted(filesystem: fs.FileSystem, path: str) -> pa.NativeFile:
+        opened.append(path)
+        return open_anywhere(filesystem, path)
+
+    monkeypatch.setattr(archives, "open_anywhere", counted)
+    assert len(sources(found)) == len(names(found)) == 10
+    assert opened == [str(tmp_path / file)]
 
 
 @EVERY

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, TiffImagePlugin
 
 from pipelines.corpora.corpus import Split
 from pipelines.images import to_model_input
@@ -106,6 +108,33 @@ def test_a_file_that_vanished_since_is_an_item_with_its_reason(folder: Path) -> 
     found = find_input(str(folder))
     (folder / "00006.png").unlink()
     assert reasons(found)[6] == "it cannot be read: No such file or directory"
+
+
+def test_a_file_whose_name_is_no_utf_8_is_an_item_whose_source_can_be_printed(folder: Path, digits: Split) -> None:
+    (folder / "00003.png").rename(os.fsdecode(bytes(folder) + b"/00003\xfc.png"))
+    found = find_input(str(folder))
+    assert sources(found)[3] == names(found)[3] == (f"{folder}/00003\\xfc.png", 0)
+    assert np.array_equal(pixels(found), digits.images[:10])
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "PNG"])
+def test_a_file_of_several_pages_is_an_item_that_says_so(kind: str, folder: Path, digits: Split) -> None:
+    pages = [Image.fromarray(digits.images[index]) for index in (5, 6, 7)]
+    pages[0].save(folder / "00005.png", kind, save_all=True, append_images=pages[1:])
+    told = reasons(find_input(str(folder)))
+    assert told[5] == "the file has 3 pages; save each as a file of its own"
+    assert told[:5] + told[6:] == [None] * 9
+
+
+def test_a_preview_within_a_tiff_is_no_page(folder: Path, digits: Split) -> None:
+    page = Image.fromarray(digits.images[5])
+    with TiffImagePlugin.AppendingTiffWriter(str(folder / "00005.tif"), new=True) as file:  # type: ignore[no-untyped-call]
+        page.save(file, "TIFF")
+        file.newFrame()  # type: ignore[no-untyped-call]
+        page.resize((7, 7)).save(file, "TIFF", tiffinfo={254: 1})
+    found = find_input(str(folder / "*.tif"))
+    assert reasons(found) == [None]
+    assert np.array_equal(pixels(found), digits.images[5:6])
 
 
 def test_the_fingerprint_changes_with_a_files_time_or_size_and_not_otherwise(folder: Path) -> None:
