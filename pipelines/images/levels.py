@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from pipelines.errors import DataError
 
 
+WIDEST = 1e300
+"""Numbers beyond count as this, so that the range between two of them is a number."""
+
+
 def to_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale pixels by the range of their type (0 to 1 for floats, 65535 for 16 bits), or by their own if wider."""
     if pixels.dtype == np.uint8:
@@ -18,7 +22,7 @@ def to_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype.kind not in "iuf":
         raise DataError(f"Pixels must be numbers, not {pixels.dtype}.")
-    deep = np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)
+    deep = np.clip(np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0), -WIDEST, WIDEST)
     low, high = _range(deep, pixels.dtype.kind == "f")
     return np.rint((deep - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
 

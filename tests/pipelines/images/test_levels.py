@@ -60,3 +60,7 @@ def test_what_is_not_a_number_is_refused(dtype: str) -> None:
     with pytest.raises(DataError) as error:
         to_bytes(np.zeros((2, 2), dtype))
     assert str(error.value) == f"Pixels must be numbers, not {dtype}."
+
+
+def test_numbers_as_large_as_there_are_have_a_range_too() -> None:
+    assert to_bytes(levels(-1.7e308, 0, 1.7e308)).tolist() == [[0, 128, 255]]
