@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 
-
 WIDEST = 1e300
 """Numbers beyond count as this, so that the range between two of them is a number."""
 

@@ -63,4 +63,4 @@ def test_what_is_not_a_number_is_refused(dtype: str) -> None:
 
 
 def test_numbers_as_large_as_there_are_have_a_range_too() -> None:
-    assert to_bytes(levels(-1.7e308, 0, 1.7e308)).tolist() == [[0, 128, 255]]
+    assert to_bytes(levels(-1.7e308, 0, 1.7e308, dtype="float64")).tolist() == [[0, 128, 255]]
