@@ -20,6 +20,7 @@ from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.forms.labeler import LineModel, Overlays, PictureOptions
 from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, find_pages
 from pipelines.labeling.forms.workload import FormWorkload
+from pipelines.labeling.gpus import check_gpus
 from pipelines.labeling.inputs import find_input
 from pipelines.labeling.inputs.base import FoundInput
 from pipelines.labeling.run import LabelingRequest
@@ -52,8 +53,9 @@ class Options:
     """The maximum number of readers; by default as many as fit into the free resources."""
     threads: int | None = None
     """The threads of each reader; by default 1 for forms, and for digits the node's CPUs, at most 4."""
-    gpus_per_actor: float = 0
-    """The GPUs of each reader; a share such as 0.25 puts four readers on one GPU."""
+    gpus_per_actor: float | None = None
+    """The GPUs of each reader: a share such as 0.25 puts four readers on one GPU, and 0 means the CPU. By default the
+    readers share the GPUs that are free, at most four to a GPU; if there are none, they read on the CPU."""
     deadline: float = 600
     """The seconds after which a shard of the input is abandoned and its items are tried one by one."""
     fresh: bool = False
@@ -66,19 +68,20 @@ class Options:
     def check(self) -> None:
         if self.engine not in ("auto", *OPENERS):
             raise UnknownName("engine", self.engine, ["auto", *OPENERS])
-        least, most = self.min_actors or 1, self.max_actors
+        least, most, gpus = self.min_actors or 1, self.max_actors, self.gpus_per_actor
         if most is not None and least > most:
             raise UsageError(f"--min-actors {least} is more than --max-actors {most}.")
         for name, value, sensible, expected in (
             ("min-actors", self.min_actors, self.min_actors is None or self.min_actors >= 1, "at least 1"),
             ("max-actors", self.max_actors, self.max_actors is None or self.max_actors >= 1, "at least 1"),
             ("threads", self.threads, self.threads is None or self.threads >= 1, "at least 1"),
-            ("gpus-per-actor", self.gpus_per_actor, can_be_had(self.gpus_per_actor), GPUS_TO_BE_HAD),
+            ("gpus-per-actor", gpus, gpus is None or can_be_had(gpus), GPUS_TO_BE_HAD),
             ("deadline", self.deadline, self.deadline > 0, "above 0"),
             ("accept-above", self.accept_above, 0 <= (self.accept_above or 0) <= 1, "from 0 to 1"),
         ):
             if not sensible:
                 raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
+        check_gpus(self.engine, gpus)
 
     def models(self) -> list[ModelFolder]:
         """The models that read; the one for single digits comes first."""

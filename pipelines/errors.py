@@ -6,6 +6,7 @@ InkrayError                 exit 1: the work failed
 ├── DataError               a file or folder is not what it claims to be
 ├── StoreError              the model store cannot give or take a version
 ├── EngineError             an engine cannot be opened, or not be used any more
+│   └── GpuError            a GPU failed or is full; often only a new process can use it again
 ├── ConversionError         a graph or plan was made that may not be published
 ├── ClusterError            Ray lacks the resources, or cannot be reached
 └── TrainingError           a run cannot go on
@@ -78,6 +79,10 @@ class StoreError(InkrayError):
 
 
 class EngineError(InkrayError):
+    pass
+
+
+class GpuError(EngineError):
     pass
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 
 from pipelines.errors import ClusterError, UsageError
+from pipelines.labeling.gpus import gpus_by_default
 from pipelines.ray_runtime.nodes import Node, describe_nodes
 
 TASK_CPUS = 0.25
@@ -35,6 +37,11 @@ class Capacity:
     cores: int | None = None
     """Cores that run a read task each, if most of the work is in these tasks."""
 
+    def __str__(self) -> str:
+        share = "a GPU" if self.gpus == 1 else f"{self.gpus:g} GPUs" if self.gpus > 1 else f"{self.gpus:g} of a GPU"
+        with_gpus = f", each with {share}" if self.gpus else ""
+        return f"{self.min_actors} to {self.max_actors} readers of {self.threads} threads{with_gpus}"
+
     @property
     def tasks(self) -> int:
         """Read tasks that run at a time."""
@@ -44,11 +51,13 @@ class Capacity:
 def plan_capacity(
     nodes: list[Node],
     threads: int | None,
-    gpus: float,
+    gpus: float | None,
     min_actors: int | None,
     max_actors: int | None,
     needs: Needs = Needs(),
+    engine: str = "auto",
 ) -> Capacity:
+    """Fit the actors into what is free; with `gpus` None each gets a share of a GPU that suits the engine."""
     if (min_actors or 1) > (max_actors or min_actors or 1):
         raise UsageError(
             f"At least {min_actors} actors are more than the {max_actors} at most; ask for fewer.", option="min_actors"
@@ -56,7 +65,12 @@ def plan_capacity(
     widest = int(max((node.cpus for node in nodes), default=0))
     threads = threads or min(max(1, widest), needs.most_threads)
     cpus = threads - SHARED_CPUS
-    fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
+
+    def fitting_with(gpus: float) -> int:
+        return min(max_actors or sys.maxsize, _fitting(nodes, cpus, gpus))
+
+    gpus = gpus_by_default(engine, nodes, fitting_with) if gpus is None else gpus
+    fitting = _fitting(nodes, cpus, gpus)
     if not fitting:
         needed = Capacity(threads, cpus, gpus, 1, 1)
         fewer = "threads or GPUs" if gpus else "threads"
@@ -75,7 +89,7 @@ def plan_capacity(
 
 def remaining_capacity(capacity: Capacity, nodes: list[Node]) -> Capacity:
     """The capacity after nodes were lost: fewer actors, or an error where Ray would wait for ever."""
-    fitting = sum(_fitting(node, capacity.cpus, capacity.gpus) for node in nodes)
+    fitting = _fitting(nodes, capacity.cpus, capacity.gpus)
     if not fitting:
         raise ClusterError(
             f"Nodes were lost, and no actor fits into those that are left. {_too_small(nodes, capacity, 'left')} "
@@ -85,9 +99,9 @@ def remaining_capacity(capacity: Capacity, nodes: list[Node]) -> Capacity:
     return replace(capacity, min_actors=min(capacity.min_actors, most), max_actors=most)
 
 
-def _fitting(node: Node, cpus: float, gpus: float) -> int:
+def _fitting(nodes: list[Node], cpus: float, gpus: float) -> int:
     # Each actor needs a task beside it that feeds it, or it would wait for ever.
-    return node.holds(cpus + TASK_CPUS, gpus)
+    return sum(node.holds(cpus + TASK_CPUS, gpus) for node in nodes)
 
 
 def _too_small(nodes: list[Node], capacity: Capacity, which: str) -> str:

@@ -17,12 +17,14 @@ from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
 from pipelines.inference.outcome import Status
 from pipelines.labeling.capacity import Capacity, remaining_capacity
+from pipelines.labeling.gpus import ending_with_the_gpu
 from pipelines.labeling.inputs import Input, ReadTask
 from pipelines.labeling.run_folder import LabelingRunFolder
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.ray_runtime.actor_pool import patched_actor_pool
 from pipelines.ray_runtime.data import quiet_ray_data
 from pipelines.ray_runtime.failures import RESTARTS
+from pipelines.ray_runtime.gpus import hide_gpus
 from pipelines.ray_runtime.nodes import all_nodes
 
 
@@ -67,16 +69,24 @@ def read_shards_of(block: pa.Table, spec: RunSpec) -> Iterator[pa.Table]:
             yield spec.workload.to_block(read)
 
 
+def read_in_a_task(block: pa.Table, spec: RunSpec) -> Iterator[pa.Table]:
+    hide_gpus()
+    yield from read_shards_of(block, spec)
+
+
 class LabelShards:
     def __init__(self, spec: RunSpec) -> None:
-        self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
+        if not spec.capacity.gpus:
+            hide_gpus()
+        with ending_with_the_gpu():
+            self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
 
     def __call__(self, block: pa.Table) -> pa.Table:
         done = [self._label(shard) for shard in self._spec.workload.from_block(block)]
         return pa.Table.from_pylist([shard.__dict__ for shard in done])
 
     def _label(self, shard: Any) -> ShardDone:
-        with self._spec.folder.under_way(shard.shard), deadline(self._spec.seconds):
+        with self._spec.folder.under_way(shard.shard), deadline(self._spec.seconds), ending_with_the_gpu():
             labelled = self._labeler.label(shard)
             self._spec.folder.write(shard.shard, labelled.rows, labelled.files)
             return count(shard.shard, len(shard), labelled.rows)
@@ -104,7 +114,7 @@ def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone
     quiet_ray_data()
     items: list[Any] = work_items(spec, tasks)
     read = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        partial(read_shards_of, spec=spec),
+        partial(read_in_a_task, spec=spec),
         batch_size=None,
         batch_format="pyarrow",
         # Limited by number and not by CPUs: when a node dies or the pool grows, the actors could take every CPU and

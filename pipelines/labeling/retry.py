@@ -11,13 +11,16 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_columns
 from pipelines.labeling.capacity import remaining_capacity
+from pipelines.labeling.gpus import ending_with_the_gpu
 from pipelines.labeling.inputs import ReadTask
 from pipelines.labeling.pipeline import RunSpec, ShardDone, count
 from pipelines.labeling.workload import LabelledShard
 from pipelines.ray_runtime.failures import PROCESS_DIED, RESTARTS, a_process_died
+from pipelines.ray_runtime.gpus import hide_gpus
+from pipelines.ray_runtime.last_words import last_words
 from pipelines.ray_runtime.nodes import all_nodes
 
-DIED = Reason(ReasonCode.PROCESS_DIED, "the process that read it died (crashed, killed, or out of memory)")
+UNTOLD = "crashed, killed, or out of memory"
 LOOK_S = 10.0
 """Seconds between two checks that some node can still hold the actor."""
 
@@ -26,10 +29,13 @@ class IsolatedWorker:
     """Reads and labels some items of a shard in a process of its own, which may die of them."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
+        if not spec.capacity.gpus:
+            hide_gpus()
+        with ending_with_the_gpu():
+            self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
 
     def label(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard:
-        with self._spec.folder.under_way(shard):
+        with self._spec.folder.under_way(shard), ending_with_the_gpu():
             [read] = self._spec.source.read(task, {shard}, slice(start, end))
             return self._labeler.label(read, start)
 
@@ -74,7 +80,8 @@ class Isolation:
             return Reason(ReasonCode.TIMEOUT, f"reading it took longer than {self._spec.seconds:g} s")
         except PROCESS_DIED:
             self._actor = None
-            return DIED
+            why = (last_words() or UNTOLD).rstrip(".")
+            return Reason(ReasonCode.PROCESS_DIED, f"the process that read it died ({why})")
 
     def _started(self) -> Any:
         """Wait for a new actor; if its node dies before it is ready, that is not the fault of the items."""

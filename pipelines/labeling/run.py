@@ -25,6 +25,7 @@ from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.models.folder import ModelFolder
 from pipelines.models.store import store_location
 from pipelines.ray_runtime.failures import RESTARTS, a_process_died, cause_chain
+from pipelines.ray_runtime.last_words import last_words
 from pipelines.ray_runtime.nodes import all_nodes, free_nodes
 from pipelines.ray_runtime.session import ray_session
 
@@ -47,7 +48,8 @@ class LabelingRequest:
     accept_above: float | None
     """The least confidence of readings that are ok; None leaves it to each model."""
     threads: int | None
-    gpus_per_actor: float
+    gpus_per_actor: float | None
+    """None takes a share of those that are free, if the engine can use it."""
     min_actors: int | None
     max_actors: int | None
     deadline: float
@@ -121,11 +123,10 @@ def _spec(request: LabelingRequest, folder: LabelingRunFolder, listener: Progres
         request.min_actors,
         request.max_actors,
         workload.needs,
+        request.engine,
     )
     listener.line(
-        f"{found.count:,} {workload.items} in {display_name(request.input)}, "
-        f"{capacity.min_actors} to {capacity.max_actors} readers of {capacity.threads} threads, "
-        f"model {model.reference}"
+        f"{found.count:,} {workload.items} in {display_name(request.input)}, {capacity}, model {model.reference}"
     )
     for remark in (*found.remarks, capacity.remark, *(untested(request.accept_above, one) for one in request.models)):
         if remark:
@@ -191,20 +192,21 @@ def label(run: LabelingRun, listener: ProgressListener) -> int:
         except Exception as error:
             if not a_process_died(error):
                 raise _as_inkray_error(error, run) from error
-            spec = replace(spec, capacity=remaining_capacity(spec.capacity, all_nodes()))
+            spec, why = replace(spec, capacity=remaining_capacity(spec.capacity, all_nodes())), last_words()
             with _errors_in_words(run):
-                isolated = list(_label_isolated(run, listener))
+                isolated = list(_label_isolated(run, listener, why))
             labelled += sum(done.items for done in isolated)
             in_vain = in_vain + 1 if not isolated and folder.done() == before else 0
             if in_vain > RESTARTS:
-                raise _as_inkray_error(error, run) from error
+                raise _as_inkray_error(error, run, why) from error
 
 
-def _label_isolated(run: LabelingRun, listener: ProgressListener) -> Iterator[ShardDone]:
+def _label_isolated(run: LabelingRun, listener: ProgressListener, why: str | None) -> Iterator[ShardDone]:
     suspects = run.spec.folder.left_under_way()
     isolation = Isolation(run.spec)
     if suspects:
-        listener.line(f"processes died in {len(suspects)} shards: retrying those in isolation")
+        because = f" ({why.rstrip('.')})" if why else ""
+        listener.line(f"processes died in {len(suspects)} shards{because}: retrying those in isolation")
     try:
         for task in run.found.tasks:
             for shard in sorted(suspects & set(task.shards)):
@@ -225,11 +227,13 @@ def _errors_in_words(run: LabelingRun) -> Iterator[None]:
         raise _as_inkray_error(error, run) from error
 
 
-def _as_inkray_error(error: BaseException, run: LabelingRun) -> InkrayError:
+def _as_inkray_error(error: BaseException, run: LabelingRun, why: str | None = None) -> InkrayError:
     """The cause of a failure in one sentence; Ray reports it as a stack trace with the cause somewhere inside."""
     for one in cause_chain(error):
         if isinstance(one, InkrayError):
             return one
+    if a_process_died(error) and (said := why or last_words()):
+        return InkrayError(f"{said} What was written is kept: start the same run again to go on.")
     text = str(error)
     if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
         return InkrayError(

@@ -227,6 +227,11 @@ def test_another_runs_folder_is_refused_and_fresh_starts_over(
         ("texts", (), "error: {source} holds no images among its 1 files (a.txt...); expected images "),
         ("table", ("--column", "picture"), "error: {source}/0000.parquet has no column 'picture'; it has image ("),
         ("table", ("--engine", "openvin"), "error: There is no engine 'openvin'; known: "),
+        (
+            *("table", ("--engine", "torch_cuda", "--gpus-per-actor", 0)),
+            "error: The engine torch_cuda computes on a GPU, and 0 of them means the CPU; give each reader some, or "
+            "take another engine, or auto (--gpus-per-actor).\n",
+        ),
         ("table", ("--accept-above", 2), "error: --accept-above is 2; it must be from 0 to 1.\n"),
         ("table", ("--threads", 0), "error: --threads is 0; it must be at least 1.\n"),
         *(

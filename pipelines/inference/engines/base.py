@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import DataError, EngineError, first_line
+from pipelines.errors import DataError, EngineError, GpuError, first_line
 from pipelines.images import SIDE
 
 Images = NDArray[np.uint8]
@@ -38,6 +38,7 @@ class Engine(AbstractContextManager["Engine"], ABC):
     max_batch: int
     why = "it was asked for"
     """Why it is this engine and no other."""
+    on_gpu = False
     _failures: tuple[type[Exception], ...] = (RuntimeError,)
     """What its library raises when a batch fails."""
 
@@ -67,7 +68,8 @@ class Engine(AbstractContextManager["Engine"], ABC):
         try:
             self._infer(self._parts(images, answer))
         except self._failures as error:
-            raise EngineError(f"The engine {self.name} failed in a batch: {first_line(error)}.") from error
+            kind = GpuError if self.on_gpu else EngineError
+            raise kind(f"The engine {self.name} failed in a batch: {first_line(error)}.") from error
 
     def _parts(self, images: Images, answer: Probabilities) -> Iterator[BatchSlice]:
         for start in range(0, len(images), self.max_batch):

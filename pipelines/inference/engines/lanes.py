@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pipelines.errors import EngineError, first_line
+from pipelines.errors import GpuError, first_line
 from pipelines.inference.engines.base import BatchSlice, Engine, Images, Probabilities
 
 IN_FLIGHT = 2
@@ -76,6 +76,7 @@ def _finish(under_way: deque[Lane], idle: deque[Lane]) -> None:
 class LanedEngine(Engine):
     """One call at a time has the lanes; the others wait, since the GPU would not be quicker for both."""
 
+    on_gpu = True
     _lanes: Sequence[Lane]
     _failures: tuple[type[Exception], ...]
     """What the library raises when the GPU fails."""
@@ -93,7 +94,7 @@ class LanedEngine(Engine):
             try:
                 drive(parts, self._lanes)
             except self._failures as error:
-                raise EngineError(f"The GPU failed in a batch: {first_line(error)}.") from error
+                raise GpuError(f"The GPU failed in a batch: {first_line(error)}.") from error
 
     def compute(self, count: int) -> None:
         """Read as many images as lie on the GPU already, and leave the answer there: for measuring."""

@@ -29,6 +29,7 @@ class OnnxRuntimeEngine(Engine):
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
         provider = _provider(name)
+        self.on_gpu = provider != PROVIDERS["onnxruntime"]
         try:
             self._session = onnxruntime.InferenceSession(graph, options, [provider])
         except Exception as error:

@@ -83,6 +83,10 @@ OPENERS: dict[str, tuple[Callable[[ModelFolder, EngineOptions], Engine], tuple[s
     "onnxruntime-tensorrt": (_onnx_runtime, ("fp32", "fp16", "int8")),
     "pytorch": (_pytorch, ("fp32",)),
 }
+FOR_GPUS = frozenset({"tensorrt", "tensorrt_rtx", "torch_cuda", "onnxruntime-cuda", "onnxruntime-tensorrt"})
+"""The engines that need a GPU."""
+FOR_CPUS = frozenset({"openvino", "onnxruntime"})
+"""The engines that never use one; the others, and auto, take one that is there."""
 
 
 def open_engine(name: str, model: ModelFolder, precision: str = AUTO, threads: int | None = None) -> Engine:

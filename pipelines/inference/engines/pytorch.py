@@ -20,6 +20,7 @@ class PyTorchEngine(Engine):
         # Of the whole process: PyTorch has no threads of one model's own.
         torch.set_num_threads(threads)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.on_gpu = self._device.type == "cuda"
         self._reader = reader.eval().to(self._device)
 
     @torch.inference_mode()

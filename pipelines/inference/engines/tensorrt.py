@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.errors import EngineError, first_line
+from pipelines.errors import EngineError, GpuError, first_line
 from pipelines.images import SIDE
 from pipelines.inference.engines.cuda import current, load_pycuda, primary_context
 from pipelines.inference.engines.lanes import IN_FLIGHT, Lane, LanedEngine
@@ -36,7 +36,7 @@ class TensorRtLane(Lane):
     def compute(self, count: int) -> None:
         self.shape(count)
         if not self.execution.execute_async_v3(self.stream.handle):
-            raise EngineError(f"TensorRT did not run a batch of {count}.")
+            raise GpuError(f"TensorRT did not run a batch of {count}.")
 
     def shape(self, count: int) -> None:
         if count != self._batch:
@@ -87,9 +87,9 @@ class TensorRtEngine(LanedEngine):
                 self._open(plan, trt)
                 unfinished.pop_all()
         except self._cuda.MemoryError as error:
-            raise EngineError(f"The GPU has no memory left for the engine ({error}).") from error
+            raise GpuError(f"The GPU has no memory left for the engine ({error}).") from error
         except self._cuda.Error as error:
-            raise EngineError(f"The GPU failed while the engine was opened: {first_line(error)}.") from error
+            raise GpuError(f"The GPU failed while the engine was opened: {first_line(error)}.") from error
 
     def _open(self, plan: bytes, trt: Any) -> None:
         self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
@@ -102,7 +102,7 @@ class TensorRtEngine(LanedEngine):
     def _lane(self, trt: Any) -> TensorRtLane:
         execution = self._engine.create_execution_context(*_graphs(trt, self._engine))
         if execution is None:
-            raise EngineError(f"{self.name} cannot make an execution context: the GPU has too little memory left.")
+            raise GpuError(f"{self.name} cannot make an execution context: the GPU has too little memory left.")
         return TensorRtLane(self._cuda, execution, self.classes, self.max_batch)
 
     def _current(self) -> AbstractContextManager[None]:

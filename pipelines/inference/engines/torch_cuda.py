@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from pipelines.errors import EngineError, first_line
+from pipelines.errors import EngineError, GpuError, first_line
 from pipelines.images import SIDE
 from pipelines.inference.engines.lanes import IN_FLIGHT, Lane, LanedEngine
 from pipelines.networks.architectures import Reader
@@ -77,11 +78,16 @@ class TorchLane(Lane):
         self._stream.synchronize()
 
     def free(self) -> None:
-        self.wait()
-        for graph in self._graphs.values():
-            graph.reset()
-        del self._graphs, self._images, self._answer, self._pinned_in, self._pinned_out, self._host_in, self._host_out
+        """Let go of everything, whatever of it fails."""
+        with ExitStack() as freed:
+            freed.callback(self._forget)
+            for graph in self._graphs.values():
+                freed.callback(graph.reset)
+            self.wait()
         _STREAMS.append(self._stream)
+
+    def _forget(self) -> None:
+        del self._graphs, self._images, self._answer, self._pinned_in, self._pinned_out, self._host_in, self._host_out
 
 
 @torch.inference_mode()
@@ -103,15 +109,19 @@ class TorchCudaEngine(LanedEngine):
                 self._readout = NarrowReadout(reader, TYPES[precision]).eval().to(CARD)
                 self._lanes = [TorchLane(self._readout, self.classes) for _ in range(lanes)]
         except torch.OutOfMemoryError as error:
-            raise EngineError(f"The GPU has no memory left for the engine ({first_line(error)}).") from error
+            raise GpuError(f"The GPU has no memory left for the engine ({first_line(error)}).") from error
+        except torch.AcceleratorError as error:
+            raise GpuError(f"The GPU failed while the engine was opened: {first_line(error)}.") from error
         except RuntimeError as error:
             raise EngineError(f"PyTorch cannot open the engine on this GPU: {first_line(error)}.") from error
 
     def _release(self) -> None:
         for lane in self._lanes:
-            lane.free()
+            # A GPU that has failed has said so already.
+            with suppress(RuntimeError):
+                lane.free()
         del self._lanes, self._readout
-        with ALONE:
+        with ALONE, suppress(RuntimeError):
             # PyTorch would keep the memory for itself, and another process shall have it.
             torch.cuda.empty_cache()
 

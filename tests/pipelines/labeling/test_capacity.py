@@ -51,6 +51,43 @@ def test_a_share_lies_on_one_gpu_and_whole_ones_are_not_shared(free: float, gpus
     assert Node(1e6, free).holds(0.75, gpus) == actors
 
 
+@pytest.mark.parametrize(
+    ("node", "engine", "high", "gpus", "actors"),
+    [
+        *((Node(64, 2), "auto", None, 0.25, 8), (Node(5, 2), "auto", None, 0.3333, 6), (Node(2, 2), "auto", 1, 1, 1)),
+        *((Node(64, 1), "auto", 2, 0.5, 2), (Node(64, 1), "torch_cuda", 1, 1, 1), (Node(64, 1), "pytorch", 1, 1, 1)),
+        *((Node(64, 1), "openvino", 9, 0, 9), (Node(64, 1), "onnxruntime", 9, 0, 9), (Node(64), "auto", 9, 0, 9)),
+    ],
+)
+def test_where_nothing_is_said_readers_share_the_gpus_that_the_engine_can_use(
+    node: Node, engine: str, high: int | None, gpus: float, actors: int
+) -> None:
+    made = plan_capacity([node], 1, None, None, high, engine=engine)
+    assert (made.gpus, made.max_actors) == (gpus, actors)
+
+
+def test_where_others_have_the_cpus_beside_the_gpus_auto_reads_on_the_cpus_elsewhere() -> None:
+    made = plan_capacity([Node(0, 1), Node(64)], 1, None, None, 9)
+    assert (made.gpus, made.max_actors) == (0, 9)
+
+
+def test_an_engine_for_gpus_without_one_is_refused() -> None:
+    assert refusal(ClusterError, lambda: plan_capacity([Node(8)], 1, None, None, None, engine="torch_cuda")) == (
+        "The engine torch_cuda computes on a GPU, and none is free, node by node: 8 CPUs and 0 GPUs. "
+        "Wait until others are done, or take another engine, or auto."
+    )
+    said = refusal(ClusterError, lambda: plan_capacity([Node(0, 1)], 1, None, None, None, engine="torch_cuda"))
+    assert said.startswith("One actor needs 0.75 CPUs (1 threads) and 1 GPUs on one node")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "words"),
+    [(0, ""), (0.25, ", each with 0.25 of a GPU"), (1, ", each with a GPU"), (2, ", each with 2 GPUs")],
+)
+def test_it_is_told_with_the_gpus_of_each(gpus: float, words: str) -> None:
+    assert str(Capacity(4, 3.5, gpus, 1, 3)) == f"1 to 3 readers of 4 threads{words}"
+
+
 @pytest.mark.parametrize(("low", "high"), [(None, 5), (5, None), (1, 5), (5, 5)])
 def test_more_than_fits_is_scaled_down_with_a_remark(low: int | None, high: int | None) -> None:
     made = capacity([Node(8, 0)], low=low, high=high)

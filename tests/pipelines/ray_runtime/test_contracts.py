@@ -28,6 +28,7 @@ from ray.data._internal.execution.operators.actor_pool_map_operator import (
     _ActorState,
 )
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_list, _internal_kv_put
 from ray.serve._private import replica
 from ray.train import CheckpointConfig, ControllerError, RunConfig, WorkerGroupError
 from ray.train.backend import Backend
@@ -78,6 +79,16 @@ class TestActorPool:
 
     def test_an_actor_can_be_waited_for(self) -> None:
         assert hasattr(ray.remote(type("Worker", (), {})).__ray_metadata__.modified_class, "__ray_ready__")
+
+
+class TestLastWords:
+    """What `pipelines.ray_runtime.last_words` keeps words in."""
+
+    def test_the_cluster_keeps_values_by_key_and_namespace(self) -> None:
+        for function, first in ((_internal_kv_get, "key"), (_internal_kv_list, "prefix")):
+            assert takes(function, first, "namespace")
+        assert takes(_internal_kv_put, "key", "value", "overwrite", "namespace")
+        assert takes(_internal_kv_del, "key", "del_by_prefix", "namespace")
 
 
 class TestHead:

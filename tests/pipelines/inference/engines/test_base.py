@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.errors import DataError, EngineError
+from pipelines.errors import DataError, EngineError, GpuError
 from pipelines.inference.engines.base import Images, Probabilities
 from tests.fake_engine import FakeEngine, by_brightness
 from tests.processes import until
@@ -106,8 +106,8 @@ def test_a_failed_call_is_a_sentence_and_does_not_keep_the_engine_open() -> None
         raise RuntimeError("the backend failed.\nadvice")
 
     engine = FakeEngine(failing)
-    assert refusal(EngineError, lambda: engine.run(images(1))) == (
-        "The engine fake failed in a batch: the backend failed."
-    )
+    for on_gpu, kind in ((False, EngineError), (True, GpuError)):
+        engine.on_gpu = on_gpu
+        assert refusal(kind, lambda: engine.run(images(1))) == "The engine fake failed in a batch: the backend failed."
     engine.close()
     assert engine.released == 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, GpuError
 from pipelines.inference.engines.base import Images
 from pipelines.inference.engines.lanes import Lane, LanedEngine
 from tests.stores import refusal
@@ -87,7 +87,7 @@ def test_with_one_lane_each_waits_for_the_one_before_it() -> None:
 def test_a_failure_is_a_sentence_and_the_next_call_has_its_own_answers() -> None:
     with LateEngine(2) as engine:
         unlucky = images(1, 2, 3, 4, 13)
-        assert refusal(EngineError, lambda: engine.run(unlucky)) == "The GPU failed in a batch: unlucky."
+        assert refusal(GpuError, lambda: engine.run(unlucky)) == "The GPU failed in a batch: unlucky."
         assert engine.run(images(*range(20, 31)))[:, 0].tolist() == list(range(20, 31))
 
 

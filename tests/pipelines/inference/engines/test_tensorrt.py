@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipelines.errors import EngineError
+from pipelines.errors import EngineError, GpuError
 from pipelines.inference.engines import cuda, tensorrt
 from pipelines.inference.engines.base import Images
 from pipelines.inference.engines.cuda import compute_capability, load_pycuda, primary_context
@@ -183,7 +183,7 @@ def test_what_lies_on_the_card_is_computed() -> None:
 
 def test_no_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Memory, "room", 100)
-    assert refusal(EngineError, opened) == "The GPU has no memory left for the engine (out of memory)."
+    assert refusal(GpuError, opened) == "The GPU has no memory left for the engine (out of memory)."
     assert Context.depth == 0
 
 
@@ -197,7 +197,7 @@ def test_where_there_is_no_memory_for_one_lane_that_of_the_other_is_given_back(
         return Memory(size)
 
     monkeypatch.setattr(PYCUDA, "mem_alloc", limited)
-    assert refusal(EngineError, opened) == "The GPU has no memory left for the engine (out of memory)."
+    assert refusal(GpuError, opened) == "The GPU has no memory left for the engine (out of memory)."
     assert (Memory.held, Context.depth) == ({}, 0)
 
 
@@ -206,7 +206,7 @@ def test_a_gpu_that_fails_while_an_engine_is_opened_is_a_sentence(monkeypatch: p
         raise Failure("cuStreamCreate failed: unspecified launch failure\nadvice")
 
     monkeypatch.setattr(PYCUDA, "Stream", broken)
-    assert refusal(EngineError, opened) == (
+    assert refusal(GpuError, opened) == (
         "The GPU failed while the engine was opened: cuStreamCreate failed: unspecified launch failure."
     )
     assert (Memory.held, Context.depth) == ({}, 0)
@@ -265,6 +265,6 @@ def test_a_plan_that_is_refused_and_a_batch_that_fails(monkeypatch: pytest.Monke
     assert said == "tensorrt_rtx refuses the plan: it is not for this GPU, driver or version."
     with opened() as engine:
         monkeypatch.setattr(Execution, "fails", True)
-        assert refusal(EngineError, lambda: engine.run(images(3))) == "TensorRT did not run a batch of 3."
+        assert refusal(GpuError, lambda: engine.run(images(3))) == "TensorRT did not run a batch of 3."
         monkeypatch.setattr(Execution, "fails", False)
         assert engine.run(images(2)).argmax(1).tolist() == [0, 1]

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.corpora.corpus import Split
-from pipelines.errors import EngineError, UsageError
+from pipelines.errors import EngineError, GpuError, UsageError
 from pipelines.inference.engines import open_engine
 from pipelines.inference.engines.torch_cuda import SIZES, NarrowReadout, size_for
 from pipelines.models.folder import ModelFolder
 from pipelines.networks.architectures import NETWORKS
+from tests import no_card as stand_in
 from tests.digits import drawn, new_reader
 from tests.no_card import no_card
 from tests.stores import refusal
@@ -109,12 +110,32 @@ def test_a_closed_engine_holds_nothing_and_says_so(model: ModelFolder, digits: S
     )
 
 
+def test_what_cannot_be_freed_keeps_nothing_else(
+    model: ModelFolder, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed(self: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    reset: list[object] = []
+    with no_card():
+        engine = open_engine("torch_cuda", model)
+        lanes = engine._lanes  # type: ignore[attr-defined]
+        monkeypatch.setattr(stand_in.Stream, "synchronize", failed)
+        monkeypatch.setattr(stand_in.Graph, "reset", lambda graph: reset.append(graph))
+        assert refusal(GpuError, lambda: engine.run(digits.images[:1])).endswith(
+            "an illegal memory access was encountered."
+        )
+        engine.close()
+    assert not any(isinstance(held, Tensor) for lane in lanes for held in vars(lane).values())
+    assert len(reset) == len(lanes) * len(stand_in.SIZES)
+
+
 def test_no_memory_on_the_gpu_is_a_sentence(model: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(readout: nn.Module, images: Tensor, answer: Tensor) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nadvice")
 
     monkeypatch.setattr("pipelines.inference.engines.torch_cuda._read", full)
     with no_card():
-        assert refusal(EngineError, lambda: open_engine("torch_cuda", model)) == (
+        assert refusal(GpuError, lambda: open_engine("torch_cuda", model)) == (
             "The GPU has no memory left for the engine (CUDA out of memory. Tried to allocate 2 GiB)."
         )
