@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,16 +18,17 @@ from pipelines.files.remote import display_name
 from pipelines.labeling.capacity import plan_capacity, remaining_capacity
 from pipelines.labeling.inputs.base import FoundInput
 from pipelines.labeling.memory import peak_mib
-from pipelines.labeling.pipeline import RunSpec, ShardDone, run_pipeline
+from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pipeline
 from pipelines.labeling.retry import Isolation
 from pipelines.labeling.run_folder import LabelingRunFolder, open_run
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.models.folder import ModelFolder
 from pipelines.models.store import store_location
+from pipelines.ray_runtime.data import no_helping_actors
 from pipelines.ray_runtime.failures import RESTARTS, a_process_died, cause_chain
 from pipelines.ray_runtime.last_words import last_words
 from pipelines.ray_runtime.nodes import all_nodes, free_nodes
-from pipelines.ray_runtime.session import ray_session
+from pipelines.ray_runtime.session import Needs, ray_session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,11 @@ def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[s
 def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> dict[str, Any]:
     found, items = request.found, request.workload.items
     already = _already_done(found, folder)
-    with ray_session(folder.spilled), listener.under_way(found.count, already, items):
+    with (
+        ray_session(Needs(folder.spilled, runtime_envs=False, preload=_imported_by_workers(request))) as own,
+        no_helping_actors() if own else nullcontext(),
+        listener.under_way(found.count, already, items),
+    ):
         run = LabelingRun(_spec(request, folder, listener), found)
         if already:
             listener.line(f"going on after {already:,} {items}")
@@ -111,6 +116,10 @@ def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: Pro
         "format": request.format,
     }
     return sum_up(run, about, labelled, request.started)
+
+
+def _imported_by_workers(request: LabelingRequest) -> list[str]:
+    return [LabelShards.__module__, type(request.workload).__module__, type(request.found.input).__module__]
 
 
 def _spec(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> RunSpec:

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from ray._private import services
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
+from ray._raylet import (  # type: ignore[attr-defined]
+    DASHBOARD_AGENT_LISTEN_PORT_NAME,
+    METRICS_AGENT_PORT_NAME,
+    METRICS_EXPORT_PORT_NAME,
+    RUNTIME_ENV_AGENT_PORT_NAME,
+    persist_port,
+)
 
 from pipelines.errors import ClusterError, first_line
+from pipelines.ray_runtime import agent
 from pipelines.ray_runtime.processes import children, kill
 
 START_S = 120.0
 POLL_S = 0.05
 
+DASHBOARD_AGENT, RUNTIME_ENV_AGENT = "--dashboard_agent_command=", "--runtime_env_agent_command="
+PORTS = {
+    DASHBOARD_AGENT: (DASHBOARD_AGENT_LISTEN_PORT_NAME, METRICS_AGENT_PORT_NAME, METRICS_EXPORT_PORT_NAME),
+    RUNTIME_ENV_AGENT: (RUNTIME_ENV_AGENT_PORT_NAME,),
+}
+"""The options by which a raylet gets the command of each of its agents, and the ports for which it then waits."""
+UNUSED = -1
+"""What an agent of Ray's writes for a port that it does not serve."""
+
 
 class Head(Node):
-    """A head node that ends with this process, however that ends."""
+    """A head node that ends with this process, however that ends, and starts only those agents of Ray's that it needs.
+
+    A raylet waits until both have started, which takes seconds: one serves the dashboard and the metrics, the other
+    makes the environments of tasks that ask for one of their own (`runtime_env`).
+    """
+
+    def __init__(self, params: RayParams, without_agents: Sequence[str]) -> None:
+        self._without_agents = without_agents
+        super().__init__(params, head=True, shutdown_at_exit=False)
 
     def start_ray_processes(self) -> None:
         """Wait until the node is known: Ray itself gives up after half a minute, too soon on a busy machine."""
@@ -40,10 +69,35 @@ class Head(Node):
         """Start no dashboard, not even the part that Ray starts, and waits for, when it is switched off."""
         self._webui_url = ""
 
+    def start_raylet(self, *arguments: Any, **options: Any) -> None:
+        for name in (name for option in self._without_agents for name in PORTS[option]):
+            persist_port(self._session_dir, self._node_id, name, UNUSED)
+        start = services.start_ray_process
+
+        def without(command: list[str], *arguments: Any, **options: Any) -> Any:
+            return start([self._replaced(part) for part in command], *arguments, **options)
+
+        # Ray builds the whole command and starts it in one function.
+        services.start_ray_process = without
+        try:
+            super().start_raylet(*arguments, **options)
+        finally:
+            services.start_ray_process = start
+
+    def _replaced(self, part: str) -> str:
+        """The command of an agent that is not needed, replaced by that of one which does nothing."""
+        nothing = subprocess.list2cmdline([sys.executable, "-I", "-S", agent.__file__, str(os.getpid())])
+        return next((option + nothing for option in self._without_agents if part.startswith(option)), part)
+
 
 @contextmanager
-def ray_head(folder: str, spilled: str | None = None) -> Iterator[str]:
-    """Start a head and give its address; without autoscaler, log monitor and dashboard, which nobody would ask."""
+def ray_head(
+    folder: str, spilled: str | None = None, without_agents: Sequence[str] = (), preload: Sequence[str] = ()
+) -> Iterator[str]:
+    """Start a head and give its address; without autoscaler, log monitor and dashboard, which nobody would ask.
+
+    Its workers import the modules `preload` while they wait for their first task.
+    """
     params = RayParams(
         node_ip_address="127.0.0.1",
         temp_dir=folder,
@@ -52,9 +106,10 @@ def ray_head(folder: str, spilled: str | None = None) -> Iterator[str]:
         include_log_monitor="",
         # Any free port: on the default one it would wait for another Ray on this machine, and then do without.
         dashboard_agent_listen_port=0,
+        env_vars={"RAY_preload_python_modules": ",".join(preload)} if preload else None,
     )
     try:
-        head = Head(params, head=True, shutdown_at_exit=False)
+        head = Head(params, without_agents)
     except Exception as error:  # Ray has no class of its own for it
         raise ClusterError(
             f"Ray did not start ({first_line(error)}). Try again when this machine has less to do."

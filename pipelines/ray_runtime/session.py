@@ -8,8 +8,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,35 @@ from ray.exceptions import RayError
 
 from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime.failures import is_token_error
-from pipelines.ray_runtime.head import ray_head
+from pipelines.ray_runtime.head import DASHBOARD_AGENT, RUNTIME_ENV_AGENT, ray_head
 from pipelines.ray_runtime.session_folder import RAY, session_folder
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 ANSWER_S = 5.0
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a job needs of a Ray that is started for it alone; a cluster has it all."""
+
+    spilled: Path | None = None
+    """Where objects go that do not fit into memory; by default to the folder of the session."""
+    metrics: bool = False
+    runtime_envs: bool = True
+    """Whether tasks or actors ask for an environment of their own."""
+    preload: Sequence[str] = ()
+    """The modules that workers import before their first task, while the job does something else."""
+
+    @property
+    def without_agents(self) -> list[str]:
+        return [DASHBOARD_AGENT] * (not self.metrics) + [RUNTIME_ENV_AGENT] * (not self.runtime_envs)
+
+
 @contextmanager
-def ray_session(spilled: Path | None = None) -> Iterator[None]:
+def ray_session(needs: Needs = Needs()) -> Iterator[bool]:
     """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here.
 
-    Ray in here moves objects that do not fit into memory to the folder `spilled`; a cluster has a place of its own.
+    Tells whether it was started in here.
     """
     address = os.environ.get("RAY_ADDRESS", "")
     if address.startswith(("http://", "https://")):
@@ -40,8 +58,9 @@ def ray_session(spilled: Path | None = None) -> Iterator[None]:
             file=sys.stderr,
         )
         address = ""
-    with _connected(address) if address and address != "local" else own_ray(spilled):
-        yield
+    own = not address or address == "local"
+    with own_ray(needs) if own else _connected(address):
+        yield own
 
 
 @contextmanager
@@ -105,7 +124,7 @@ def _check_listening(address: str) -> None:
 
 
 @contextmanager
-def own_ray(spilled: Path | None = None) -> Iterator[None]:
+def own_ray(needs: Needs = Needs()) -> Iterator[None]:
     """Start Ray in here, whatever `RAY_ADDRESS` names."""
     _hush_core()
     # Without this Ray takes the network card's address in place of the loopback it is given: the variable is for its
@@ -120,7 +139,8 @@ def own_ray(spilled: Path | None = None) -> Iterator[None]:
         # Ray opens its folder to every user of the machine; the one around it stays closed.
         inner = str(folder / RAY)
         with _stderr_silenced(), ExitStack() as ending:
-            address = ending.enter_context(ray_head(inner, _linked(spilled, folder) if spilled else None))
+            spilled = _linked(needs.spilled, folder) if needs.spilled else None
+            address = ending.enter_context(ray_head(inner, spilled, needs.without_agents, needs.preload))
             with _sigterm_handler_kept():
                 ray.init(address=address, _temp_dir=inner, **QUIET)
             ending.callback(ray.shutdown)

@@ -29,7 +29,7 @@ from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster, kept_files
 from tests.in_process import RunJob
 from tests.labels import digits, once, rows, tables
-from tests.processes import Home, Job, new_home
+from tests.processes import Home, Job, new_home, title
 from tests.refusals import Refused
 
 
@@ -287,15 +287,24 @@ def test_actors_that_can_never_fit_are_refused_at_once(
     assert job.err.startswith("error: One actor needs 63.75 CPUs (64 threads) and 0 GPUs on one node,")
 
 
+HELPERS = ("DashboardAgent", "RuntimeEnvAgent", "Stats", "Autoscaling", "ActorLocation")
+"""Processes of Ray's and of Ray Data's, each of which takes a second of a run's start."""
+
+
 def test_without_a_cluster_it_brings_its_own_ray(repo: Path, models: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "alone").mkdir()
     with new_home(tmp_path / "alone") as alone:
         source = tables(tmp_path / "in", [200, 200])
         words = ("--model", "small", "--store", models)
-        job = alone.run(repo / "jobs" / "label.py", "digits", source, tmp_path / "out", *words)
+        seen = set[str]()
+        with alone.start(repo / "jobs" / "label.py", "digits", source, tmp_path / "out", *words) as job:
+            while job.process.poll() is None:
+                seen |= {title(process.pid) for process in alone.processes()}
     assert job.process.returncode == 0, job.err
     assert job.err == ""
     once(rows(tmp_path / "out"), 400)
+    assert any("LabelShards" in one for one in seen)
+    assert [one for one in seen if any(helper in one for helper in HELPERS)] == []
 
 
 def test_help_shows_how_to_start_it(repo: Path) -> None:
