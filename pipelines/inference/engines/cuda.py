@@ -80,9 +80,18 @@ def current(context: Any) -> Iterator[None]:
 
 
 def compute_capability() -> int:
+    major, minor = _asked("compute_capability")
+    return major * 10 + minor
+
+
+def device_name() -> str:
+    """As NVIDIA calls the card; two of one compute capability may differ in all else."""
+    return _asked("name")
+
+
+def _asked(what: str) -> Any:
     cuda = load_pycuda()
     try:
-        major, minor = cuda.Device(0).compute_capability()
+        return getattr(cuda.Device(0), what)()
     except cuda.Error as error:
-        raise EngineError(f"The GPU cannot be asked what it computes: {first_line(error)}.") from error
-    return major * 10 + minor
+        raise EngineError(f"The GPU cannot be asked for its {what.replace('_', ' ')}: {first_line(error)}.") from error

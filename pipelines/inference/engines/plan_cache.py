@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -17,8 +18,9 @@ from pipelines.files import paths
 from pipelines.files.atomic import write_atomic
 from pipelines.files.locks import locked
 
-PROFILE = (1, 256, 4096)
-"""The smallest, the usual and the largest batch that a plan is made for."""
+PROFILE = (1, 4096, 4096)
+"""The smallest batch that a plan is made for, the one that it is made quickest for, and the largest. Bulk labelling
+sends full ones; a few images take no longer on a GPU than it takes to launch the work, whatever the plan is for."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ class PlanKey:
     precision: str
     machine: str
     """The kind of processor beside them, as x86_64: a plan holds code for it, too."""
+    device: str = ""
+    """The card that it is for, by name, if for no other: full TensorRT times its kernels on the very card."""
 
     @property
     def name(self) -> str:
         gpus = "-".join(f"sm{capability}" for capability in self.capabilities)
+        if self.device:
+            gpus += f"-{in_a_file_name(self.device)}"
         return f"{self.flavour}-{self.version}-{self.machine}-{gpus}-{self.precision}-{self.onnx_sha256[:12]}"
 
 
@@ -86,6 +92,8 @@ def misfit(record: PlanRecord, wanted: PlanKey) -> str | None:
     if here not in found.capabilities:
         built = ", ".join(_spoken(capability) for capability in found.capabilities)
         return f"it was built for compute capability {built}, and this GPU has {_spoken(here)}"
+    if found.device != wanted.device:
+        return f"it was built on {found.device or 'a GPU that it does not name'}, and this is {wanted.device}"
     if found.machine != wanted.machine:
         return f"it was built on {found.machine}, and this is {wanted.machine}"
     if record.profile != PROFILE:
@@ -95,6 +103,11 @@ def misfit(record: PlanRecord, wanted: PlanKey) -> str | None:
     if found.onnx_sha256 != wanted.onnx_sha256:
         return "it was built from another graph"
     return None
+
+
+def in_a_file_name(device: str) -> str:
+    """As NVIDIA-L4 for NVIDIA L4."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", device).strip("-")
 
 
 def _spoken(capability: int) -> str:

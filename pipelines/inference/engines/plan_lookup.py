@@ -7,8 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.errors import EngineError
-from pipelines.inference.engines.cuda import compute_capability
-from pipelines.inference.engines.plan_cache import PlanKey, cache_folder, find_plan, only_builder, record_of, write_plan
+from pipelines.inference.engines.cuda import compute_capability, device_name
+from pipelines.inference.engines.plan_cache import (
+    PlanKey,
+    cache_folder,
+    find_plan,
+    in_a_file_name,
+    only_builder,
+    record_of,
+    write_plan,
+)
 from pipelines.inference.engines.tensorrt import PlanRefused, TensorRtEngine
 from pipelines.inference.engines.tensorrt_build import build_plan, plan_key
 from pipelines.models.folder import ModelFolder
@@ -17,9 +25,11 @@ from pipelines.models.folder import ModelFolder
 def open_on_this_gpu(model: ModelFolder, flavour: str, precision: str) -> TensorRtEngine:
     """Open the first plan that fits and that the driver accepts; it may refuse one of an older driver."""
     graph = model.graph(precision)
-    for plan in fitting(model, graph, plan_key(graph, precision, flavour, (compute_capability(),))):
+    key = plan_key(graph, precision, flavour, (compute_capability(),))
+    compiled = cache_folder() / f"{key.name}-{in_a_file_name(device_name())}.compiled"
+    for plan in fitting(model, graph, key):
         try:
-            return TensorRtEngine(plan, len(model.classes), flavour, precision)
+            return TensorRtEngine(plan, len(model.classes), flavour, precision, compiled)
         except PlanRefused as error:
             refused = error
     raise refused

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import EngineError, UsageError
-from pipelines.inference.engines.cuda import compute_capability
+from pipelines.inference.engines.cuda import compute_capability, device_name
 from pipelines.inference.engines.plan_cache import PROFILE, PlanKey
 
 FLAVOURS = {"tensorrt": "gpu", "tensorrt_rtx": "rtx"}
@@ -45,8 +45,8 @@ def load_flavour(flavour: str) -> Any:
 def plan_key(graph: bytes, precision: str, flavour: str, requested: Sequence[int]) -> PlanKey:
     """The key of the plan that is built here for the requested compute capabilities, or the usual ones if none are."""
     aims = (compute_capability(),) if flavour in AT_HAND else tuple(sorted(set(requested or RTX_CAPABILITIES)))
-    version = load_flavour(flavour).__version__
-    return PlanKey(hashlib.sha256(graph).hexdigest(), flavour, version, aims, precision, platform.machine())
+    version, device = load_flavour(flavour).__version__, device_name() if flavour in AT_HAND else ""
+    return PlanKey(hashlib.sha256(graph).hexdigest(), flavour, version, aims, precision, platform.machine(), device)
 
 
 def builds_for(flavour: str, capability: int) -> bool:

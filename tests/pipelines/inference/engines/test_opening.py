@@ -202,7 +202,8 @@ def test_a_plan_that_the_driver_refuses_is_built_again(model: ModelFolder, monke
     pytest.importorskip("tensorrt_rtx")
     tried: list[bytes] = []
 
-    def opened(plan: bytes, classes: int, flavour: str, precision: str) -> FakeEngine:
+    def opened(plan: bytes, classes: int, flavour: str, precision: str, compiled: Path) -> FakeEngine:
+        assert compiled.name.endswith("-NVIDIA-L4.compiled")
         tried.append(plan)
         if plan == b"stored":
             raise PlanRefused("tensorrt_rtx refuses the plan")
@@ -210,6 +211,7 @@ def test_a_plan_that_the_driver_refuses_is_built_again(model: ModelFolder, monke
 
     monkeypatch.setattr(plan_lookup, "TensorRtEngine", opened)
     monkeypatch.setattr(plan_lookup, "compute_capability", lambda: 89)
+    monkeypatch.setattr(plan_lookup, "device_name", lambda: "NVIDIA L4")
     monkeypatch.setattr(plan_lookup, "fitting", lambda *_: iter([b"stored", b"built here"]))
     with open_engine("tensorrt_rtx", model, "fp32") as engine:
         assert engine.name == "fake"

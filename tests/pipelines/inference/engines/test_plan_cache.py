@@ -61,6 +61,7 @@ def test_a_plan_that_fits_is_found_whole(folder: Path, built: tuple[bytes, PlanR
         ({"flavour": "tensorrt"}, "it is for tensorrt_rtx, not tensorrt"),
         ({"version": "9.9"}, f"it was built by tensorrt_rtx {trt.__version__}, and this is 9.9"),
         ({"capabilities": (120,)}, "it was built for compute capability 8.9, and this GPU has 12.0"),
+        ({"device": "NVIDIA L4"}, "it was built on a GPU that it does not name, and this is NVIDIA L4"),
         ({"machine": "aarch64"}, f"it was built on {platform.machine()}, and this is aarch64"),
         ({"precision": "fp16"}, "it computes in fp32, not fp16"),
         ({"onnx_sha256": "0" * 64}, "it was built from another graph"),
@@ -75,9 +76,17 @@ def test_a_plan_for_something_else_is_refused_in_words(
     assert (search.plan, search.refused) == (None, [f"{key.name}: {words}"])
 
 
+def test_a_plan_for_another_card_of_the_same_capability_is_refused(
+    built: tuple[bytes, PlanRecord], key: PlanKey
+) -> None:
+    there = replace(built[1], key=replace(key, device="NVIDIA H100 PCIe"))
+    said = misfit(there, replace(key, device="NVIDIA H200"))
+    assert said == "it was built on NVIDIA H100 PCIe, and this is NVIDIA H200"
+
+
 def test_a_plan_for_other_batches_is_refused(built: tuple[bytes, PlanRecord], key: PlanKey) -> None:
     narrow = replace(built[1], profile=(1, 64, 1024))
-    assert misfit(narrow, key) == "it was built for batches of 1, 64, 1024, not 1, 256, 4096"
+    assert misfit(narrow, key) == "it was built for batches of 1, 64, 1024, not 1, 4096, 4096"
 
 
 def test_a_plan_for_several_gpus_serves_each_of_them(built: tuple[bytes, PlanRecord], key: PlanKey) -> None:

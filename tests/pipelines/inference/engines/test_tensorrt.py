@@ -6,6 +6,8 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from pipelines.errors import EngineError, GpuError
 from pipelines.inference.engines import cuda, tensorrt
 from pipelines.inference.engines.base import Images
-from pipelines.inference.engines.cuda import compute_capability, load_pycuda, primary_context
+from pipelines.inference.engines.cuda import compute_capability, device_name, load_pycuda, primary_context
 from pipelines.inference.engines.tensorrt import PlanRefused, TensorRtEngine
 from tests.stores import refusal
 
@@ -88,7 +90,9 @@ PYCUDA = SimpleNamespace(
     Error=Failure,
     MemoryError=Full,
     Stream=Stream,
-    Device=lambda index: SimpleNamespace(retain_primary_context=Context, compute_capability=lambda: (8, 9)),
+    Device=lambda index: SimpleNamespace(
+        retain_primary_context=Context, compute_capability=lambda: (8, 9), name=lambda: "NVIDIA L4"
+    ),
     mem_alloc=Memory,
     pagelocked_empty=lambda shape, kind: np.zeros(shape, kind).view(Pinned),
     memcpy_htod_async=lambda into, source, stream: copied(into.bytes, source),
@@ -102,23 +106,59 @@ class Execution:
     """Reads an image as the class of its brightest pixel."""
 
     fails = False
+    takes: frozenset[object] = frozenset({"images", "probabilities", 1, 2, 3, 4})
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         self._at: dict[str, NDArray[np.uint8]] = {}
         self._count = 0
+        self._compiled = config.cache.content if config and config.cache else set()
 
-    def set_tensor_address(self, name: str, address: int) -> None:
+    def set_tensor_address(self, name: str, address: int) -> bool:
         self._at[name] = Memory.held[address].bytes
+        return name in self.takes
 
-    def set_input_shape(self, name: str, shape: tuple[int, int, int]) -> None:
+    def set_input_shape(self, name: str, shape: tuple[int, int, int]) -> bool:
         assert (name, shape[1:]) == ("images", (28, 28))
         self._count = shape[0]
+        self._compiled.add(self._count)
+        return self._count in self.takes
 
     def execute_async_v3(self, handle: int) -> bool:
         images = self._at["images"][: self._count * 784].reshape(-1, 784)
         answer = self._at["probabilities"].view(np.float32).reshape(-1, 10)[: self._count]
         answer[:] = np.eye(10, dtype=np.float32)[images.max(1)]
         return not self.fails
+
+
+class Cache:
+    """Of sizes of batches that something was compiled for."""
+
+    def __init__(self) -> None:
+        self.content: set[int] = set()
+
+    def deserialize(self, content: bytes) -> bool:
+        with suppress(ValueError):
+            self.content.update(json.loads(content))
+            return True
+        return False
+
+    def serialize(self) -> bytes:
+        assert Context.depth == 1
+        return json.dumps(sorted(self.content)).encode()
+
+
+class Config:
+    taken = True
+
+    def __init__(self) -> None:
+        self.cache: Cache | None = None
+
+    def create_runtime_cache(self) -> Cache:
+        return Cache()
+
+    def set_runtime_cache(self, cache: Cache) -> bool:
+        self.cache = cache
+        return self.taken
 
 
 class Inspector:
@@ -142,8 +182,11 @@ RTX = SimpleNamespace(
     Logger=Logger,
     Runtime=lambda log: SimpleNamespace(deserialize_cuda_engine=lambda plan: Built if plan else None),
     LayerInformationFormat=SimpleNamespace(JSON="JSON"),
+    CudaGraphStrategy=SimpleNamespace(WHOLE_GRAPH_CAPTURE=1),
 )
-Built = SimpleNamespace(create_execution_context=Execution, create_engine_inspector=Inspector)
+Built = SimpleNamespace(
+    create_execution_context=Execution, create_engine_inspector=Inspector, create_runtime_config=Config
+)
 
 
 @pytest.fixture(autouse=True)
@@ -158,8 +201,8 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     primary_context.cache_clear()
 
 
-def opened() -> TensorRtEngine:
-    return TensorRtEngine(b"a plan", 10, "tensorrt_rtx", "fp16")
+def opened(compiled: Path | None = None) -> TensorRtEngine:
+    return TensorRtEngine(b"a plan", 10, "tensorrt_rtx", "fp16", compiled)
 
 
 def images(count: int) -> Images:
@@ -243,13 +286,13 @@ def test_a_driver_without_a_gpu_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_gpu_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compute_capability() == 89
+    assert (compute_capability(), device_name()) == (89, "NVIDIA L4")
 
     def gone(index: int) -> None:
         raise Failure("cuDeviceGet failed: invalid device ordinal")
 
     monkeypatch.setattr(PYCUDA, "Device", gone)
-    for ask in (compute_capability, primary_context):
+    for ask in (compute_capability, device_name, primary_context):
         assert refusal(EngineError, ask).endswith(": cuDeviceGet failed: invalid device ordinal.")
 
 
@@ -258,6 +301,50 @@ def test_the_inspector_is_asked_of_one_image() -> None:
         engine.run(images(3))
         assert json.loads(engine.layers()) == {"Layers": [{"Outputs": [{"Dimensions": [1, 10]}]}]}
         assert engine.run(images(3)).argmax(1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        ("images", "TensorRT takes no memory for images: the plan is of another network."),
+        ("probabilities", "TensorRT takes no memory for probabilities: the plan is of another network."),
+        (3, "TensorRT takes no batch of 3: the plan is for others. Build it again."),
+    ],
+)
+def test_what_a_context_does_not_take_is_told(refused: object, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Execution, "takes", Execution.takes - {refused})
+    assert refusal(EngineError, lambda: opened().run(images(3))) == said
+    assert Context.depth == 0
+
+
+def test_what_is_compiled_is_kept_for_the_next_process_even_of_one_that_is_killed(tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "plan.compiled"
+    killed = opened(kept)
+    for count in (1, 4, 3):
+        killed.run(images(count))
+    assert json.loads(kept.read_bytes()) == [1, 4]
+    with opened(kept) as engine:
+        engine.run(images(2))
+        assert json.loads(kept.read_bytes()) == [1, 2, 4]
+        engine.run(images(2))
+        engine.run(images(3))
+    assert json.loads(kept.read_bytes()) == [1, 2, 3, 4]
+
+
+def test_what_cannot_be_kept_or_is_damaged_is_compiled_again(tmp_path: Path) -> None:
+    damaged = tmp_path / "plan.compiled"
+    damaged.write_bytes(b"[1,")
+    with opened(damaged) as engine:
+        engine.run(images(2))
+    assert json.loads(damaged.read_bytes()) == [2]
+    with opened(Path("/proc/nowhere/plan.compiled")) as engine:
+        assert engine.run(images(2)).argmax(1).tolist() == [0, 1]
+
+
+def test_a_runtime_that_takes_no_cache_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Config, "taken", False)
+    assert "takes no runtime cache" in refusal(EngineError, lambda: opened(tmp_path / "plan.compiled"))
+    assert Context.depth == 0
 
 
 def test_a_plan_that_is_refused_and_a_batch_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:

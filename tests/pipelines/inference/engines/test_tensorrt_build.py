@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import EngineError, UsageError
 from pipelines.inference.engines import tensorrt_build
+from pipelines.inference.engines.tensorrt import TensorRtEngine
 from pipelines.inference.engines.tensorrt_build import RTX_CAPABILITIES, build_plan, builds_for, load_flavour, plan_key
 from pipelines.models.folder import ModelFolder
 from tests.stores import refusal
@@ -32,6 +33,14 @@ def test_progress_is_told_to_its_end(model: ModelFolder) -> None:
     assert len(told) > 10
 
 
+def test_a_plan_is_made_for_the_batches_that_bulk_labelling_sends(model: ModelFolder) -> None:
+    network = tensorrt_rtx.Builder(log := tensorrt_build._log(tensorrt_rtx)).create_network(0)
+    tensorrt_build._parse(tensorrt_rtx, network, model.graph("fp32"), log)
+    profile = tensorrt_build._profile(tensorrt_rtx.Builder(log), network)
+    batches = [shape[0] for shape in profile.get_shape("images")]
+    assert batches == [1, TensorRtEngine.max_batch, TensorRtEngine.max_batch]
+
+
 def test_a_gpu_that_it_cannot_build_for(model: ModelFolder) -> None:
     assert refusal(UsageError, lambda: build_plan(model.graph("fp32"), "tensorrt_rtx", (90,))) == (
         "tensorrt_rtx cannot build for compute capability 90; it knows 75, 80, 86, 89, 120, 121."
@@ -46,13 +55,18 @@ def test_which_gpus_it_knows_can_be_asked(capability: int, builds: bool) -> None
 
 def test_the_key_names_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensorrt_build, "compute_capability", lambda: 90)
+    monkeypatch.setattr(tensorrt_build, "device_name", lambda: "NVIDIA H100 PCIe")
     monkeypatch.setitem(__import__("sys").modules, "tensorrt", tensorrt_rtx)
     wished = plan_key(b"graph", "fp32", "tensorrt_rtx", (120, 89, 120))
     assert (wished.capabilities, wished.version) == ((89, 120), tensorrt_rtx.__version__)
     assert plan_key(b"graph", "fp32", "tensorrt_rtx", ()).capabilities == RTX_CAPABILITIES
     assert (wished.machine, wished.precision) == (platform.machine(), "fp32")
     # Full TensorRT builds for the GPU at hand, and no wish changes that.
-    assert plan_key(b"graph", "fp32", "tensorrt", (75, 89)).capabilities == (90,)
+    here = plan_key(b"graph", "fp32", "tensorrt", (75, 89))
+    assert here.capabilities == (90,)
+    # Its plans are for that card alone, and not for another of the same capability.
+    assert (wished.device, here.device) == ("", "NVIDIA H100 PCIe")
+    assert "-sm90-NVIDIA-H100-PCIe-fp32-" in here.name and "-sm89-sm120-fp32-" in wished.name
 
 
 def test_a_network_that_the_gpu_cannot_compute_says_why(model: ModelFolder) -> None:
