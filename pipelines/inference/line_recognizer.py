@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pipelines.errors import UsageError
 from pipelines.inference.engines.threads import available_threads
+from pipelines.inference.line_engines import open_line_engine
 from pipelines.models.folder import ModelFolder, open_model
 from pipelines.models.store import ModelStore
 from pipelines.models.version import BUILTIN_LINES
@@ -24,25 +24,26 @@ Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 STEP = 32
 """Lines are made longer to a multiple of this, so that those of about one length are read together."""
-TOGETHER = 32
-"""More at once leave the processor's cache."""
 
 
 class LineRecognizer:
-    """Reads lines on the CPU with ONNX Runtime; may be called from many threads at once."""
-
-    name, precision = "onnxruntime", "fp32"
+    """Reads lines, on a GPU if there is one; may be called from many threads at once."""
 
     def __init__(
-        self, model: str | Path = BUILTIN_LINES, threads: int | None = None, store: str | Path | None = None
+        self,
+        model: str | Path = BUILTIN_LINES,
+        threads: int | None = None,
+        store: str | Path | None = None,
+        engine: str = "auto",
     ) -> None:
         folder = open_line_model(model, ModelStore(store) if store else None)
         self.model, self.digest = folder.reference, folder.digest
         self.accepted_above = folder.accepted_above
-        self._session = session_of(folder.graph("fp32"), threads or available_threads())
+        self._engine = open_line_engine(engine, folder, threads or available_threads())
+        self.name, self.precision = self._engine.name, self._engine.precision
 
     def __call__(self, pictures: Sequence[Picture]) -> list[Frames]:
-        return frames_of(pictures, lambda lines: self._session.run(None, {"images": lines})[0])
+        return frames_of(pictures, self._engine.read, self._engine.together)
 
 
 def open_line_model(model: str | Path, store: ModelStore | None = None) -> ModelFolder:
@@ -52,19 +53,12 @@ def open_line_model(model: str | Path, store: ModelStore | None = None) -> Model
     return folder
 
 
-def session_of(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
-
-
-def frames_of(pictures: Sequence[Picture], run: Run) -> list[Frames]:
-    """The frames of each line, which do not depend on the other lines of the batch."""
+def frames_of(pictures: Sequence[Picture], run: Run, together: int = 32) -> list[Frames]:
+    """The frames of each line, which do not depend on the lines that are read together with it."""
     answers: dict[int, Frames] = {}
     for width, places in _by_width(pictures).items():
-        for start in range(0, len(places), TOGETHER):
-            some = places[start : start + TOGETHER]
+        for start in range(0, len(places), together):
+            some = places[start : start + together]
             answers.update(
                 zip(some, run(np.stack([_lengthened(pictures[place], width) for place in some])), strict=True)
             )

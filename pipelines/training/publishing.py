@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from pipelines.conversion.export import INPUT, export
+from pipelines.conversion.export import export
 from pipelines.corpora import Split
 from pipelines.corpora.corpus import Corpus
 from pipelines.errors import ConversionError
@@ -28,7 +28,8 @@ from pipelines.files.atomic import write_atomic
 from pipelines.images import SIDE
 from pipelines.inference.engines.pytorch import PyTorchEngine
 from pipelines.inference.engines.threads import available_threads
-from pipelines.inference.line_recognizer import frames_of, session_of
+from pipelines.inference.line_engines import OnnxLines
+from pipelines.inference.line_recognizer import frames_of
 from pipelines.models.folder import GRAPHS
 from pipelines.models.store import ModelStore
 from pipelines.models.version import Version
@@ -204,9 +205,8 @@ def finish_lines(folder: Path, lines: Sequence[DrawnLine]) -> LineScores | None:
     write_atomic(folder / GRAPHS["fp32"], graph)
     if not lines:
         return None
-    session = session_of(graph, available_threads())
     pictures = [line.picture for line in lines]
-    frames = frames_of(pictures, lambda some: session.run(None, {INPUT: some})[0])
+    frames = frames_of(pictures, OnnxLines(graph, available_threads()).read)
     _check_same(reader, pictures[:COMPARED], frames[:COMPARED])
     return score_lines([beam_search(one)[0] for one in frames], [line.digits for line in lines])
 

@@ -25,16 +25,8 @@ class OnnxRuntimeEngine(Engine):
         self.name, self.precision = name, precision
         # Larger batches are slower on a CPU: what lies between the layers then leaves the cache.
         self.max_batch = 256 if name == "onnxruntime" else 4096
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        provider = _provider(name)
-        self.on_gpu = provider != PROVIDERS["onnxruntime"]
-        try:
-            self._session = onnxruntime.InferenceSession(graph, options, [provider])
-        except Exception as error:
-            raise EngineError(f"ONNX Runtime cannot load the graph: {first_line(error)}.") from error
-        check_provider(self._session, provider)
+        self.on_gpu = name != "onnxruntime"
+        self._session = session_on(name, graph, threads)
 
     def _infer(self, parts: Iterable[BatchSlice]) -> None:
         for images, answer in parts:
@@ -42,6 +34,20 @@ class OnnxRuntimeEngine(Engine):
 
     def _release(self) -> None:
         del self._session
+
+
+def session_on(name: str, graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """On the processor of the engine of this name, or an error."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    provider = _provider(name)
+    try:
+        session = onnxruntime.InferenceSession(graph, options, [provider])
+    except Exception as error:
+        raise EngineError(f"ONNX Runtime cannot load the graph: {first_line(error)}.") from error
+    check_provider(session, provider)
+    return session
 
 
 def _provider(name: str) -> str:

@@ -48,16 +48,16 @@ def _openvino(model: ModelFolder, options: EngineOptions) -> Engine:
 def _pytorch(model: ModelFolder, options: EngineOptions) -> Engine:
     from pipelines.inference.engines.pytorch import PyTorchEngine
 
-    return PyTorchEngine(_reader(model), options.threads)
+    return PyTorchEngine(reader_of(model), options.threads)
 
 
 def _torch_cuda(model: ModelFolder, options: EngineOptions) -> Engine:
     from pipelines.inference.engines.torch_cuda import TorchCudaEngine
 
-    return TorchCudaEngine(_reader(model), "fp16" if options.precision == AUTO else options.precision)
+    return TorchCudaEngine(reader_of(model), "fp16" if options.precision == AUTO else options.precision)
 
 
-def _reader(model: ModelFolder) -> Reader:
+def reader_of(model: ModelFolder) -> Reader:
     from pipelines.networks.weights import WEIGHTS, load_reader
 
     model.read(WEIGHTS)  # says so if they are not as published

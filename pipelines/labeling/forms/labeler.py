@@ -10,6 +10,7 @@ from typing import Literal
 from pipelines.forms.overlay import crops, overlay
 from pipelines.forms.pipeline import read_pages
 from pipelines.forms.results import Acceptance, PageResult
+from pipelines.inference.line_engines import beside
 from pipelines.inference.line_recognizer import LineRecognizer
 from pipelines.inference.outcome import Status
 from pipelines.labeling.forms.evidence import evidence, evidence_name
@@ -46,7 +47,7 @@ class LineModel:
 class FormLabeler:
     def __init__(self, reader: ReaderConfig, pictures: PictureOptions, lines: LineModel) -> None:
         self._accept, self._picture_options = Acceptance(reader.accept_above, lines.accept_above), pictures
-        self._lines = LineRecognizer(lines.model, reader.threads, reader.store)
+        self._lines = LineRecognizer(lines.model, reader.threads, reader.store, beside(reader.engine))
         reader.check_same(lines.model, lines.digest, self._lines.digest)
         self._recognizer = reader.recognizer()
 
