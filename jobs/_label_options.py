@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,11 +19,10 @@ from pipelines.inference.engines.opening import OPENERS
 from pipelines.inference.line_recognizer import open_line_model
 from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.forms.labeler import LineModel, Overlays, PictureOptions
-from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, find_pages
+from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, list_scans
 from pipelines.labeling.forms.workload import FormWorkload
 from pipelines.labeling.gpus import check_gpus
-from pipelines.labeling.inputs import find_input
-from pipelines.labeling.inputs.base import FoundInput
+from pipelines.labeling.inputs import ListedInput, list_input
 from pipelines.labeling.run import LabelingRequest
 from pipelines.labeling.workload import Workload
 from pipelines.models.folder import ModelFolder, open_model
@@ -111,9 +111,9 @@ class LabelDigits(Options):
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         return DigitWorkload()
 
-    def found(self, output: Path) -> FoundInput:
+    def listed(self, output: Path) -> ListedInput:
         """The items to label, except for files of the output if it lies within the input."""
-        return find_input(self.input, self.column, output)
+        return list_input(self.input, self.column, output)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,10 +163,10 @@ class LabelForms(Options):
         line_model = LineModel(lines.reference, lines.digest, accept_above)
         return FormWorkload(load_templates(self.template), PictureOptions(self.overlays, self.crops), line_model)
 
-    def found(self, output: Path) -> FoundInput:
+    def listed(self, output: Path) -> ListedInput:
         """The pages to read, except for files of the output if it lies within the input."""
         limits = Limits(self.dpi, seconds=self.page_seconds)
-        return find_pages(self.input, tuple(load_templates(self.template)), limits, output)
+        return list_scans(self.input, load_templates(self.template), limits, output)
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)
@@ -183,7 +183,7 @@ class Label:
 
 
 def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
-    """Check the options, open the models, find the input, and build the request."""
+    """Check the options, open the models, and build the request."""
     started = time.time()
     what.check()
     models = what.models()
@@ -192,7 +192,7 @@ def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
     return LabelingRequest(
         workload=workload,
         input=what.input,
-        found=what.found(output),
+        list_input=partial(what.listed, output),
         models=models,
         output=output,
         format=what.format,

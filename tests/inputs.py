@@ -6,16 +6,20 @@ import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from pipelines.documents.limits import Limits
+from pipelines.forms.template import Template
 from pipelines.inference.outcome import Reason
-from pipelines.labeling.inputs import Items
+from pipelines.labeling.forms.pages import list_scans
+from pipelines.labeling.inputs import Items, list_input
 from pipelines.labeling.inputs.base import ALL, FoundInput
 
 
@@ -88,6 +92,39 @@ def flip(path: Path, start: int, length: int = 16) -> Path:
 def touch_later(path: Path) -> None:
     changed = path.stat().st_mtime_ns + 1_000_000
     os.utime(path, ns=(changed, changed))
+
+
+class Memory:
+    """Keeps what a run knows of its input."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+
+    def put(self, name: str, content: bytes) -> None:
+        self.contents[name] = content
+
+    def get(self, name: str) -> bytes | None:
+        return self.contents.get(name)
+
+
+class Spread:
+    """Does the work in here, and counts the pieces."""
+
+    def __init__(self) -> None:
+        self.things = 0
+
+    def __call__(self, do: Callable[[Any], Any], things: Iterable[Any]) -> Iterator[Any]:
+        for thing in things:
+            self.things += 1
+            yield do(thing)
+
+
+def find_input(place: str, column: str | None = None) -> FoundInput:
+    return list_input(place, column).found(Memory(), map)
+
+
+def find_pages(place: str, templates: Sequence[Template], limits: Limits) -> FoundInput:
+    return list_scans(place, templates, limits).found(Memory(), map)
 
 
 def shape_of(found: FoundInput) -> list[tuple[int, tuple[int, ...]]]:

@@ -11,6 +11,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,6 +25,10 @@ from pipelines.errors import DataError
 
 LARGEST_IDLE_MIB = 512
 """A worker that has grown beyond this is replaced after its document."""
+
+
+LOOK_S = 1.0
+"""Seconds between two looks whether the parent lives."""
 
 
 class Session:
@@ -80,12 +86,20 @@ def _next(connection: Connection) -> dict[str, Any] | None:
     return request
 
 
+def end_with(parent: int) -> None:
+    """End this process soon after its parent, which may be killed while a library hangs in here."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(1)
+
+
 def main() -> None:
     descriptor, limits = int(sys.argv[1]), Limits(**json.loads(sys.argv[2]))
     # Ctrl-C reaches every process of a terminal, but this one ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     cv2.setNumThreads(1)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     limit_memory(limits.memory_mib)
     serve(Connection(socket.socket(fileno=descriptor).detach()), limits)
     # No cleanup is needed: nothing that this process holds outlives it.

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,8 +34,8 @@ class Entry(NamedTuple):
 
 @dataclass
 class Content:
-    files: list[Entry] = field(default_factory=list)
-    folders: list[Folder] = field(default_factory=list)
+    here: list[tuple[str, Entry | Folder]] = field(default_factory=list)
+    """Files and folders, each with what its path is sorted by."""
     links: list[Folder] = field(default_factory=list)
     """Links to folders."""
 
@@ -42,34 +43,39 @@ class Content:
 def walk(top: str, pattern: Pattern, without: Path | None = None) -> Iterator[Entry]:
     """Every file below `top` that matches and is not hidden, except those below the folder `without`, linked or not.
 
-    Each folder is visited once: by its own path if that lies below `top`, else by the first link to it. It is visited
-    again only if the pattern can match different files in it by another path.
+    They come in the order of their paths, with only the folders from `top` to one of them held; what lies behind links
+    to folders follows. Each folder is visited once: by its own path if that lies below `top`, else by the first link to
+    it. It is visited again only if the pattern can match different files in it by another path.
     """
-    left_out = without and os.path.realpath(without)
+    left_out = os.path.realpath(without) if without else None
     seen: set[tuple[str, States]] = set()
     links = deque([Folder(top, os.path.realpath(top), pattern.start)])
     while links:
-        folders = [links.popleft()]
-        while folders:
-            folder = folders.pop()
-            if (folder.real, folder.states) in seen:
-                continue
-            seen.add((folder.real, folder.states))
-            content = _content(folder, pattern)
-            yield from content.files
-            folders += (one for one in reversed(content.folders) if one.real != left_out)
-            links += (one for one in content.links if one.real != left_out)
+        below: list[Iterator[Entry | Folder]] = [iter([links.popleft()])]
+        while below:
+            found = next(below[-1], None)
+            if found is None:
+                below.pop()
+            elif isinstance(found, Entry):
+                yield found
+            elif (found.real, found.states) not in seen:
+                seen.add((found.real, found.states))
+                content = _content(found, pattern, left_out)
+                links += content.links
+                below.append(one for _, one in sorted(content.here, key=itemgetter(0)))
 
 
-def _content(folder: Folder, pattern: Pattern) -> Content:
+def _content(folder: Folder, pattern: Pattern, left_out: str | None) -> Content:
     content = Content()
     with os.scandir(folder.path) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        for entry in sorted(entries, key=attrgetter("name")):
             states = pattern.after(folder.states, entry.name)
             if states and not entry.name.startswith("."):
                 # The file may have been deleted since it was listed.
                 with suppress(FileNotFoundError):
                     _sort_in(content, entry, folder, states, pattern)
+    content.here = [(key, one) for key, one in content.here if isinstance(one, Entry) or one.real != left_out]
+    content.links = [one for one in content.links if one.real != left_out]
     return content
 
 
@@ -78,10 +84,14 @@ def _sort_in(content: Content, entry: os.DirEntry[str], folder: Folder, states: 
     found = _led_to(entry) if link else entry.stat()
     if found is None or not stat.S_ISDIR(found.st_mode):
         if pattern.fits(states):
-            content.files.append(Entry(entry.path, found))
+            content.here.append((entry.name, Entry(entry.path, found)))
     elif pattern.goes_on(states):
         real = os.path.realpath(entry.path) if link else os.path.join(folder.real, entry.name)  # noqa: PTH118
-        (content.links if link else content.folders).append(Folder(entry.path, real, states))
+        if link:
+            content.links.append(Folder(entry.path, real, states))
+        else:
+            # As it stands in the paths of what lies in it.
+            content.here.append((f"{entry.name}/", Folder(entry.path, real, states)))
 
 
 def _led_to(link: os.DirEntry[str]) -> os.stat_result | None:

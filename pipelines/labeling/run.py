@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,11 +16,13 @@ from typing import Any, Protocol
 from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
 from pipelines.labeling.capacity import plan_capacity, remaining_capacity
-from pipelines.labeling.inputs.base import FoundInput
+from pipelines.labeling.inputs.base import FoundInput, ListedInput
+from pipelines.labeling.kept_listing import KeptInFolder
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pipeline
 from pipelines.labeling.retry import Isolation
 from pipelines.labeling.run_folder import LabelingRunFolder, open_run
+from pipelines.labeling.spread import over_the_cluster
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.models.folder import ModelFolder
 from pipelines.models.store import store_location
@@ -38,8 +40,8 @@ class LabelingRequest:
     workload: Workload[Any]
     input: str
     """Path, pattern or URI."""
-    found: FoundInput
-    """The items that the input holds."""
+    list_input: Callable[[], ListedInput]
+    """Lists what lies there."""
     models: Sequence[ModelFolder]
     """The models that read, that of single digits first."""
     output: Path
@@ -87,28 +89,32 @@ class LabelingRun:
 def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[str, Any]:
     """Do the whole run, or what is left of it, and return its summary."""
     workload, output = request.workload, request.output
-    with open_run(output, request.format, _identity(request), request.fresh, workload.schema) as folder:
+    listed = request.list_input()
+    with open_run(output, request.format, _identity(request, listed), request.fresh, workload.schema) as folder:
         summary = folder.summary()
         if summary:
             listener.line(f"{output} is finished already, and nothing is read again unless the run starts afresh.")
         else:
-            summary = _labelled(request, folder, listener)
+            summary = _labelled(request, listed, folder, listener)
     listener.line(f"{workload.summary_line(summary)}; {workload.results} in {output}")
     return summary
 
 
-def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> dict[str, Any]:
-    found, items = request.found, request.workload.items
-    already = _already_done(found, folder)
+def _labelled(
+    request: LabelingRequest, listed: ListedInput, folder: LabelingRunFolder, listener: ProgressListener
+) -> dict[str, Any]:
+    items, preload = request.workload.items, _imported_by_workers(request, listed)
     with (
-        ray_session(Needs(folder.spilled, runtime_envs=False, preload=_imported_by_workers(request))) as own,
+        ray_session(Needs(folder.spilled, runtime_envs=False, preload=preload)) as own,
         no_helping_actors() if own else nullcontext(),
-        listener.under_way(found.count, already, items),
     ):
-        run = LabelingRun(_spec(request, folder, listener), found)
-        if already:
-            listener.line(f"going on after {already:,} {items}")
-        labelled = label(run, listener)
+        found = _found(listed, folder, listener)
+        already = _already_done(found, folder)
+        with listener.under_way(found.count, already, items):
+            run = LabelingRun(_spec(request, found, folder, listener), found)
+            if already:
+                listener.line(f"going on after {already:,} {items}")
+            labelled = label(run, listener)
     about = {
         "input": display_name(request.input),
         "model": request.models[0].reference,
@@ -118,13 +124,22 @@ def _labelled(request: LabelingRequest, folder: LabelingRunFolder, listener: Pro
     return sum_up(run, about, labelled, request.started)
 
 
-def _imported_by_workers(request: LabelingRequest) -> list[str]:
-    return [LabelShards.__module__, type(request.workload).__module__, type(request.found.input).__module__]
+def _found(listed: ListedInput, folder: LabelingRunFolder, listener: ProgressListener) -> FoundInput:
+    """Count the items, which takes the cluster where there are many files."""
+    if listed.preparation:
+        listener.line(listed.preparation)
+    return listed.found(KeptInFolder(folder.listing), over_the_cluster)
 
 
-def _spec(request: LabelingRequest, folder: LabelingRunFolder, listener: ProgressListener) -> RunSpec:
+def _imported_by_workers(request: LabelingRequest, listed: ListedInput) -> list[str]:
+    return [LabelShards.__module__, type(request.workload).__module__, listed.module]
+
+
+def _spec(
+    request: LabelingRequest, found: FoundInput, folder: LabelingRunFolder, listener: ProgressListener
+) -> RunSpec:
     """Fit the run into the free capacity of the cluster, and announce it."""
-    workload, model, found = request.workload, request.models[0], request.found
+    workload, model = request.workload, request.models[0]
     capacity = plan_capacity(
         free_nodes(),
         request.threads,
@@ -167,13 +182,13 @@ def _already_done(found: FoundInput, folder: LabelingRunFolder) -> int:
     return sum(task.size(shard) for task in found.tasks for shard in task.shards if shard in done)
 
 
-def _identity(request: LabelingRequest) -> dict[str, Any]:
+def _identity(request: LabelingRequest, listed: ListedInput) -> dict[str, Any]:
     """Everything that the rows depend on; a run is resumed only if all of it is the same."""
     model = request.models[0]
     return {
         "work": request.workload.name,
         "input": display_name(request.input),
-        "files of the input": request.found.fingerprint,
+        "files of the input": listed.fingerprint,
         **request.workload.identity(),
         "model": model.reference,
         "files of the model": model.digest,

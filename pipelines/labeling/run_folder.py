@@ -53,6 +53,11 @@ class LabelingRunFolder:
         """Holds pages only while the run goes on, or if it was killed."""
         return self.path / WORK / "spilled"
 
+    @property
+    def listing(self) -> Path:
+        """Holds what the run knows of a long list of files or of their pages."""
+        return self.path / WORK / "listing"
+
     def done(self) -> set[int]:
         return existing_shards(self.rows, self.format)
 
@@ -153,7 +158,7 @@ def _empty(path: Path) -> None:
     # The summary first, since with it a run counts as finished.
     for name in (SUMMARY, REPORT, WIDE):
         (path / name).unlink(missing_ok=True)
-    for folder in (ROWS, OVERLAY, CROPS, KEPT, f"{WORK}/under-way"):
+    for folder in (ROWS, OVERLAY, CROPS, KEPT, f"{WORK}/under-way", f"{WORK}/listing"):
         shutil.rmtree(path / folder, ignore_errors=True)
     (path / RUN).unlink(missing_ok=True)
 

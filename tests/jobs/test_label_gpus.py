@@ -26,7 +26,6 @@ import pyarrow as pa
 import ray
 
 from pipelines.labeling.digits.workload import DigitWorkload
-from pipelines.labeling.inputs import find_input
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 from pipelines.labeling.pipeline import RunSpec, run_pipeline
 from pipelines.labeling.run import LabelingRun, label

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-from pyarrow import fs
 
 from pipelines.documents.limits import Limits
-from pipelines.documents.pool import DocumentPool, shared_pool
+from pipelines.documents.pool import shared_pool
 from pipelines.errors import DataError, UsageError
+from pipelines.files.listing import list_files
 from pipelines.files.paths import printable
-from pipelines.files.reading import read_file
-from pipelines.files.remote import File, Location, fingerprint, list_files, of_kind, parse_location
+from pipelines.files.remote import File, Location, parse_location
 from pipelines.forms.fields import PreparedPage
 from pipelines.forms.pipeline import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import Reason
-from pipelines.labeling.inputs.base import ALL, FoundInput, Input, ReadTask, bytes_or_reason, cut
+from pipelines.labeling.forms.page_counts import MANY_PAGED, SINGLE, PageCounts, count_pages
+from pipelines.labeling.inputs.base import ALL, FoundInput, Input, Kept, ListedInput, ReadTask, Spread, cut
 from pipelines.labeling.inputs.image_files import SUFFIXES
+from pipelines.labeling.inputs.listing import Listing, keep
+from pipelines.labeling.inputs.seen import Seen
+from pipelines.labeling.inputs.sources import FileSource, OnFilesystem, contents
+from pipelines.labeling.inputs.spool import Spool, spooled
 
 LEAST_DPI, MOST_DPI = 75, 600
-MANY_PAGED = frozenset({".pdf", ".tif", ".tiff"})
 SCANS = SUFFIXES | MANY_PAGED
 MAX_PAGES_PER_SHARD = 20
 """Few enough to show progress, and to lose little when a process dies."""
 MIN_SHARDS = 16
 """Minimum shards of a small run, so that all cores get some."""
-FILES_AT_ONCE = 16
-"""Files whose pages are counted at the same time."""
+MANY = 1_000
+"""Scans whose counting takes so long that a person should know of it."""
+SHARDS_PER_TASK = 16
+"""Shards that one task reads where there are so many files that tasks do not name them."""
 
 
 class PageLocation(NamedTuple):
@@ -45,6 +48,14 @@ class PageLocation(NamedTuple):
     """Number of the page in its file, from 0."""
     reason: Reason | None = None
     """Why the file cannot be opened at all."""
+
+
+class PagesOfPiece(NamedTuple):
+    """Consecutive pages of the files of a piece of the list."""
+
+    piece: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -56,30 +67,74 @@ class PreparedShard:
         return len(self.pages)
 
 
+@dataclass(frozen=True)
+class ListedPages:
+    """The files of a long list and the pages that each has, as the run keeps them."""
+
+    listing: Listing
+    kept: Kept
+    name: str
+
+    def piece(self, number: int) -> list[PageLocation]:
+        content = self.kept.get(counts_name(self.name, number))
+        if content is None:
+            raise DataError(f"The count of pages {number} that the run keeps in its output is gone; start it afresh.")
+        return locations(self.listing.piece(number), PageCounts.from_bytes(content))
+
+
+@lru_cache(maxsize=1)
+def _piece(pages: ListedPages, number: int) -> list[PageLocation]:
+    return pages.piece(number)
+
+
+def locations(files: Sequence[File], counts: PageCounts) -> list[PageLocation]:
+    return [
+        PageLocation(file, number, counts.reasons.get(index))
+        for index, (file, count) in enumerate(zip(files, counts.counts, strict=True))
+        for number in range(count)
+    ]
+
+
+def counts_name(name: str, piece: int) -> str:
+    return f"{name}/pages-{piece:06d}.json"
+
+
 class Pages(Input[PreparedShard]):
     kind = "scans"
 
-    def __init__(self, filesystem: fs.FileSystem, prefix: str, templates: Sequence[Template], limits: Limits) -> None:
-        self._filesystem, self._prefix, self._templates, self._limits = filesystem, prefix, templates, limits
+    def __init__(
+        self, source: FileSource, listed: ListedPages | None, templates: Sequence[Template], limits: Limits
+    ) -> None:
+        self._source, self._listed, self._templates, self._limits = source, listed, templates, limits
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[PreparedShard]:
-        if task.first in pending:
-            # There are as many tasks as cores; more threads would only wait for each other.
-            cv2.setNumThreads(1)
-            yield PreparedShard(task.first, tuple(self._prepared(task.payload[only])))
+        # There are as many tasks as cores; more threads would only wait for each other.
+        cv2.setNumThreads(1)
+        for shard in sorted(set(task.shards) & set(pending)):
+            yield PreparedShard(shard, tuple(self._prepared(self._places(task, shard)[only])))
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
-        place: PageLocation = task.payload[index]
-        return printable(self._prefix + place.file.path), place.number + 1
+        place = self._places(task, shard)[index]
+        return self._source.name(place.file), place.number + 1
+
+    def _places(self, task: ReadTask, shard: int) -> list[PageLocation]:
+        chosen: list[PageLocation] | PagesOfPiece = task.payload
+        if isinstance(chosen, PagesOfPiece):
+            assert self._listed is not None
+            chosen = _piece(self._listed, chosen.piece)[chosen.start : chosen.end]
+        start = task.before(shard)
+        return chosen[start : start + task.size(shard)]
 
     def _prepared(self, places: Sequence[PageLocation]) -> Iterator[PreparedPage]:
         """Prepare page by page, so that only one is held in its full size."""
-        for file, pages in groupby(places, attrgetter("file")):
-            yield from self._of_file(file, list(pages))
+        by_file = [(file, list(pages)) for file, pages in groupby(places, attrgetter("file"))]
+        readable = [file for file, pages in by_file if pages[0].reason is None]
+        read = contents(self._source, readable)
+        for file, pages in by_file:
+            yield from self._of_file(file, pages, pages[0].reason or next(read))
 
-    def _of_file(self, file: File, pages: Sequence[PageLocation]) -> Iterator[PreparedPage]:
-        source = printable(self._prefix + file.path)
-        content = pages[0].reason or bytes_or_reason(read_file(self._filesystem, file))
+    def _of_file(self, file: File, pages: Sequence[PageLocation], content: bytes | Reason) -> Iterator[PreparedPage]:
+        source = self._source.name(file)
         if isinstance(content, Reason):
             yield from (failed_page(source, page.number + 1, content) for page in pages)
             return
@@ -93,61 +148,80 @@ class Pages(Input[PreparedShard]):
 
 def _check_name(file: File, source: str, pages: int) -> None:
     """Refuse what its name tells to be a single page, since the others would be left out without a word."""
-    if file.suffix not in MANY_PAGED and pages > 1:
+    if file.suffix in SINGLE and pages > 1:
         raise DataError(
-            f"{source}: the file has {pages:,} pages, though {file.suffix or 'its name'} tells of one; save each as a "
-            "file of its own, or all as a TIFF or PDF."
+            f"{source}: the file has {pages:,} pages, though {file.suffix} tells of one; save each as a file of its "
+            "own, or all as a TIFF or PDF."
         )
 
 
-def find_pages(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> FoundInput:
+@dataclass(frozen=True)
+class ListedScans(ListedInput):
+    source: FileSource
+    files: Spool
+    templates: tuple[Template, ...]
+    limits: Limits
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def preparation(self) -> str | None:  # type: ignore[override]
+        return f"counting the pages of {self.files.count:,} scans" if self.files.count > MANY else None
+
+    @property
+    def fingerprint(self) -> str:
+        return self.files.digest.of("scans", MAX_PAGES_PER_SHARD, MIN_SHARDS, self.limits.dpi)
+
+    def found(self, kept: Kept, spread: Spread) -> FoundInput:
+        name = self.fingerprint
+        totals = [self._counts(piece, kept, spread).total for piece in range(self.files.pieces)]
+        size = max(1, min(MAX_PAGES_PER_SHARD, sum(totals) // MIN_SHARDS))
+        listing = keep(self.files, kept, name)
+        listed = ListedPages(listing, kept, name) if listing else None
+        tasks = _tasks_of_long_list(totals, size) if listed else self._tasks_of_short_list(size, kept, spread)
+        pages = Pages(self.source, listed, self.templates, self.limits)
+        return FoundInput(pages, list(tasks), name, self.remarks)
+
+    def _counts(self, piece: int, kept: Kept, spread: Spread) -> PageCounts:
+        name = counts_name(self.fingerprint, piece)
+        there = kept.get(name)
+        if there is not None:
+            return PageCounts.from_bytes(there)
+        counts = count_pages(self.source, self.limits, self.files.piece(piece), spread)
+        kept.put(name, counts.to_bytes())
+        return counts
+
+    def _tasks_of_short_list(self, size: int, kept: Kept, spread: Spread) -> Iterator[ReadTask]:
+        places = locations(self.files.piece(0), self._counts(0, kept, spread))
+        for number, start in enumerate(range(0, len(places), size)):
+            some = places[start : start + size]
+            yield ReadTask(number, (len(some),), some)
+
+
+def _tasks_of_long_list(totals: Sequence[int], size: int) -> Iterator[ReadTask]:
+    shard = 0
+    for piece, total in enumerate(totals):
+        step = size * SHARDS_PER_TASK
+        for start in range(0, total, step):
+            end = min(start + step, total)
+            sizes = cut(end - start, size)
+            yield ReadTask(shard, sizes, PagesOfPiece(piece, start, end))
+            shard += len(sizes)
+
+
+def list_scans(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> ListedInput:
     where = parse_location(place)
-    files = list_files(where, output)
-    scans = of_kind(files, SCANS)
-    if not scans:
-        raise UsageError(_nothing(where, files))
-    places = list(_count_pages(where.filesystem, scans, limits))
-    size = max(1, min(MAX_PAGES_PER_SHARD, len(places) // MIN_SHARDS))
-    starts = range(0, len(places), size)
-    tasks = [
-        ReadTask(number, (length,), places[start : start + length])
-        for number, (start, length) in enumerate(zip(starts, cut(len(places), size), strict=True))
-    ]
-    other = len(files) - len(scans)
+    seen = Seen(SCANS)
+    files = spooled(seen.wanted(list_files(where, output)))
+    if not files.count:
+        raise UsageError(_nothing(where, seen))
+    other = seen.count - files.count
     remarks = (f"{other:,} files are no scans by their names and are left out",) if other else ()
-    pages = Pages(where.filesystem, where.prefix, templates, limits)
-    return FoundInput(pages, tasks, fingerprint("scans", scans, size, limits.dpi), remarks)
+    return ListedScans(OnFilesystem(where.filesystem, where.prefix), files, tuple(templates), limits, remarks)
 
 
-def _nothing(where: Location, files: Sequence[File]) -> str:
+def _nothing(where: Location, seen: Seen) -> str:
     expected = "expected scans (png, jpeg, tiff, bmp, webp, pdf)"
-    if not files:
+    if not seen.count:
         return f"{where.shown} holds no files; {expected}."
-    some = ", ".join(file.path.rpartition("/")[2] for file in files[:3])
-    return f"{where.shown} holds no scans among its {len(files):,} files ({some}...); {expected}."
-
-
-def _count_pages(filesystem: fs.FileSystem, scans: Sequence[File], limits: Limits) -> Iterator[PageLocation]:
-    """The pages of every file, in order."""
-    with ThreadPoolExecutor(FILES_AT_ONCE) as threads, DocumentPool(os.cpu_count() or 1, limits) as documents:
-        try:
-            for places in threads.map(partial(_places, filesystem, documents), scans):
-                yield from places
-        except BaseException:
-            # An interrupt must not wait for the files that are still to be counted.
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _places(filesystem: fs.FileSystem, documents: DocumentPool, file: File) -> list[PageLocation]:
-    """The pages of a file. A file that cannot be opened counts as one page, whose row has the reason."""
-    if file.suffix not in MANY_PAGED:
-        return [PageLocation(file, 0)]
-    content = bytes_or_reason(read_file(filesystem, file))
-    if isinstance(content, Reason):
-        return [PageLocation(file, 0, content)]
-    try:
-        with documents.open(content, file.path) as document:
-            return [PageLocation(file, number) for number in range(len(document))]
-    except DataError as error:
-        return [PageLocation(file, 0, reason_of(error, file.path))]
+    some = ", ".join(printable(path.rpartition("/")[2]) for path in seen.first)
+    return f"{where.shown} holds no scans among its {seen.count:,} files ({some}...); {expected}."

@@ -2,5 +2,6 @@
 
 from pipelines.labeling.inputs.base import Input as Input
 from pipelines.labeling.inputs.base import Items as Items
+from pipelines.labeling.inputs.base import ListedInput as ListedInput
 from pipelines.labeling.inputs.base import ReadTask as ReadTask
-from pipelines.labeling.inputs.finding import find_input as find_input
+from pipelines.labeling.inputs.finding import list_input as list_input

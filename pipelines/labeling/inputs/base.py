@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.errors import InkrayError
+from pipelines.errors import InkrayError, UsageError
 from pipelines.files.reading import Unread
 from pipelines.images import SIDE, decode, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
@@ -100,6 +100,77 @@ class FoundInput:
     @property
     def count(self) -> int:
         return sum(sum(task.sizes) for task in self.tasks)
+
+
+class Kept(Protocol):
+    """Where a run keeps what its tasks and its later starts need to know of the input."""
+
+    def put(self, name: str, content: bytes) -> None: ...
+
+    def get(self, name: str) -> bytes | None: ...
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Spread(Protocol):
+    """Does a piece of work for each of many things, at once wherever there is room; results come in order."""
+
+    def __call__(self, do: Callable[[T], R], things: Iterable[T], /) -> Iterator[R]: ...
+
+
+class ListedInput(ABC):
+    """An input whose files are known, though not yet all that is in them."""
+
+    preparation: str | None = None
+    """What `found` is busy with, if that takes long."""
+
+    @property
+    def module(self) -> str:
+        """The module that the tasks import."""
+        return type(self).__module__
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A digest of the files and of how they are cut."""
+
+    @abstractmethod
+    def found(self, kept: Kept, spread: Spread) -> FoundInput:
+        """Cut the items into tasks; what that takes is spread, and kept for the next start of the run."""
+
+
+@dataclass(frozen=True)
+class Ready(ListedInput):
+    """An input whose items were counted as it was listed."""
+
+    already: FoundInput
+
+    @property
+    def module(self) -> str:
+        return type(self.already.input).__module__
+
+    @property
+    def fingerprint(self) -> str:
+        return self.already.fingerprint
+
+    def found(self, kept: Kept, spread: Spread) -> FoundInput:
+        return self.already
+
+
+NOTHING = {
+    "parquet": "its parquet has no rows",
+    "idx": "its header declares 0 images",
+    "zip": "there are no images (png, jpeg, tiff, bmp, webp) in the zip file",
+    "tar": "there are no images (png, jpeg, tiff, bmp, webp) in the tar file",
+}
+
+
+def not_empty(found: FoundInput, shown: str) -> FoundInput:
+    if not found.count:
+        raise UsageError(f"{shown} holds nothing to label: {NOTHING[found.input.kind]}.")
+    return found
 
 
 def cut(count: int, size: int) -> tuple[int, ...]:

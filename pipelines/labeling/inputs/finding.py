@@ -2,61 +2,76 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from pipelines.errors import UsageError
-from pipelines.files.remote import File, Location, list_files, parse_location
+from pipelines.files.listing import list_files
+from pipelines.files.paths import printable
+from pipelines.files.remote import File, Location, parse_location
 from pipelines.labeling.inputs.archives import find_archive
-from pipelines.labeling.inputs.base import FoundInput
+from pipelines.labeling.inputs.base import ListedInput, Ready, not_empty
 from pipelines.labeling.inputs.idx import find_idx
-from pipelines.labeling.inputs.image_files import SUFFIXES, find_image_files
-from pipelines.labeling.inputs.tables import find_tables
+from pipelines.labeling.inputs.image_files import SUFFIXES, ListedImages
+from pipelines.labeling.inputs.seen import Seen
+from pipelines.labeling.inputs.sources import OnFilesystem
+from pipelines.labeling.inputs.spool import spooled
+from pipelines.labeling.inputs.tables import list_tables
 
+TABLES = frozenset({".parquet"})
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 KINDS = "images (png, jpeg, tiff, bmp, webp), parquet, IDX, zip or tar"
 
-EMPTY = {
-    "images": "it has no images",
-    "parquet": "its parquet has no rows",
-    "idx": "its header declares 0 images",
-    "zip": "there are no images (png, jpeg, tiff, bmp, webp) in the zip file",
-    "tar": "there are no images (png, jpeg, tiff, bmp, webp) in the tar file",
-}
 
-
-def find_input(place: str, column: str | None = None, output: Path | None = None) -> FoundInput:
+def list_input(place: str, column: str | None = None, output: Path | None = None) -> ListedInput:
+    """List what lies at a place, and recognise what it is; `output`, if it lies within, is left out."""
     where = parse_location(place)
-    files = list_files(where, output)
-    kind = _kind(where, files)
+    seen = Seen(SUFFIXES | TABLES)
+    passing = list_files(where, output)
+    first = next(passing, None)
+    if first is None:
+        raise UsageError(f"{where.shown} holds no files; expected {KINDS}.")
+    if first.path == where.path:
+        return _list_file(where, first, column)
+    files = spooled(seen.wanted(chain([first], passing)))
+    kind = _kind_of_folder(where, seen)
+    _check_column(where, kind, column)
+    if kind == "parquet":
+        return list_tables(where, list(files), column)
+    other = seen.count - files.count
+    remarks = (f"{other:,} files are no images by their names and are left out",) if other else ()
+    return ListedImages(OnFilesystem(where.filesystem, where.prefix), files, remarks)
+
+
+def _list_file(where: Location, file: File, column: str | None) -> ListedInput:
+    kind = _kind_of_file(where, file)
+    _check_column(where, kind, column)
+    if kind == "images":
+        return ListedImages(OnFilesystem(where.filesystem, where.prefix), spooled([file]), ())
+    if kind == "parquet":
+        return list_tables(where, [file], column)
+    found = find_idx(where, file) if kind == "idx" else find_archive(kind, where, file)
+    return Ready(not_empty(found, where.shown))
+
+
+def _check_column(where: Location, kind: str, column: str | None) -> None:
     if column is not None and kind != "parquet":
         raise UsageError(
             f"Only parquet has columns such as {column!r}; {where.shown} holds {kind}. Name no column.", option="column"
         )
-    found = _find(kind, where, files, column)
-    if not found.count:
-        raise UsageError(f"{where.shown} holds nothing to label: {EMPTY[kind]}.")
-    return found
 
 
-def _kind(where: Location, files: list[File]) -> str:
-    if not files:
-        raise UsageError(f"{where.shown} holds no files; expected {KINDS}.")
-    if len(files) == 1 and files[0].path == where.path:
-        return _kind_of_file(where, files[0])
-    tables, pictures = _count(files, {".parquet"}), _count(files, SUFFIXES)
+def _kind_of_folder(where: Location, seen: Seen) -> str:
+    tables, pictures = seen.among(TABLES), seen.among(SUFFIXES)
     if tables and pictures:
         raise UsageError(
             f"{where.shown} holds both {tables:,} parquet files and {pictures:,} images; name one kind, as in "
             f"'{where.shown}/**/*.parquet'."
         )
     if not tables and not pictures:
-        some = ", ".join(file.path.rpartition("/")[2] for file in files[:3])
-        raise UsageError(f"{where.shown} holds no images among its {len(files):,} files ({some}...); expected {KINDS}.")
+        some = ", ".join(printable(path.rpartition("/")[2]) for path in seen.first)
+        raise UsageError(f"{where.shown} holds no images among its {seen.count:,} files ({some}...); expected {KINDS}.")
     return "parquet" if tables else "images"
-
-
-def _count(files: list[File], suffixes: set[str] | frozenset[str]) -> int:
-    return sum(file.suffix in suffixes for file in files)
 
 
 def _kind_of_file(where: Location, file: File) -> str:
@@ -72,11 +87,3 @@ def _kind_of_file(where: Location, file: File) -> str:
     if "idx" in name.rpartition("/")[2]:
         return "idx"
     raise UsageError(f"{where.shown} is no kind of file that is known here; expected {KINDS}, named as such.")
-
-
-def _find(kind: str, where: Location, files: list[File], column: str | None) -> FoundInput:
-    if kind == "images":
-        return find_image_files(where, files)
-    if kind == "parquet":
-        return find_tables(where, files, column)
-    return find_idx(where, files[0]) if kind == "idx" else find_archive(kind, where, files[0])

@@ -3,53 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from pyarrow import fs
 
-from pipelines.files.paths import printable
-from pipelines.files.reading import read_file
-from pipelines.files.remote import File, Location, fingerprint, of_kind
 from pipelines.labeling.inputs.base import (
     ALL,
     FILES_PER_SHARD,
     FoundInput,
     Input,
     Items,
+    Kept,
+    ListedInput,
     ReadTask,
-    bytes_or_reason,
-    cut,
+    Spread,
     decoded,
 )
+from pipelines.labeling.inputs.listing import Listing, choose, chosen_files, keep
+from pipelines.labeling.inputs.sources import FileSource, contents
+from pipelines.labeling.inputs.spool import Spool
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+MIN_SHARDS = 16
+"""Shards of a small input, so that all readers get some of it."""
+LEAST_HERE, LEAST_ELSEWHERE = 500, 50
+"""Fewest files of a shard but the last: on a disk so many are read in a tenth of the time that a shard costs itself."""
 
 
 class ImageFiles(Input[Items]):
     kind = "images"
 
-    def __init__(self, filesystem: fs.FileSystem, prefix: str) -> None:
-        self._filesystem, self._prefix = filesystem, prefix
+    def __init__(self, source: FileSource, listing: Listing | None) -> None:
+        self._source, self._listing = source, listing
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
         if task.first in pending:
-            files: list[File] = task.payload[only]
-            contents = (bytes_or_reason(read_file(self._filesystem, file)) for file in files)
-            sources = [printable(self._prefix + file.path) for file in files]
-            yield decoded(task.first, sources, np.zeros(len(files), np.int64), contents)
+            files = chosen_files(self._listing, task.payload)[only]
+            sources = [self._source.name(file) for file in files]
+            yield decoded(task.first, sources, np.zeros(len(files), np.int64), contents(self._source, files))
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
-        return printable(self._prefix + task.payload[index].path), 0
+        return self._source.name(chosen_files(self._listing, task.payload)[index]), 0
 
 
-def find_image_files(where: Location, files: list[File]) -> FoundInput:
-    pictures = of_kind(files, SUFFIXES)
-    tasks, start = [], 0
-    for number, size in enumerate(cut(len(pictures), FILES_PER_SHARD)):
-        tasks.append(ReadTask(number, (size,), pictures[start : start + size]))
-        start += size
-    other = len(files) - len(pictures)
-    remarks = (f"{other:,} files are no images by their names and are left out",) if other else ()
-    return FoundInput(
-        ImageFiles(where.filesystem, where.prefix), tasks, fingerprint("images", pictures, FILES_PER_SHARD), remarks
-    )
+def files_per_shard(count: int, is_local: bool) -> int:
+    least = LEAST_HERE if is_local else LEAST_ELSEWHERE
+    return min(FILES_PER_SHARD, max(least, -(-count // MIN_SHARDS)))
+
+
+@dataclass(frozen=True)
+class ListedImages(ListedInput):
+    source: FileSource
+    files: Spool
+    remarks: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return files_per_shard(self.files.count, self.source.is_local)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.files.digest.of("images", self.size)
+
+    def found(self, kept: Kept, spread: Spread) -> FoundInput:
+        images = ImageFiles(self.source, keep(self.files, kept, self.fingerprint))
+        tasks = [
+            ReadTask(number, (size,), chosen) for number, (size, chosen) in enumerate(choose(self.files, self.size))
+        ]
+        return FoundInput(images, tasks, self.fingerprint, self.remarks)

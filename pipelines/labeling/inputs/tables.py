@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyarrow import fs
 
-from pipelines.errors import DataError, UsageError, first_line
-from pipelines.files.paths import printable
+from pipelines.errors import first_line
 from pipelines.files.reading import changed_since, open_anywhere
-from pipelines.files.remote import File, Location, fingerprint, of_kind
+from pipelines.files.remote import File, Location, fingerprint
 from pipelines.images import SIDE, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.inputs.base import (
@@ -25,25 +23,29 @@ from pipelines.labeling.inputs.base import (
     FoundInput,
     Input,
     Items,
+    Kept,
+    ListedInput,
     ReadTask,
+    Spread,
     decoded,
+    not_empty,
     reason_of,
     unread,
     unreadable,
 )
+from pipelines.labeling.inputs.columns import RAW, choose_column, holds_images, tensor_shape
+from pipelines.labeling.inputs.footers import Footer, Groups, checked_groups, footers_of, groups_of_all
+from pipelines.labeling.inputs.sources import OnFilesystem
 
 NULL = Reason(ReasonCode.MISSING_IMAGE, "it is null")
 PARTLY_NULL = Reason(ReasonCode.MISSING_IMAGE, "some of its pixels are null")
-USUAL_NAMES = ("image", "images", "img", "pixels", "png", "jpeg")
-RAW = SIDE * SIDE
-Footer = tuple[pq.FileMetaData, pa.Schema]
 
 
 class Tables(Input[Items]):
     kind = "parquet"
 
-    def __init__(self, filesystem: fs.FileSystem, prefix: str, column: str) -> None:
-        self._filesystem, self._prefix, self._column = filesystem, prefix, column
+    def __init__(self, source: OnFilesystem, column: str) -> None:
+        self._source, self._column = source, column
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
         file, groups, row = task.payload
@@ -54,22 +56,19 @@ class Tables(Input[Items]):
             row += size
             if shard in pending:
                 chosen = column if isinstance(column, Reason) else column[only]
-                yield _items(shard, self._named(file), numbers[only], chosen)
+                yield _items(shard, self._source.name(file), numbers[only], chosen)
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         file, _, row = task.payload
-        return self._named(file), row + task.before(shard) + index
-
-    def _named(self, file: File) -> str:
-        return printable(self._prefix + file.path)
+        return self._source.name(file), row + task.before(shard) + index
 
     def _columns(self, file: File, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | Reason]:
         """The column in arrays of these sizes; the reason in place of each array from the damage on."""
-        changed = changed_since(self._filesystem, file)
+        changed = changed_since(self._source.filesystem, file)
         if changed and changed.changed:
             yield from repeat(reason_of(changed))
         try:
-            with open_anywhere(self._filesystem, file.path) as opened:
+            with open_anywhere(self._source.filesystem, file.path) as opened:
                 batches = pq.ParquetFile(opened).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
                 yield from _in_sizes((batch.column(0) for batch in batches), sizes)
         except (OSError, pa.ArrowException) as error:
@@ -135,97 +134,73 @@ def _from_bytes(shard: int, source: str, numbers: NDArray[np.int64], values: lis
     return replace(items, reasons=reasons if any(reasons) else None)
 
 
-def tensor_shape(kind: pa.DataType) -> tuple[int, ...] | None:
-    """The shape of one image if the column holds pixels, None if it holds encoded images."""
-    if isinstance(kind, pa.BaseExtensionType):
-        shape = tuple(getattr(kind, "shape", ()))
-        grey, colour = len(shape) == 2, len(shape) == 3 and shape[2] in (1, 3)
-        return shape if (grey or colour) and all(shape) else None
-    if pa.types.is_fixed_size_list(kind) and pa.types.is_integer(kind.value_type):
-        side = math.isqrt(kind.list_size)
-        return (side, side) if side and side * side == kind.list_size else None
-    return None
+FEW = 64
+"""Files whose footers are read as they are listed, so that what is wrong is told before anything is begun."""
 
 
-def _holds_images(kind: pa.DataType) -> bool:
-    if tensor_shape(kind) is not None or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return True
-    if pa.types.is_fixed_size_binary(kind):
-        return kind.byte_width == RAW
-    return pa.types.is_struct(kind) and any(field.name == "bytes" and _holds_images(field.type) for field in kind)
+@dataclass(frozen=True)
+class ListedTables(ListedInput):
+    source: OnFilesystem
+    shown: str
+    files: list[File]
+    column: str
+    groups: list[Groups] | None
+    """The row groups of each file, if they are few."""
+
+    @property
+    def preparation(self) -> str | None:  # type: ignore[override]
+        return None if self.groups is not None else f"counting the rows of {len(self.files):,} parquet files"
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint("parquet", self.files, self.column, ROWS_PER_SHARD)
+
+    def found(self, kept: Kept, spread: Spread) -> FoundInput:
+        name, groups = f"{self.fingerprint}/groups.json", self.groups
+        if groups is None:
+            groups = groups_of_all(self.source, self.column, self.files, kept, spread, name)
+        return not_empty(self._cut(groups), self.shown)
+
+    def _cut(self, groups: list[Groups]) -> FoundInput:
+        tasks: list[ReadTask] = []
+        shard = 0
+        for file, rows in zip(self.files, groups, strict=True):
+            for task in _read_tasks(file, rows, shard):
+                tasks.append(task)
+                shard = task.shards.stop
+        remarks = (f"images from the column {self.column!r}",)
+        return FoundInput(Tables(self.source, self.column), tasks, self.fingerprint, remarks)
 
 
-def check_column(schema: pa.Schema, name: str, shown: str) -> None:
-    if name not in schema.names:
-        raise UsageError(f"{shown} has no column {name!r}; it has {_columns_of(schema)}.")
-    kind = schema.field(name).type
-    # What has no value in the whole file has no type either; such rows are errors, and other files may have images.
-    if not _holds_images(kind) and not pa.types.is_null(kind):
-        raise UsageError(f"The column {name!r} of {shown} holds no images; it is {kind}.")
+def list_tables(where: Location, files: list[File], column: str | None) -> ListedInput:
+    source = OnFilesystem(where.filesystem, where.prefix)
+    if len(files) > FEW:
+        return ListedTables(source, where.shown, files, column or _choose(source, files), None)
+    chosen = column or _choose(source, files)
+    listed = ListedTables(source, where.shown, files, chosen, checked_groups(source, chosen, files))
+    not_empty(listed._cut(listed.groups or []), where.shown)
+    return listed
 
 
-def _columns_of(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} ({field.type})" for field in schema)
-
-
-def choose_column(schema: pa.Schema, shown: str) -> str:
-    fitting = [field.name for field in schema if _holds_images(field.type)]
-    if len(fitting) == 1:
-        return fitting[0]
-    usual = [name for name in fitting if name.lower() in USUAL_NAMES]
-    if len(usual) == 1:
-        return usual[0]
-    if fitting:
-        raise UsageError(
-            f"{shown} has several columns that may hold images ({', '.join(fitting)}); name one of them.",
-            option="column",
-        )
-    raise UsageError(
-        f"{shown} has no column of images (tensors, 784 bytes, or encoded files); it has {_columns_of(schema)}."
-    )
-
-
-def find_tables(where: Location, files: list[File], column: str | None) -> FoundInput:
-    tables = of_kind(files, (".parquet",))
-    footers = {file: _footer(where, file) for file in tables}
-    chosen = column or _choose(where, footers)
-    tasks: list[ReadTask] = []
-    shard = 0
-    for file, (metadata, schema) in footers.items():
-        check_column(schema, chosen, printable(where.prefix + file.path))
-        for task in _read_tasks(file, metadata, shard):
-            tasks.append(task)
-            shard = task.shards.stop
-    remarks = (f"images from the column {chosen!r}",)
-    found = Tables(where.filesystem, where.prefix, chosen)
-    return FoundInput(found, tasks, fingerprint("parquet", tables, chosen, ROWS_PER_SHARD), remarks)
-
-
-def _choose(where: Location, footers: dict[File, Footer]) -> str:
+def _choose(source: OnFilesystem, files: list[File]) -> str:
     """Choose the column by the first file that has images, or by the first file if none has."""
-    with_images = (file for file, (_, schema) in footers.items() if any(_holds_images(field.type) for field in schema))
-    file = next(with_images, next(iter(footers)))
-    return choose_column(footers[file][1], printable(where.prefix + file.path))
+    first: Footer | None = None
+    for file, footer in zip(files, footers_of(source, files), strict=True):
+        first = first or footer
+        if any(holds_images(field.type) for field in footer.schema):
+            return choose_column(footer.schema, source.name(file))
+    assert first is not None
+    return choose_column(first.schema, source.name(files[0]))
 
 
-def _footer(where: Location, file: File) -> Footer:
-    try:
-        with open_anywhere(where.filesystem, file.path) as stream:
-            opened = pq.ParquetFile(stream)
-            return opened.metadata, opened.schema_arrow
-    except (OSError, pa.ArrowException) as error:
-        name = printable(where.prefix + file.path)
-        raise DataError(f"{name} cannot be read as parquet: {first_line(error)}.") from error
-
-
-def _read_tasks(file: File, metadata: pq.FileMetaData, shard: int) -> Iterator[ReadTask]:
+def _read_tasks(file: File, rows_of_groups: Groups, shard: int) -> Iterator[ReadTask]:
     """Row groups merged until they make a shard; a large one is read as a whole and makes several."""
     groups: list[int] = []
     start = rows = 0
-    for group in range(metadata.num_row_groups):
+    for group, size in enumerate(rows_of_groups):
         groups.append(group)
-        rows += metadata.row_group(group).num_rows
-        if rows >= ROWS_PER_SHARD or group == metadata.num_row_groups - 1:
+        rows += size
+        if rows >= ROWS_PER_SHARD or group == len(rows_of_groups) - 1:
             sizes = _balanced(rows)
             if sizes:
                 yield ReadTask(shard, sizes, (file, groups, start))

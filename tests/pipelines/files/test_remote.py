@@ -9,16 +9,16 @@ import pytest
 from pyarrow import fs
 
 from pipelines.errors import DataError, UsageError
+from pipelines.files.listing import list_files
 from pipelines.files.reading import Unread, changed_since, open_anywhere, open_stream, read_file
 from pipelines.files.remote import (
     File,
     Location,
     display_name,
     fingerprint,
-    list_files,
-    of_kind,
     parse_location,
 )
+from pipelines.labeling.inputs.seen import Seen
 from tests.inputs import folder_of
 from tests.stores import refusal
 
@@ -30,8 +30,12 @@ def folder(tmp_path: Path) -> Path:
     return folder_of(tmp_path / "top", dict.fromkeys(FILES, b"x"))
 
 
+def in_order(where: Location, without: Path | None = None) -> list[File]:
+    return sorted(list_files(where, without), key=lambda file: file.path)
+
+
 def listed(place: str, folder: Path) -> list[str]:
-    return [Path(file.path).relative_to(folder).as_posix() for file in list_files(parse_location(place))]
+    return [Path(file.path).relative_to(folder).as_posix() for file in in_order(parse_location(place))]
 
 
 def test_a_folder_lists_all_below_it_sorted(folder: Path) -> None:
@@ -63,7 +67,7 @@ def test_patterns_are_understood_as_a_shell_does(pattern: str, found: list[str],
 def test_another_filesystem_is_listed_as_this_machine_is(below: str, folder: Path) -> None:
     folder_of(folder, {".a.png": b"x", "b/.c/2.png": b"x"})
     elsewhere = fs.SubTreeFileSystem(str(folder.parent), fs.LocalFileSystem())
-    found = list_files(Location(elsewhere, f"top{below}", f"x://top{below}"))
+    found = in_order(Location(elsewhere, f"top{below}", f"x://top{below}"))
     assert [file.path for file in found] == [f"top/{name}" for name in listed(f"{folder}{below}", folder)]
     assert all(file.size == 1 and file.changed for file in found)
 
@@ -71,8 +75,20 @@ def test_another_filesystem_is_listed_as_this_machine_is(below: str, folder: Pat
 @pytest.mark.parametrize("path", ["no", "no/*.png"])
 def test_what_is_not_there_on_another_filesystem_is_refused(path: str, folder: Path) -> None:
     elsewhere = fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem())
-    told = refusal(UsageError, lambda: list_files(Location(elsewhere, path, f"x://{path}")))
+    told = refusal(UsageError, lambda: in_order(Location(elsewhere, path, f"x://{path}")))
     assert told.startswith("There is no ") and told.endswith(f"x://{path}; check the path.")
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_files_come_in_the_order_of_their_paths_without_being_held(where: str, folder: Path) -> None:
+    folder_of(folder, dict.fromkeys(("b-1.png", "b.png", "b/1/x.png", "b/1-a.png", "b0.png", "e/b.png"), b"x"))
+    if where == "here":
+        place = parse_location(str(folder))
+    else:
+        place = Location(fs.SubTreeFileSystem(str(folder.parent), fs.LocalFileSystem()), "top", "x://top")
+    paths = [file.path for file in list_files(place)]
+    assert len(paths) == len(FILES) + 6
+    assert paths == sorted(paths)
 
 
 def test_what_is_hidden_is_left_out_wherever_it_lies(folder: Path) -> None:
@@ -166,12 +182,12 @@ def test_fingerprints_tell_files_sizes_times_kinds_and_settings_and_are_the_same
 
 
 def test_a_run_does_not_take_what_it_left_itself(folder: Path) -> None:
-    found = list_files(parse_location(str(folder)), folder / "b")
+    found = in_order(parse_location(str(folder)), folder / "b")
     assert [Path(file.path).name for file in found] == ["a.png", "5.jpg", "4.png"]
-    everywhere = list_files(parse_location(f"{folder}/**/*.png"), folder / "b" / "c")
+    everywhere = in_order(parse_location(f"{folder}/**/*.png"), folder / "b" / "c")
     assert [Path(file.path).name for file in everywhere] == ["a.png", "1.png", "10.png", "4.png"]
     for around in (folder, folder.parent):
-        assert len(list_files(parse_location(str(folder)), around)) == len(FILES)
+        assert len(in_order(parse_location(str(folder)), around)) == len(FILES)
 
 
 def test_a_file_whose_name_is_no_utf_8_is_listed_and_read_like_any_other(folder: Path) -> None:
@@ -240,7 +256,7 @@ def test_a_link_that_leads_nowhere_is_listed_and_read_with_the_reason(
     place = parse_location(f"{folder}/b")
     [file] = [file for file in list_files(place) if file.leads_nowhere]
     assert file.path == str(folder / "b" / name)
-    assert of_kind(list_files(place), {".jpg"}) == [file]
+    assert list(Seen({".jpg"}).wanted(list_files(place))) == [file]
     told = f"it is a link to {target or name} and cannot be read: {why}"
     assert read_file(place.filesystem, file) == Unread(told)
 
@@ -248,7 +264,7 @@ def test_a_link_that_leads_nowhere_is_listed_and_read_with_the_reason(
 def test_what_a_run_left_is_not_come_to_by_a_link_either(folder: Path) -> None:
     (folder / "e" / "l").symlink_to("../b")
     (folder / "e" / "out").symlink_to(folder.parent)
-    found = list_files(parse_location(f"{folder}/e"), folder.parent / "top" / "b")
+    found = in_order(parse_location(f"{folder}/e"), folder.parent / "top" / "b")
     names = [Path(file.path).relative_to(folder).as_posix() for file in found]
     assert names == ["e/5.jpg", "e/b/4.png", "e/out/top/a.png"]
 
@@ -258,6 +274,6 @@ def test_a_folder_that_cannot_be_listed_is_told(folder: Path, monkeypatch: pytes
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr("pipelines.files.walking.os.scandir", refused)
-    assert refusal(DataError, lambda: list_files(parse_location(str(folder)))) == (
+    assert refusal(DataError, lambda: in_order(parse_location(str(folder)))) == (
         f"{folder} cannot be listed: Permission denied."
     )

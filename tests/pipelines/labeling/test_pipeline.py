@@ -11,13 +11,12 @@ import pytest
 
 from pipelines.labeling.capacity import Capacity
 from pipelines.labeling.digits.workload import DigitWorkload
-from pipelines.labeling.inputs import find_input
 from pipelines.labeling.inputs.base import ROWS_PER_SHARD, FoundInput
 from pipelines.labeling.pipeline import RunSpec, read_shards_of, work_items
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.run_folder import open_run
 from pipelines.labeling.workload import ReaderConfig
-from tests.inputs import idx_bytes
+from tests.inputs import find_input, idx_bytes
 
 PARTS = 3
 

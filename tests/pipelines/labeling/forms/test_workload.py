@@ -16,16 +16,18 @@ from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import ReasonCode
+from pipelines.labeling.forms import page_counts
 from pipelines.labeling.forms.labeler import LineModel, PictureOptions
-from pipelines.labeling.forms.pages import MAX_PAGES_PER_SHARD, MIN_SHARDS, find_pages
+from pipelines.labeling.forms.pages import MAX_PAGES_PER_SHARD, MIN_SHARDS, list_scans
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.forms.workload import FormWorkload, fingerprint
+from pipelines.labeling.inputs import spool
 from pipelines.labeling.inputs.base import FoundInput
 from pipelines.labeling.run_folder import LabelingRunFolder, open_run
 from pipelines.labeling.workload import ReaderConfig
 from pipelines.models.folder import open_model
 from pipelines.models.store import store_location
-from tests.inputs import folder_of, touch_later
+from tests.inputs import Memory, Spread, find_pages, folder_of, touch_later
 from tests.lines import shipped
 from tests.page_results import CARD, two_paged
 
@@ -155,6 +157,41 @@ def test_a_scan_that_was_replaced_since_it_was_counted_says_so(tmp_path: Path) -
     touch_later(tmp_path / "a.png")
     [page] = [page for task in found.tasks for shard in found.input.read(task, task.shards) for page in shard.pages]
     assert page.reason and page.reason.code == ReasonCode.CHANGED_WHILE_READ
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """More documents than are counted at once, in a list of several pieces."""
+    monkeypatch.setattr(page_counts, "FEW", 1)
+    monkeypatch.setattr(page_counts, "BATCH", 2)
+    scans = folder_of(tmp_path / "in", {"a.png": b"", "d.pdf": b"%PDF-1.4 no"})
+    for name, pages in {"b.tif": 3, "c.tif": 2, "e.tif": 1}.items():
+        cv2.imwritemulti(str(scans / name), [np.full((20, 30), 255, np.uint8)] * pages)
+    return scans
+
+
+@pytest.mark.parametrize("piece", [100, 3])
+def test_pages_of_many_documents_are_counted_by_tasks_and_once_for_all_starts(
+    piece: int, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = [("a.png", 1), *(("b.tif", page) for page in (1, 2, 3)), ("c.tif", 1), ("c.tif", 2)]
+    expected += [("d.pdf", 1), ("e.tif", 1)]
+    monkeypatch.setattr(spool, "PIECE", piece)
+    kept, spread = Memory(), Spread()
+    for _ in range(2):
+        found = list_scans(str(many), [CARD], Limits(200)).found(kept, spread)
+        names = [
+            found.input.name(task, shard, index)
+            for task in found.tasks
+            for shard in task.shards
+            for index in range(task.size(shard))
+        ]
+        assert [(Path(name).name, page) for name, page in names] == expected
+        assert found.count == 8 and len({shard for task in found.tasks for shard in task.shards}) == 8
+        assert spread.things == 2
+    pages = [page for task in found.tasks for shard in found.input.read(task, task.shards) for page in shard.pages]
+    assert [(Path(page.source).name, page.page) for page in pages] == expected
+    assert {Path(page.source).name for page in pages if "PDF is damaged" in str(page.reason)} == {"d.pdf"}
 
 
 def test_another_template_is_another_run(card: Template) -> None:

@@ -17,9 +17,10 @@ from pyarrow import fs
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError
 from pipelines.files.reading import open_anywhere
-from pipelines.labeling.inputs import archives, find_input
+from pipelines.labeling.inputs import archives
 from tests.inputs import (
     Files,
+    find_input,
     flip,
     members,
     names,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.corpora.corpus import Split
-from pipelines.labeling.inputs import find_input
 from tests.inputs import (
+    find_input,
     folder_of,
     idx_bytes,
     members,

@@ -12,8 +12,8 @@ import pytest
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import UsageError
-from pipelines.labeling.inputs import find_input
 from tests.inputs import (
+    find_input,
     folder_of,
     idx_bytes,
     members,

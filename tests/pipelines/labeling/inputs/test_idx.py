@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError
-from pipelines.labeling.inputs import find_input, idx
-from tests.inputs import flip, idx_bytes, names, pixels, read, reasons, shape_of, sources, touch_later
+from pipelines.labeling.inputs import idx
+from tests.inputs import find_input, flip, idx_bytes, names, pixels, read, reasons, shape_of, sources, touch_later
 from tests.stores import refusal
 
 

@@ -10,9 +10,23 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipelines.corpora.corpus import Split
+from pipelines.errors import DataError
 from pipelines.images import to_model_input
-from pipelines.labeling.inputs import base, find_input, image_files
-from tests.inputs import folder_of, members, names, pixels, read, reasons, shape_of, sources, touch_later
+from pipelines.labeling.inputs import base, image_files, list_input, spool
+from tests.inputs import (
+    Memory,
+    find_input,
+    folder_of,
+    members,
+    names,
+    pixels,
+    read,
+    reasons,
+    shape_of,
+    sources,
+    touch_later,
+)
+from tests.stores import refusal
 
 
 @pytest.fixture
@@ -145,6 +159,32 @@ def test_the_fingerprint_changes_with_a_files_time_or_size_and_not_otherwise(fol
     second = find_input(str(folder)).fingerprint
     (folder / "00003.png").unlink()
     assert len({first, second, find_input(str(folder)).fingerprint}) == 3
+
+
+def test_a_long_list_is_kept_for_the_tasks_which_name_only_places_in_it(
+    folder: Path, digits: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "00003.png").rename(os.fsdecode(bytes(folder) + b"/00003\xfc.png"))
+    short = find_input(str(folder))
+    monkeypatch.setattr(spool, "PIECE", 6)
+    kept = Memory()
+    long = list_input(str(folder)).found(kept, map)
+    assert shape_of(long) == [(0, (4,)), (1, (2,)), (2, (4,))]
+    assert all("png" not in repr(task) for task in long.tasks)
+    assert sources(long) == names(long) == sources(short)
+    assert np.array_equal(pixels(long), digits.images[:10])
+    assert long.fingerprint == short.fingerprint
+    assert {name.partition("/")[0] for name in kept.contents} == {long.fingerprint}
+
+
+def test_a_list_that_is_gone_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "PIECE", 6)
+    kept = Memory()
+    found = list_input(str(folder)).found(kept, map)
+    kept.contents.clear()
+    assert refusal(DataError, lambda: read(found)) == (
+        "Piece 0 of the list of files that the run keeps in its output is gone; start the run afresh."
+    )
 
 
 def test_the_fingerprint_tells_how_the_input_is_cut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

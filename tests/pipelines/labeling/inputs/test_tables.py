@@ -11,9 +11,12 @@ import pytest
 
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError, UsageError
-from pipelines.labeling.inputs import find_input, tables
+from pipelines.labeling.inputs import footers, list_input, tables
 from pipelines.labeling.inputs.base import FoundInput
 from tests.inputs import (
+    Memory,
+    Spread,
+    find_input,
     flip,
     names,
     pixel_lists,
@@ -275,6 +278,32 @@ def test_what_is_no_whole_parquet_is_refused(kept: int, images: np.ndarray, tmp_
     path = table_of(tmp_path / "a.parquet", image=raw(images))
     path.write_bytes(path.read_bytes()[:kept])
     assert refusal(DataError, lambda: find_input(str(path))).startswith(f"{path} cannot be read as parquet: ")
+
+
+def test_the_footers_of_many_files_are_read_by_tasks_and_once_for_all_starts(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        table_of(tmp_path / f"{number}.parquet", image=raw(images[number * 50 :][:50]))
+    few = find_input(str(tmp_path))
+    monkeypatch.setattr(tables, "FEW", 3)
+    monkeypatch.setattr(footers, "BATCH", 3)
+    kept, spread = Memory(), Spread()
+    many = list_input(str(tmp_path)).found(kept, spread)
+    assert (many.tasks, many.fingerprint, spread.things) == (few.tasks, few.fingerprint, 2)
+    assert list_input(str(tmp_path)).found(kept, spread).tasks == few.tasks
+    assert spread.things == 2
+
+
+def test_one_of_many_files_without_the_column_is_refused(
+    images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "FEW", 1)
+    table_of(tmp_path / "a.parquet", image=raw(images[:2]))
+    other = table_of(tmp_path / "b.parquet", picture=raw(images[:2]))
+    assert refusal(UsageError, lambda: find_input(str(tmp_path))) == (
+        f"{other} has no column 'image'; it has picture (binary)."
+    )
 
 
 def test_the_fingerprint_tells_files_column_and_cut_and_nothing_else(

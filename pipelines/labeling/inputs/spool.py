@@ -1,0 +1,116 @@
+"""The files of an input as they are listed: a short list stays in memory, a long one lies on disk in pieces."""
+
+from __future__ import annotations
+
+import heapq
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from operator import attrgetter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.files.remote import File, FilesDigest
+
+PIECE = 20_000
+"""Files of a piece: a task that reads some of them reads the whole piece of the list."""
+
+
+class Spool:
+    """Files in the order of their paths, none of which are held beyond a piece."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.digest = FilesDigest()
+        self._held: list[File] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._pieces: list[Path] = []
+        self._sizes: list[int] = []
+        self._runs: list[int] = []
+        """The first piece of each run of pieces that are in order."""
+        self._last = ""
+
+    def add(self, file: File) -> None:
+        if len(self._held) == PIECE:
+            self._put_down()
+        self._held.append(file)
+        self.count += 1
+
+    def end(self) -> Spool:
+        """Call after the last file; returns the spool to go on with, since these may not have come in order."""
+        if not self._pieces:
+            self._sort()
+            return self
+        self._put_down()
+        if len(self._runs) == 1:
+            return self
+        starts = [*self._runs, len(self._pieces)]
+        runs = (self._files(start, end) for start, end in pairwise(starts))
+        return spooled(heapq.merge(*runs, key=attrgetter("path")))
+
+    @property
+    def sizes(self) -> list[int]:
+        """The files of each piece."""
+        return self._sizes or [len(self._held)]
+
+    @property
+    def pieces(self) -> int:
+        return len(self.sizes)
+
+    def piece(self, number: int) -> list[File]:
+        return decoded_files(self._pieces[number].read_bytes()) if self._pieces else self._held
+
+    def packed(self, number: int) -> bytes:
+        """A piece as it is kept for the tasks."""
+        return self._pieces[number].read_bytes() if self._pieces else encoded_files(self._held)
+
+    def __iter__(self) -> Iterator[File]:
+        return self._files(0, self.pieces)
+
+    def _files(self, start: int, end: int) -> Iterator[File]:
+        for number in range(start, end):
+            yield from self.piece(number)
+
+    def _sort(self) -> None:
+        self._held.sort(key=attrgetter("path"))
+        for file in self._held:
+            self.digest.add(file)
+
+    def _put_down(self) -> None:
+        self._sort()
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="listing-")
+        if not self._runs or self._held[0].path < self._last:
+            self._runs.append(len(self._pieces))
+        path = Path(self._folder.name, f"{len(self._pieces):06d}")
+        path.write_bytes(encoded_files(self._held))
+        self._pieces.append(path)
+        self._sizes.append(len(self._held))
+        self._last = self._held[-1].path
+        self._held = []
+
+
+def spooled(files: Iterable[File]) -> Spool:
+    spool = Spool()
+    for file in files:
+        spool.add(file)
+    return spool.end()
+
+
+def encoded_files(files: list[File]) -> bytes:
+    # As bytes, since a name on this machine may be no UTF-8.
+    paths = pa.array([os.fsencode(file.path) for file in files], pa.binary())
+    sizes, times = (pa.array([getattr(file, name) for file in files], pa.int64()) for name in ("size", "changed"))
+    content = io.BytesIO()
+    pq.write_table(pa.table({"path": paths, "size": sizes, "changed": times}), content, compression="zstd")
+    return content.getvalue()
+
+
+def decoded_files(content: bytes) -> list[File]:
+    table = pq.read_table(io.BytesIO(content))
+    paths, sizes, times = (table[name].to_pylist() for name in ("path", "size", "changed"))
+    return [File(os.fsdecode(path), size, time) for path, size, time in zip(paths, sizes, times, strict=True)]
