@@ -50,7 +50,7 @@ class Options:
     min_actors: int | None = None
     """The minimum number of readers; by default 1."""
     max_actors: int | None = None
-    """The maximum number of readers; by default as many as fit into the free resources."""
+    """The maximum number of readers; by default as many as fit into the free resources, and more when nodes join."""
     threads: int | None = None
     """The threads of each reader; by default 1 for forms, and for digits the node's CPUs, at most 4."""
     gpus_per_actor: float | None = None

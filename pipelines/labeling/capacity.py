@@ -36,6 +36,8 @@ class Capacity:
     """What was asked for and did not fit."""
     cores: int | None = None
     """Cores that run a read task each, if most of the work is in these tasks."""
+    limit: int | None = None
+    """The most actors that were asked for; as many there may be once there is room for them."""
 
     def __str__(self) -> str:
         share = "a GPU" if self.gpus == 1 else f"{self.gpus:g} GPUs" if self.gpus > 1 else f"{self.gpus:g} of a GPU"
@@ -45,7 +47,17 @@ class Capacity:
     @property
     def tasks(self) -> int:
         """Read tasks that run at a time."""
-        return self.cores or self.max_actors * round(SHARED_CPUS / TASK_CPUS)
+        return self.tasks_for(self.max_actors)
+
+    def tasks_for(self, actors: int) -> int:
+        """Read tasks for a pool that has grown to so many actors."""
+        if self.cores:
+            return self.cores * actors // self.max_actors
+        return actors * round(SHARED_CPUS / TASK_CPUS)
+
+    def most_actors(self, held: int, free: list[Node]) -> int:
+        """The most actors that there may be now, where so many are there, and so much is free beside them."""
+        return min(self.limit or sys.maxsize, held + _fitting(free, self.cpus, self.gpus))
 
 
 def plan_capacity(
@@ -82,9 +94,9 @@ def plan_capacity(
     remark = None
     if (max_actors or 0) > fitting or (min_actors or 0) > fitting:
         requested = max(max_actors or 0, min_actors or 0)
-        remark = f"{requested} actors of {threads} threads do not fit into what is free; taking {fitting}"
+        remark = f"{requested} actors of {threads} threads do not fit into what is free; taking {fitting} until more is"
     cores = max(1, sum(int(node.cpus) for node in nodes)) if needs.tasks_compute else None
-    return Capacity(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores)
+    return Capacity(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores, max_actors)
 
 
 def remaining_capacity(capacity: Capacity, nodes: list[Node]) -> Capacity:

@@ -21,11 +21,11 @@ from pipelines.labeling.gpus import ending_with_the_gpu
 from pipelines.labeling.inputs import Input, ReadTask
 from pipelines.labeling.run_folder import LabelingRunFolder
 from pipelines.labeling.workload import ReaderConfig, Workload
-from pipelines.ray_runtime.actor_pool import patched_actor_pool
+from pipelines.ray_runtime.actor_pool import Growth, patched_actor_pool
 from pipelines.ray_runtime.data import quiet_ray_data
 from pipelines.ray_runtime.failures import RESTARTS
 from pipelines.ray_runtime.gpus import hide_gpus
-from pipelines.ray_runtime.nodes import all_nodes
+from pipelines.ray_runtime.nodes import all_nodes, free_nodes
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,9 @@ def run_pipeline(spec: RunSpec, tasks: Iterable[ReadTask]) -> Iterator[ShardDone
         # GPUs stand here too, since beside the CPUs Ray takes them only with a batch size, and a shard is never cut.
         ray_remote_args_fn=lambda: {"num_gpus": spec.capacity.gpus, "max_restarts": 0, "max_task_retries": 0},
     )
+    capacity = spec.capacity
+    growth = Growth(lambda held: capacity.most_actors(held, free_nodes()), capacity.tasks_for)
     # Ray would silently wait for ever for a new actor if its node died and no other node is as large.
-    with patched_actor_pool(lambda: remaining_capacity(spec.capacity, all_nodes())):
+    with patched_actor_pool(lambda: remaining_capacity(capacity, all_nodes()), growth):
         for batch in labelled.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             yield from (ShardDone(**row) for row in cast(pa.Table, batch).to_pylist())

@@ -85,19 +85,20 @@ def start(home: Home, repo: Path, models: ModelStore, source: Path) -> Start:
 
 @pytest.fixture(scope="module")
 def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    """A run that nobody disturbs; its pool grows from one actor on one node over the others."""
+    """A run that nobody disturbs; its pool grows from one actor on one node over the others and one that joins."""
     output = tmp_path_factory.mktemp("quiet") / "out"
-    with start(output, "--min-actors", 1, "--max-actors", 3) as job:
+    with start(output, "--min-actors", 1, "--max-actors", 4) as job:
         job.says("1 to 3 readers of 2 threads")
-        until(lambda: shards(output) > 0, "the first actor is at work")
-        # While it, and whatever came with it, is held still, the work is never done before the others have come.
-        first = [one for processes in nodes.processes() for one in actors(processes)]
-        for one in first:
-            os.kill(one.pid, signal.SIGSTOP)
-        until(lambda: sum(map(bool, nodes.actors(job))) > 1, "more than one node has an actor")
-        for one in first:
-            os.kill(one.pid, signal.SIGCONT)
-        assert job.ended() == 0, job.out + job.err
+        # While they stand still in the midst of a part, the work is never done before the others have come.
+        for place in range(3):
+            until(lambda: nodes.stopped_at_work(job, place, output), "every node has an actor at work")  # noqa: B023
+        held = [one for processes in nodes.processes() for one in actors(processes)]
+        with joined(nodes.cluster, CPUS) as newcomer:
+            until(lambda: len(actors(newcomer.processes())) == 1, "the node that joined has an actor")
+            for one in held:
+                os.kill(one.pid, signal.SIGCONT)
+            assert job.ended() == 0, job.out + job.err
+    assert "4 actors of 2 threads do not fit into what is free; taking 3 until more is" in job.out
     return rows(output)
 
 

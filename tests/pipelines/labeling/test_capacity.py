@@ -92,11 +92,11 @@ def test_it_is_told_with_the_gpus_of_each(gpus: float, words: str) -> None:
 def test_more_than_fits_is_scaled_down_with_a_remark(low: int | None, high: int | None) -> None:
     made = capacity([Node(8, 0)], low=low, high=high)
     assert (made.min_actors, made.max_actors) == (2 if low == 5 else 1, 2)
-    assert made.remark == "5 actors of 4 threads do not fit into what is free; taking 2"
+    assert made.remark == "5 actors of 4 threads do not fit into what is free; taking 2 until more is"
 
 
 def test_what_is_wished_and_fits_is_taken_without_a_remark() -> None:
-    assert capacity([Node(64, 0)], threads=2, low=3, high=5) == Capacity(2, 1.5, 0, 3, 5)
+    assert capacity([Node(64, 0)], threads=2, low=3, high=5) == Capacity(2, 1.5, 0, 3, 5, limit=5)
     assert capacity([Node(64, 0)], threads=2, low=3) == Capacity(2, 1.5, 0, 3, 36)
 
 
@@ -132,6 +132,21 @@ def test_where_the_tasks_compute_every_core_has_one() -> None:
     made = plan_capacity([Node(8, 0), Node(3, 0)], None, 0, None, None, Needs(most_threads=1, tasks_compute=True))
     assert (made.threads, made.cpus, made.tasks) == (1, 0.5, 11)
     assert capacity([Node(8, 0)]).tasks == 4
+
+
+@pytest.mark.parametrize(("high", "free", "most"), [(None, 8, 6), (5, 8, 5), (5, 0, 2), (None, 0, 2), (3, 80, 3)])
+def test_where_more_is_free_there_may_be_more_actors_up_to_what_was_asked_for(
+    high: int | None, free: int, most: int
+) -> None:
+    made = capacity([Node(8, 0)], high=high)
+    assert made.max_actors == 2
+    assert made.most_actors(2, [Node(free, 0), Node(free, 0)]) == most
+
+
+def test_a_pool_that_has_grown_is_fed_by_more_tasks() -> None:
+    assert capacity([Node(8, 0)]).tasks_for(5) == 10
+    made = plan_capacity([Node(8, 0)], None, 0, None, None, Needs(most_threads=1, tasks_compute=True))
+    assert (made.max_actors, made.tasks, made.tasks_for(20)) == (10, 8, 16)
 
 
 def test_lost_nodes_leave_room_for_fewer_actors() -> None:

@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import fields
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
 import ray
@@ -19,7 +19,13 @@ from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
 from ray.actor import ActorHandle
+from ray.data._internal.actor_autoscaler.autoscaling_actor_pool import AutoscalingActorConfig
+from ray.data._internal.actor_autoscaler.default_actor_autoscaler import DefaultActorAutoscaler
 from ray.data._internal.execution import streaming_executor
+from ray.data._internal.execution.backpressure_policy import (
+    ENABLED_BACKPRESSURE_POLICIES,
+    ConcurrencyCapBackpressurePolicy,
+)
 from ray.data._internal.execution.operators import actor_pool_map_operator
 from ray.data._internal.execution.operators.actor_pool_map_operator import (
     _ACTOR_STATE_ALIVE,
@@ -53,7 +59,7 @@ def sets(kind: type, *names: str) -> bool:
     return set(names) <= set(kind.__init__.__code__.co_names)
 
 
-def calls(caller: Callable[..., object] | ModuleType, text: str) -> bool:
+def calls(caller: Callable[..., object] | ModuleType | type, text: str) -> bool:
     return text in inspect.getsource(caller)
 
 
@@ -72,6 +78,17 @@ class TestActorPool:
 
     def test_one_running_actor_can_be_released(self) -> None:
         assert takes(_ActorPool._release_running_actor, "self", "actor")
+
+    def test_a_pool_has_a_largest_size_that_is_looked_up_each_time(self) -> None:
+        assert isinstance(_ActorPool.max_size, FunctionType) and isinstance(_ActorPool.current_size, FunctionType)
+        assert calls(_ActorPool.max_size, "self._config.max_size")
+        assert "max_size" in {field.name for field in fields(AutoscalingActorConfig)}
+        assert calls(DefaultActorAutoscaler, "actor_pool.max_size()")
+
+    def test_the_number_of_tasks_of_an_operator_is_limited_where_another_is_begun(self) -> None:
+        policy = ConcurrencyCapBackpressurePolicy
+        assert takes(policy.can_add_input, "self", "op") and policy in ENABLED_BACKPRESSURE_POLICIES
+        assert calls(policy.can_add_input, "num_tasks_running < self._concurrency_caps[op]")
 
     def test_an_actor_tells_its_state_without_being_asked(self) -> None:
         assert takes(ActorHandle._get_local_state, "self")
