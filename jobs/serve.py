@@ -20,7 +20,7 @@ from pipelines.files import paths
 from pipelines.inference.line_recognizer import open_line_model
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
-from pipelines.ray_runtime.session import Needs, own_ray
+from pipelines.ray_runtime.session import RayNeeds, own_ray
 from serve_app.proxy import haproxy
 from serve_app.settings import Settings
 
@@ -66,7 +66,7 @@ def answer(options: Serve) -> None:
     check_models(SETTINGS)
     logs = paths.home() / "logs" / "serve"
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    with own_ray(Needs(metrics=True)):
+    with own_ray(RayNeeds(metrics=True)):
         try:
             serve.start(
                 http_options={"host": options.host, "port": options.port}, logging_config={"logs_dir": str(logs)}

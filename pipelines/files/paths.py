@@ -10,13 +10,21 @@ from pipelines.errors import UsageError
 
 # Path writes one slash where a URI has two; a single letter would be a drive.
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+TRAVELLED = re.compile(r"/working_dir_files/_ray_pkg_\w+(/|$)")
+"""Where Ray copies the folder that a job was submitted with; it removes the copy when it needs the space."""
 
 
 def folder(path: Path, what: str) -> Path:
-    """The folder as an absolute path, for processes with another working folder; a URI is refused."""
+    """The folder as an absolute path, for processes with another working folder; one that does not last is refused."""
     if URI.match(str(path)):
         raise UsageError(f"The {what} cannot lie at a URI, as {path} seems to be; name a folder that every node sees.")
-    return expanded(path)
+    whole = expanded(path)
+    if TRAVELLED.search(str(whole)):
+        raise UsageError(
+            f"The {what} would lie in {path} below Ray's copy of the folder that the job was submitted with, and "
+            "vanish with it; name a whole path, which every node sees."
+        )
+    return whole
 
 
 def expanded(path: Path | str) -> Path:

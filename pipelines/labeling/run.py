@@ -30,7 +30,7 @@ from pipelines.ray_runtime.data import no_helping_actors
 from pipelines.ray_runtime.failures import RESTARTS, a_process_died, cause_chain
 from pipelines.ray_runtime.last_words import last_words
 from pipelines.ray_runtime.nodes import all_nodes, free_nodes
-from pipelines.ray_runtime.session import Needs, ray_session
+from pipelines.ray_runtime.session import RayNeeds, ray_session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def _labelled(
 ) -> dict[str, Any]:
     items, preload = request.workload.items, _imported_by_workers(request, listed)
     with (
-        ray_session(Needs(folder.spilled, runtime_envs=False, preload=preload)) as own,
+        ray_session(RayNeeds(folder.spilled, runtime_envs=False, preload=preload)) as own,
         no_helping_actors() if own else nullcontext(),
     ):
         found = _found(listed, folder, listener)

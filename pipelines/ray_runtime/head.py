@@ -25,16 +25,17 @@ from ray._raylet import (  # type: ignore[attr-defined]
 from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime import agent
 from pipelines.ray_runtime.processes import children, kill
+from pipelines.ray_runtime.watch import ended_if
 
 START_S = 120.0
 POLL_S = 0.05
 
-DASHBOARD_AGENT, RUNTIME_ENV_AGENT = "--dashboard_agent_command=", "--runtime_env_agent_command="
+DASHBOARD_AGENT, RUNTIME_ENV_AGENT = "dashboard_agent", "runtime_env_agent"
 PORTS = {
     DASHBOARD_AGENT: (DASHBOARD_AGENT_LISTEN_PORT_NAME, METRICS_AGENT_PORT_NAME, METRICS_EXPORT_PORT_NAME),
     RUNTIME_ENV_AGENT: (RUNTIME_ENV_AGENT_PORT_NAME,),
 }
-"""The options by which a raylet gets the command of each of its agents, and the ports for which it then waits."""
+"""The agents of a raylet, and the ports that it waits for until each has them."""
 UNUSED = -1
 """What an agent of Ray's writes for a port that it does not serve."""
 
@@ -65,13 +66,18 @@ class Head(Node):
             return False
         return True
 
+    def lost(self) -> str | None:
+        """What is the matter if one of its processes has ended."""
+        dead = [name for name, _ in self.dead_processes()]
+        return f"Ray's {dead[0]}, which this job had started, was killed or has crashed." if dead else None
+
     def start_api_server(self, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
         """Start no dashboard, not even the part that Ray starts, and waits for, when it is switched off."""
         self._webui_url = ""
 
     def start_raylet(self, *arguments: Any, **options: Any) -> None:
-        for name in (name for option in self._without_agents for name in PORTS[option]):
-            persist_port(self._session_dir, self._node_id, name, UNUSED)
+        for port in (port for name in self._without_agents for port in PORTS[name]):
+            persist_port(self._session_dir, self._node_id, port, UNUSED)
         start = services.start_ray_process
 
         def without(command: list[str], *arguments: Any, **options: Any) -> Any:
@@ -87,7 +93,8 @@ class Head(Node):
     def _replaced(self, part: str) -> str:
         """The command of an agent that is not needed, replaced by that of one which does nothing."""
         nothing = subprocess.list2cmdline([sys.executable, "-I", "-S", agent.__file__, str(os.getpid())])
-        return next((option + nothing for option in self._without_agents if part.startswith(option)), part)
+        options = (f"--{name}_command=" for name in self._without_agents)
+        return next((option + nothing for option in options if part.startswith(option)), part)
 
 
 @contextmanager
@@ -115,7 +122,8 @@ def ray_head(
             f"Ray did not start ({first_line(error)}). Try again when this machine has less to do."
         ) from error
     try:
-        yield head.gcs_address
+        with ended_if(head.lost):
+            yield head.gcs_address
     finally:
         workers = children(head.all_processes[PROCESS_TYPE_RAYLET][0].process.pid)
         head.kill_all_processes(check_alive=False, allow_graceful=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,13 +21,13 @@ from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime.failures import is_token_error
 from pipelines.ray_runtime.head import DASHBOARD_AGENT, RUNTIME_ENV_AGENT, ray_head
 from pipelines.ray_runtime.session_folder import RAY, session_folder
+from pipelines.ray_runtime.watch import Silence, check_listening, ended_if
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-ANSWER_S = 5.0
 
 
 @dataclass(frozen=True)
-class Needs:
+class RayNeeds:
     """What a job needs of a Ray that is started for it alone; a cluster has it all."""
 
     spilled: Path | None = None
@@ -45,7 +44,7 @@ class Needs:
 
 
 @contextmanager
-def ray_session(needs: Needs = Needs()) -> Iterator[bool]:
+def ray_session(needs: RayNeeds = RayNeeds()) -> Iterator[bool]:
     """Connect to `RAY_ADDRESS` if it names a cluster (Ray sets it for submitted jobs), else start Ray in here.
 
     Tells whether it was started in here.
@@ -67,7 +66,7 @@ def ray_session(needs: Needs = Needs()) -> Iterator[bool]:
 def _connected(address: str) -> Iterator[None]:
     _hush_core()
     try:
-        _check_listening(address)
+        check_listening(address)
         with _stderr_silenced(), _sigterm_handler_kept():
             ray.init(address=address, **QUIET)
     except (OSError, RuntimeError, ValueError, RayError) as error:
@@ -81,7 +80,8 @@ def _connected(address: str) -> Iterator[None]:
             "Start one with `inkray cluster up`, or unset RAY_ADDRESS to run without."
         ) from error
     try:
-        yield
+        with ended_if(Silence(address)):
+            yield
     finally:
         ray.shutdown()
 
@@ -116,15 +116,8 @@ def _sigterm_handler_kept() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _check_listening(address: str) -> None:
-    """Ray itself would ask a port where nobody listens for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
-
-
 @contextmanager
-def own_ray(needs: Needs = Needs()) -> Iterator[None]:
+def own_ray(needs: RayNeeds = RayNeeds()) -> Iterator[None]:
     """Start Ray in here, whatever `RAY_ADDRESS` names."""
     _hush_core()
     # Without this Ray takes the network card's address in place of the loopback it is given: the variable is for its

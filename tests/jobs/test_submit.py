@@ -14,6 +14,7 @@ import pytest
 from pipelines.corpora import Corpus
 from pipelines.corpora.mnist import SHA256
 from pipelines.corpora.parquet import write_parquet
+from pipelines.files.paths import TRAVELLED
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
 from tests.digits import drawn
@@ -82,6 +83,7 @@ def test_what_travels_is_the_code_alone_and_is_what_runs(ray_cluster: RayCluster
     assert done.returncode == 0, done.stdout + done.stderr
     [came] = re.findall(r"^uses (.*)/pipelines/__init__\.py$", done.stdout, re.M)
     assert came != str(repo)
+    assert TRAVELLED.search(came)
     assert f"\n{came}\n" in done.stdout
     [kilobytes] = re.findall(r"^(\d+)\t\.$", done.stdout, re.M)
     assert int(kilobytes) < 9000

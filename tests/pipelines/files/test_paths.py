@@ -23,6 +23,19 @@ def test_a_uri_is_no_folder() -> None:
     assert told == "The rows cannot lie at a URI, as s3:/bucket/out seems to be; name a folder that every node sees."
 
 
+def test_what_would_vanish_with_a_copy_of_ray_s_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/jobs/test_submit.py holds that this is where Ray runs such a job."""
+    copy = tmp_path / "runtime_resources" / "working_dir_files" / "_ray_pkg_0a1b2c"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    told = refusal(UsageError, lambda: paths.folder(Path("labels"), "rows"))
+    assert told == (
+        "The rows would lie in labels below Ray's copy of the folder that the job was submitted with, and vanish with "
+        "it; name a whole path, which every node sees."
+    )
+    assert paths.folder(tmp_path / "labels", "rows") == tmp_path / "labels"
+
+
 def test_a_home_of_nobody_is_refused() -> None:
     told = refusal(UsageError, lambda: paths.folder(Path("~nobody-here/out"), "runs"))
     assert told == "There is no place ~nobody-here/out: its user has no home here; write the whole path."

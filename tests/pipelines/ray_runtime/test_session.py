@@ -21,13 +21,13 @@ from tests.processes import cluster_processes, gone, new_home, title, until
 JOB = """
 import threading
 import ray
-from pipelines.ray_runtime.session import ray_session
+from pipelines.ray_runtime.session import RayNeeds, ray_session
 
-with ray_session():
+with ray_session(RayNeeds(runtime_envs=False)):
     print("answer", ray.get(ray.remote(lambda: 6 * 7).remote()), flush=True)
     threading.Event().wait()
 """
-HELPERS = ("dashboard.py", "monitor.py", "DashboardAgent")
+HELPERS = ("dashboard.py", "monitor.py", "DashboardAgent", "RuntimeEnvAgent")
 """Of Ray, "monitor.py" also in log_monitor.py: they take a second and more of each start, and nobody looks at them."""
 
 
@@ -61,9 +61,9 @@ import threading
 from pathlib import Path
 import numpy as np
 import ray
-from pipelines.ray_runtime.session import Needs, ray_session
+from pipelines.ray_runtime.session import RayNeeds, ray_session
 
-with ray_session(Needs(Path(sys.argv[1]))):
+with ray_session(RayNeeds(Path(sys.argv[1]), runtime_envs=False)):
     objects = [ray.put(np.full(40 << 20, number, np.uint8)) for number in range(4)]
     print("read back", [int(ray.get(one)[-1]) for one in objects], flush=True)
     threading.Event().wait()
@@ -133,6 +133,22 @@ def test_a_job_that_is_ended_says_so_and_takes_its_ray_along(tmp_path: Path) -> 
         processes = home.processes()
         started.process.terminate()
         assert (started.ended(), started.err) == (143, "ended by SIGTERM\n")
+        until(lambda: gone(processes), "end with the job")
+
+
+def test_a_job_whose_ray_died_says_so_and_ends(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text(ENDED)
+    with new_home(tmp_path / "home") as home, home.start(job) as started:
+        started.says("begun")
+        processes = home.processes()
+        [head] = [process for process in processes if process.name() == "gcs_server"]
+        head.kill()
+        assert started.process.wait(30) == 1
+        assert started.err == (
+            "error: Ray's gcs_server, which this job had started, was killed or has crashed. "
+            "What was done is kept: start the same run again to go on.\n"
+        )
         until(lambda: gone(processes), "end with the job")
 
 
