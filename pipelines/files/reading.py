@@ -95,14 +95,30 @@ def _subject(filesystem: fs.FileSystem, path: str) -> str:
 
 
 def _read_local(file: File) -> bytes | Unread:
-    with open(file.path, "rb", buffering=0, opener=_without_waiting) as opened:
-        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-            return Unread("it is not a regular file")
-        content = opened.read()
-        found = os.fstat(opened.fileno())
-        return _difference(file, found.st_size, found.st_mtime_ns, 1) or content
+    """Read by the system's calls alone: for a small file, those of a file object take as long as the reading."""
+    # Without waiting, as a pipe would until somebody writes to it.
+    opened = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        # What is listed without a size may be a pipe, from which nothing must be taken.
+        content = _up_to(opened, file.size + 1) if file.size or _is_regular(os.fstat(opened)) else b""
+        found = os.fstat(opened)
+    finally:
+        os.close(opened)
+    if not _is_regular(found):
+        return Unread("it is not a regular file")
+    return _difference(file, found.st_size, found.st_mtime_ns, 1) or content
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Open without blocking, as a pipe would until somebody writes to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
+def _up_to(opened: int, size: int) -> bytes:
+    """So many bytes, or fewer if there are no more; a device may never end."""
+    content = os.read(opened, size)
+    if len(content) >= size - 1:
+        return content
+    parts = [content]
+    while parts[-1] and (left := size - sum(map(len, parts))):
+        parts.append(os.read(opened, left))
+    return b"".join(parts)
+
+
+def _is_regular(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode)
