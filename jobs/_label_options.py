@@ -107,13 +107,15 @@ class LabelDigits(Options):
     """The folder for rows, summary and report, visible to every node. Run again, the job continues where it stopped."""
     column: str | None = None
     """The column of images in parquet; needed only if it is ambiguous."""
+    uri_column: str | None = None
+    """The column of parquet that names images, by URIs or by paths beside the table, where no column holds them."""
 
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         return DigitWorkload()
 
     def listed(self, output: Path) -> ListedInput:
         """The items to label, except for files of the output if it lies within the input."""
-        return list_input(self.input, self.column, output)
+        return list_input(self.input, self.column, output, self.uri_column)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +136,8 @@ class LabelForms(Options):
     stopped."""
     template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
     """The form's template, which `inkray template` drafts. Given several times, each page is matched to one of them."""
+    uri_column: str | None = None
+    """The column of parquet that names scans, by URIs or by paths beside the table, where SCANS is such a table."""
     lines: Annotated[str, arg(metavar="NAME[:VERSION]")] = BUILTIN_LINES
     """The model that reads numbers written without cells; its network must be lines."""
     dpi: int = 200
@@ -166,7 +170,7 @@ class LabelForms(Options):
     def listed(self, output: Path) -> ListedInput:
         """The pages to read, except for files of the output if it lies within the input."""
         limits = Limits(self.dpi, seconds=self.page_seconds)
-        return list_scans(self.input, load_templates(self.template), limits, output)
+        return list_scans(self.input, load_templates(self.template), limits, output, self.uri_column)
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)

@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from pipelines.errors import first_line
 from pipelines.files.paths import printable
-from pipelines.files.remote import File
+from pipelines.files.remote import UNKNOWN, File
 
 SECOND = 1_000_000_000
 
@@ -71,6 +71,8 @@ def _named(filesystem: fs.FileSystem, path: str) -> str | bytes:
 
 def _difference(file: File, size: int, changed: int, unit: int) -> Unread | None:
     """How it differs from the listed file. Times elsewhere count by the second, which is all that some answers have."""
+    if file.size == UNKNOWN:
+        return None
     if size != file.size:
         there = "was a link to nothing" if file.leads_nowhere else f"had {file.size:,}"
         return Unread(f"it changed while it was read: it has {size:,} bytes, and {there} when it was listed", True)
@@ -81,6 +83,8 @@ def _difference(file: File, size: int, changed: int, unit: int) -> Unread | None
 
 def _changed_at(filesystem: fs.FileSystem, file: File, stream: pa.NativeFile) -> int:
     """From the answer that brought the bytes if it says so, which spares another request."""
+    if file.size == UNKNOWN:
+        return 0
     told = stream.metadata().get(b"Last-Modified")
     if told:
         return round(datetime.fromisoformat(told.decode()).timestamp()) * SECOND

@@ -17,6 +17,8 @@ from pipelines.files.paths import printable
 
 NOWHERE = -1
 """The size of a dangling link's target."""
+UNKNOWN = -2
+"""The size of a file that was not listed, but named by somebody."""
 
 
 class File(NamedTuple):

@@ -18,6 +18,7 @@ from jobs.benches.serve.hostile_files import endless_tree, image_bomb
 from pipelines.forms.synthesis.designs import meter
 from pipelines.forms.synthesis.forms import Scan, synthesise, write_blank_pages
 from pipelines.forms.templates.loading import write_template
+from pipelines.labeling.forms.page_counts import FEW
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.rows import read_shards
 from pipelines.models.store import ModelStore
@@ -218,17 +219,21 @@ def test_a_model_of_digits_is_no_reader_of_lines(not_labelled: Refused, tmp_path
 def test_a_document_that_would_never_be_opened_is_an_error_row_and_the_others_are_read(
     start: Start, filled: list[Scan], tmp_path: Path
 ) -> None:
+    """Where there are so many that tasks count their pages."""
     source = tmp_path / "in"
     source.mkdir()
     cv2.imwrite(str(source / "a.png"), filled[0].image)
     (source / "endless.pdf").write_bytes(endless_tree())
     (source / "heavy.pdf").write_bytes(image_bomb())
+    for number in range(FEW):
+        cv2.imwritemulti(str(source / f"n{number:02d}.tif"), [np.full((20, 30), 255, np.uint8)] * 2)
     with start(source, tmp_path / "out", "--page-seconds", 2) as job:
         assert job.ended() == 3, job.out + job.err
     rows = [
         row for shard in read_shards(tmp_path / "out" / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()
     ]
-    errors = {Path(row["source"]).name: row["reason"] for row in rows if row["status"] == "error"}
+    errors = {Path(row["source"]).name: row["reason"] for row in rows if row["source"].endswith(".pdf")}
+    assert sum(row["source"].endswith(".tif") for row in rows) == 2 * FEW
     assert errors == dict.fromkeys(("endless.pdf", "heavy.pdf"), "it takes longer than 2 s to open")
     assert sum(Path(row["source"]).name == "a.png" for row in rows) == len(meter().template.fields)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -24,11 +24,13 @@ from pipelines.forms.template import Template
 from pipelines.inference.outcome import Reason
 from pipelines.labeling.forms.page_counts import MANY_PAGED, SINGLE, PageCounts, count_pages
 from pipelines.labeling.inputs.base import ALL, FoundInput, Input, Kept, ListedInput, ReadTask, Spread, cut
+from pipelines.labeling.inputs.finding import find_uris
 from pipelines.labeling.inputs.image_files import SUFFIXES
-from pipelines.labeling.inputs.listing import Listing, keep
+from pipelines.labeling.inputs.listing import FileList, Listing
 from pipelines.labeling.inputs.seen import Seen
 from pipelines.labeling.inputs.sources import FileSource, OnFilesystem, contents
-from pipelines.labeling.inputs.spool import Spool, spooled
+from pipelines.labeling.inputs.spool import spooled
+from pipelines.labeling.inputs.uris import ByUri
 
 LEAST_DPI, MOST_DPI = 75, 600
 SCANS = SUFFIXES | MANY_PAGED
@@ -71,9 +73,10 @@ class PreparedShard:
 class ListedPages:
     """The files of a long list and the pages that each has, as the run keeps them."""
 
-    listing: Listing
-    kept: Kept
+    listing: Listing = field(compare=False)
+    kept: Kept = field(compare=False)
     name: str
+    """The fingerprint of the input."""
 
     def piece(self, number: int) -> list[PageLocation]:
         content = self.kept.get(counts_name(self.name, number))
@@ -158,7 +161,7 @@ def _check_name(file: File, source: str, pages: int) -> None:
 @dataclass(frozen=True)
 class ListedScans(ListedInput):
     source: FileSource
-    files: Spool
+    files: FileList
     templates: tuple[Template, ...]
     limits: Limits
     remarks: tuple[str, ...] = ()
@@ -169,13 +172,13 @@ class ListedScans(ListedInput):
 
     @property
     def fingerprint(self) -> str:
-        return self.files.digest.of("scans", MAX_PAGES_PER_SHARD, MIN_SHARDS, self.limits.dpi)
+        return self.files.fingerprint("scans", MAX_PAGES_PER_SHARD, MIN_SHARDS, self.limits.dpi)
 
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         name = self.fingerprint
-        totals = [self._counts(piece, kept, spread).total for piece in range(self.files.pieces)]
+        totals = [self._counts(piece, kept, spread).total for piece in range(len(self.files.sizes))]
         size = max(1, min(MAX_PAGES_PER_SHARD, sum(totals) // MIN_SHARDS))
-        listing = keep(self.files, kept, name)
+        listing = self.files.keep(kept, name)
         listed = ListedPages(listing, kept, name) if listing else None
         tasks = _tasks_of_long_list(totals, size) if listed else self._tasks_of_short_list(size, kept, spread)
         pages = Pages(self.source, listed, self.templates, self.limits)
@@ -208,8 +211,18 @@ def _tasks_of_long_list(totals: Sequence[int], size: int) -> Iterator[ReadTask]:
             shard += len(sizes)
 
 
-def list_scans(place: str, templates: Sequence[Template], limits: Limits, output: Path | None = None) -> ListedInput:
+def list_scans(
+    place: str,
+    templates: Sequence[Template],
+    limits: Limits,
+    output: Path | None = None,
+    uri_column: str | None = None,
+) -> ListedInput:
     where = parse_location(place)
+    if uri_column is not None:
+        named = find_uris(where, uri_column, output)
+        about = (f"scans that the column {uri_column!r} names",)
+        return ListedScans(ByUri(named.source), named, tuple(templates), limits, about)
     seen = Seen(SCANS)
     files = spooled(seen.wanted(list_files(where, output)))
     if not files.count:

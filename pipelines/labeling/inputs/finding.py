@@ -17,15 +17,23 @@ from pipelines.labeling.inputs.seen import Seen
 from pipelines.labeling.inputs.sources import OnFilesystem
 from pipelines.labeling.inputs.spool import spooled
 from pipelines.labeling.inputs.tables import list_tables
+from pipelines.labeling.inputs.uris import ByUri, UriTables, list_uris
 
 TABLES = frozenset({".parquet"})
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 KINDS = "images (png, jpeg, tiff, bmp, webp), parquet, IDX, zip or tar"
 
 
-def list_input(place: str, column: str | None = None, output: Path | None = None) -> ListedInput:
+def list_input(
+    place: str, column: str | None = None, output: Path | None = None, uri_column: str | None = None
+) -> ListedInput:
     """List what lies at a place, and recognise what it is; `output`, if it lies within, is left out."""
     where = parse_location(place)
+    if uri_column is not None:
+        if column is not None:
+            raise UsageError("Images are in a column or named in one; name one column.", option="uri_column")
+        files = find_uris(where, uri_column, output)
+        return ListedImages(ByUri(files.source), files, (f"images that the column {uri_column!r} names",))
     seen = Seen(SUFFIXES | TABLES)
     passing = list_files(where, output)
     first = next(passing, None)
@@ -33,14 +41,22 @@ def list_input(place: str, column: str | None = None, output: Path | None = None
         raise UsageError(f"{where.shown} holds no files; expected {KINDS}.")
     if first.path == where.path:
         return _list_file(where, first, column)
-    files = spooled(seen.wanted(chain([first], passing)))
+    spool = spooled(seen.wanted(chain([first], passing)))
     kind = _kind_of_folder(where, seen)
     _check_column(where, kind, column)
     if kind == "parquet":
-        return list_tables(where, list(files), column)
-    other = seen.count - files.count
+        return list_tables(where, list(spool), column)
+    other = seen.count - spool.count
     remarks = (f"{other:,} files are no images by their names and are left out",) if other else ()
-    return ListedImages(OnFilesystem(where.filesystem, where.prefix), files, remarks)
+    return ListedImages(OnFilesystem(where.filesystem, where.prefix), spool, remarks)
+
+
+def find_uris(where: Location, column: str, output: Path | None) -> UriTables:
+    """The files that the column of one parquet table names, or of several."""
+    tables = [file for file in spooled(list_files(where, output)) if file.suffix in TABLES]
+    if not tables:
+        raise UsageError(f"{where.shown} holds no parquet table whose column could name files.", option="uri_column")
+    return list_uris(where, tables, column)
 
 
 def _list_file(where: Location, file: File, column: str | None) -> ListedInput:

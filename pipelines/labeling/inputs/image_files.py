@@ -19,9 +19,8 @@ from pipelines.labeling.inputs.base import (
     Spread,
     decoded,
 )
-from pipelines.labeling.inputs.listing import Listing, choose, chosen_files, keep
+from pipelines.labeling.inputs.listing import FileList, Listing, choose, chosen_files
 from pipelines.labeling.inputs.sources import FileSource, contents
-from pipelines.labeling.inputs.spool import Spool
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 MIN_SHARDS = 16
@@ -54,7 +53,7 @@ def files_per_shard(count: int, is_local: bool) -> int:
 @dataclass(frozen=True)
 class ListedImages(ListedInput):
     source: FileSource
-    files: Spool
+    files: FileList
     remarks: tuple[str, ...]
 
     @property
@@ -63,11 +62,10 @@ class ListedImages(ListedInput):
 
     @property
     def fingerprint(self) -> str:
-        return self.files.digest.of("images", self.size)
+        return self.files.fingerprint("images", self.size)
 
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
-        images = ImageFiles(self.source, keep(self.files, kept, self.fingerprint))
-        tasks = [
-            ReadTask(number, (size,), chosen) for number, (size, chosen) in enumerate(choose(self.files, self.size))
-        ]
-        return FoundInput(images, tasks, self.fingerprint, self.remarks)
+        listing = self.files.keep(kept, self.fingerprint)
+        chosen = enumerate(choose(self.files, listing, self.size))
+        tasks = [ReadTask(number, (size,), files) for number, (size, files) in chosen]
+        return FoundInput(ImageFiles(self.source, listing), tasks, self.fingerprint, self.remarks)

@@ -1,21 +1,38 @@
-"""Which files a task reads: a few are named in the task, of many only their place in a list that the run keeps."""
+"""Which files a task reads: a few are named in the task, of many only their place in a list that all nodes see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from pipelines.errors import DataError
 from pipelines.files.remote import File
 from pipelines.labeling.inputs.base import Kept
-from pipelines.labeling.inputs.spool import Spool, decoded_files
 
 
 class Listing(Protocol):
-    """The files of an input, in pieces."""
+    """The files of an input, in pieces, as a task gets at them."""
 
     def piece(self, number: int) -> list[File]: ...
+
+
+class FileList(Listing, Protocol):
+    """The files of an input, in pieces, as the driver has them."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """The files of each piece."""
+        ...
+
+    @property
+    def count(self) -> int: ...
+
+    def fingerprint(self, kind: str, *settings: object) -> str:
+        """A digest of the files, and of how they are read."""
+        ...
+
+    def keep(self, kept: Kept, name: str) -> Listing | None:
+        """Make a long list known to the tasks; a short one, which has one piece, is in the tasks themselves."""
+        ...
 
 
 class Stretch(NamedTuple):
@@ -30,43 +47,12 @@ Chosen = list[File] | Stretch
 """The files of a task."""
 
 
-@dataclass(frozen=True)
-class KeptListing:
-    """A list that lies where the run keeps things, for tasks on all nodes."""
-
-    kept: Kept
-    name: str
-
-    def piece(self, number: int) -> list[File]:
-        content = self.kept.get(_piece_name(self.name, number))
-        if content is None:
-            raise DataError(
-                f"Piece {number} of the list of files that the run keeps in its output is gone; start the run afresh."
-            )
-        return decoded_files(content)
-
-
-def keep(spool: Spool, kept: Kept, name: str) -> Listing | None:
-    """Keep a long list of files where tasks find it; a short one is in the tasks themselves."""
-    if spool.pieces == 1:
-        return None
-    if kept.get(f"{name}/whole") is None:
-        for number in range(spool.pieces):
-            kept.put(_piece_name(name, number), spool.packed(number))
-        kept.put(f"{name}/whole", b"")
-    return KeptListing(kept, name)
-
-
-def _piece_name(name: str, number: int) -> str:
-    return f"{name}/part-{number:06d}.parquet"
-
-
-def choose(spool: Spool, size: int) -> Iterator[tuple[int, Chosen]]:
+def choose(files: FileList, listing: Listing | None, size: int) -> Iterator[tuple[int, Chosen]]:
     """All files, so many for each task, and how many those are."""
-    for number, count in enumerate(spool.sizes):
+    for number, count in enumerate(files.sizes):
         for start in range(0, count, size):
             end = min(start + size, count)
-            yield end - start, spool.piece(0)[start:end] if spool.pieces == 1 else Stretch(number, start, end)
+            yield end - start, files.piece(number)[start:end] if listing is None else Stretch(number, start, end)
 
 
 def chosen_files(listing: Listing | None, chosen: Chosen) -> list[File]:

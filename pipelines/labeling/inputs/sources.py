@@ -11,7 +11,7 @@ from pyarrow import fs
 from pipelines.files.ahead import ahead
 from pipelines.files.paths import printable
 from pipelines.files.reading import read_file
-from pipelines.files.remote import File
+from pipelines.files.remote import UNKNOWN, File
 from pipelines.inference.outcome import Reason
 from pipelines.labeling.inputs.base import bytes_or_reason
 
@@ -56,4 +56,4 @@ def contents(source: FileSource, files: Iterable[File]) -> Iterator[bytes | Reas
 
 
 def _weight(file: File) -> int:
-    return max(0, file.size)
+    return HELD // AT_ONCE if file.size == UNKNOWN else max(0, file.size)

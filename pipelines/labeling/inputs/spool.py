@@ -7,6 +7,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.errors import DataError
 from pipelines.files.remote import File, FilesDigest
+from pipelines.labeling.inputs.base import Kept
 
 PIECE = 20_000
 """Files of a piece: a task that reads some of them reads the whole piece of the list."""
@@ -25,7 +28,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.count = 0
-        self.digest = FilesDigest()
+        self._digest = FilesDigest()
         self._held: list[File] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._pieces: list[Path] = []
@@ -57,19 +60,24 @@ class Spool:
         """The files of each piece."""
         return self._sizes or [len(self._held)]
 
-    @property
-    def pieces(self) -> int:
-        return len(self.sizes)
+    def fingerprint(self, kind: str, *settings: object) -> str:
+        return self._digest.of(kind, *settings)
+
+    def keep(self, kept: Kept, name: str) -> KeptListing | None:
+        """Put a long list down where the tasks of all nodes find it; a short one is in the tasks themselves."""
+        if not self._pieces:
+            return None
+        if kept.get(f"{name}/whole") is None:
+            for number, path in enumerate(self._pieces):
+                kept.put(_piece_name(name, number), path.read_bytes())
+            kept.put(f"{name}/whole", b"")
+        return KeptListing(kept, name)
 
     def piece(self, number: int) -> list[File]:
         return decoded_files(self._pieces[number].read_bytes()) if self._pieces else self._held
 
-    def packed(self, number: int) -> bytes:
-        """A piece as it is kept for the tasks."""
-        return self._pieces[number].read_bytes() if self._pieces else encoded_files(self._held)
-
     def __iter__(self) -> Iterator[File]:
-        return self._files(0, self.pieces)
+        return self._files(0, len(self.sizes))
 
     def _files(self, start: int, end: int) -> Iterator[File]:
         for number in range(start, end):
@@ -78,7 +86,7 @@ class Spool:
     def _sort(self) -> None:
         self._held.sort(key=attrgetter("path"))
         for file in self._held:
-            self.digest.add(file)
+            self._digest.add(file)
 
     def _put_down(self) -> None:
         self._sort()
@@ -92,6 +100,26 @@ class Spool:
         self._sizes.append(len(self._held))
         self._last = self._held[-1].path
         self._held = []
+
+
+@dataclass(frozen=True)
+class KeptListing:
+    """A list that lies where the run keeps things."""
+
+    kept: Kept
+    name: str
+
+    def piece(self, number: int) -> list[File]:
+        content = self.kept.get(_piece_name(self.name, number))
+        if content is None:
+            raise DataError(
+                f"Piece {number} of the list of files that the run keeps in its output is gone; start the run afresh."
+            )
+        return decoded_files(content)
+
+
+def _piece_name(name: str, number: int) -> str:
+    return f"{name}/part-{number:06d}.parquet"
 
 
 def spooled(files: Iterable[File]) -> Spool:

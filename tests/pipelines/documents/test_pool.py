@@ -141,7 +141,7 @@ def test_a_worker_ends_with_its_parent_even_while_it_hangs(tmp_path: Path) -> No
         "import sys\n"
         "from pipelines.documents.pool import DocumentPool\n"
         "from pipelines.documents.limits import Limits\n"
-        "pool = DocumentPool(1, Limits(seconds=3))\n"
+        "pool = DocumentPool(1, Limits(seconds=600))\n"
         "pool.start()\n"
         "print(flush=True)\n"
         "with pool.open(open(sys.argv[1], 'rb').read(), 'scan'): pass\n"

@@ -11,6 +11,7 @@ import pytest
 from pipelines.files.remote import File
 from pipelines.labeling.inputs import spool
 from pipelines.labeling.inputs.spool import Spool, spooled
+from tests.inputs import Memory
 
 
 def files(count: int) -> Iterator[File]:
@@ -28,15 +29,17 @@ def test_whatever_the_order_they_come_in_the_list_is_the_same(
         given = [*expected[::2], *expected[1::2]]
     elif order == "any":
         random.Random(3).shuffle(given)
-    whole = spooled(expected).digest.of("images")
+    whole = spooled(expected).fingerprint("images")
     monkeypatch.setattr(spool, "PIECE", piece)
     found = spooled(given)
     assert list(found) == expected
-    assert (found.count, found.pieces) == (51, -(-51 // piece))
-    assert [spool.decoded_files(found.packed(number)) for number in range(found.pieces)] == [
-        found.piece(number) for number in range(found.pieces)
-    ]
-    assert found.digest.of("images") == whole
+    assert (found.count, len(found.sizes)) == (51, -(-51 // piece))
+    listing = found.keep(Memory(), "x")
+    assert (listing is None) == (piece == 1000)
+    if listing:
+        pieces = range(len(found.sizes))
+        assert [listing.piece(number) for number in pieces] == [found.piece(number) for number in pieces]
+    assert found.fingerprint("images") == whole
 
 
 def held(count: int) -> int:
