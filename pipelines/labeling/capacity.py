@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.errors import ClusterError, UsageError
 from pipelines.labeling.gpus import gpus_by_default
-from pipelines.ray_runtime.nodes import Node, describe_nodes
+from pipelines.ray_runtime.nodes import Node, describe_nodes, has_room
 
 TASK_CPUS = 0.25
 """CPUs reserved for a read task. Decoding takes a whole core at times, but mostly it is the actors that compute."""
@@ -97,6 +97,16 @@ def plan_capacity(
         remark = f"{requested} actors of {threads} threads do not fit into what is free; taking {fitting} until more is"
     cores = max(1, sum(int(node.cpus) for node in nodes)) if needs.tasks_compute else None
     return Capacity(threads, cpus, gpus, min(min_actors or 1, most), most, remark, cores, max_actors)
+
+
+def check_room(capacity: Capacity, nodes: list[Node]) -> None:
+    """Refuse actors that fit by the sum of what is free of GPUs, but not on any one GPU."""
+    if not has_room(nodes, capacity.cpus + TASK_CPUS, capacity.gpus):
+        raise ClusterError(
+            f"No GPU has as much left as one actor needs ({capacity.gpus:g}), though there is as much in all; free "
+            f"are, node by node: {describe_nodes(nodes)}. Wait until others are done, or take less for each actor.",
+            option="gpus_per_actor",
+        )
 
 
 def remaining_capacity(capacity: Capacity, nodes: list[Node]) -> Capacity:

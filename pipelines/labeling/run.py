@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
-from pipelines.labeling.capacity import plan_capacity, remaining_capacity
+from pipelines.labeling.capacity import check_room, plan_capacity, remaining_capacity
 from pipelines.labeling.inputs.base import FoundInput, ListedInput
 from pipelines.labeling.kept_listing import KeptInFolder
 from pipelines.labeling.memory import peak_mib
@@ -140,8 +140,9 @@ def _spec(
 ) -> RunSpec:
     """Fit the run into the free capacity of the cluster, and announce it."""
     workload, model = request.workload, request.models[0]
+    nodes = free_nodes()
     capacity = plan_capacity(
-        free_nodes(),
+        nodes,
         request.threads,
         request.gpus_per_actor,
         request.min_actors,
@@ -149,6 +150,7 @@ def _spec(
         workload.needs,
         request.engine,
     )
+    check_room(capacity, nodes)
     listener.line(
         f"{found.count:,} {workload.items} in {display_name(request.input)}, {capacity}, model {model.reference}"
     )

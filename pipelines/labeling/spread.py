@@ -10,6 +10,7 @@ import ray
 
 from pipelines.errors import InkrayError
 from pipelines.ray_runtime.failures import RESTARTS, cause_chain
+from pipelines.ray_runtime.gpus import hide_gpus
 from pipelines.ray_runtime.nodes import free_nodes
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def over_the_cluster(do: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
 
 
 def _done(do: Callable[[T], R], thing: T) -> R:
+    hide_gpus()
     return do(thing)
 
 

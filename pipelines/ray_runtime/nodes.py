@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import ray
+from ray.util.placement_group import placement_group, remove_placement_group
 
 SHARES = 10_000
 """The smallest fraction of a GPU that Ray hands out is one in this many."""
+PLACED_S = 20.0
+"""Seconds after which what Ray has not placed has no place."""
 
 
 @dataclass(frozen=True)
 class Node:
     cpus: float
     gpus: float = 0
+    gpus_in_all: float = 0
+    """With those that are taken, if some are."""
+
+    def surely_holds_one(self, cpus: float, gpus: float) -> bool:
+        """Whether one fits however what is taken lies on the GPUs: Ray tells of their free parts only the sum."""
+        if not self.holds(cpus, gpus):
+            return False
+        # One GPU at least has as much left as all have on average.
+        return not gpus or round(self.gpus * SHARES) >= int(self.gpus_in_all * min(gpus, 1) * SHARES)
 
     def holds(self, cpus: float, gpus: float) -> int:
-        """How many workers with these resources fit on the node."""
+        """How many workers with these resources fit on the node, if what is taken of GPUs lies on as few as can be."""
         by_cpus = int(self.cpus / cpus + 1e-9)
         return min(by_cpus, self._holds_by_gpus(gpus)) if gpus else by_cpus
 
@@ -41,16 +52,28 @@ def can_be_had(gpus: float) -> bool:
 
 def free_nodes() -> list[Node]:
     """The resources that are free on each node now."""
-    return [_node(free) for free in ray._private.state.available_resources_per_node().values()]
+    in_all = {node["NodeID"]: node["Resources"].get("GPU", 0.0) for node in ray.nodes()}
+    free = ray._private.state.available_resources_per_node()
+    return [Node(there.get("CPU", 0.0), there.get("GPU", 0.0), in_all.get(name, 0.0)) for name, there in free.items()]
 
 
 def all_nodes() -> list[Node]:
     """The resources of each node that is alive, free or not."""
-    return [_node(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(there.get("CPU", 0.0), gpus := there.get("GPU", 0.0), gpus) for there in alive]
 
 
-def _node(resources: dict[str, Any]) -> Node:
-    return Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0))
+def has_room(nodes: Sequence[Node], cpus: float, gpus: float) -> bool:
+    """Whether some node can take a worker with these resources now; Ray itself is asked where that is not sure."""
+    if any(node.surely_holds_one(cpus, gpus) for node in nodes):
+        return True
+    if not any(node.holds(cpus, gpus) for node in nodes):
+        return False
+    group = placement_group([{"CPU": cpus, "GPU": gpus}])
+    try:
+        return bool(group.wait(PLACED_S))
+    finally:
+        remove_placement_group(group)
 
 
 def describe_nodes(nodes: Sequence[Node]) -> str:

@@ -29,7 +29,7 @@ class _ProcessGroupBackend(_TorchBackend):
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
         host, timeout = ray.util.get_node_ip_address(), timedelta(seconds=backend_config.timeout_s)
-        kind = "nccl" if worker_group.get_resources_per_worker().get("GPU", 0) else "gloo"
+        kind = kind_for(worker_group.get_resources_per_worker().get("GPU", 0))
         listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         port = listener.getsockname()[1]
         self._store = distributed.TCPStore(
@@ -38,6 +38,11 @@ class _ProcessGroupBackend(_TorchBackend):
         size = len(worker_group)
         joining = (host, port, kind, size, timeout)
         ray.get([worker_group.execute_single_async(rank, _join, rank, *joining) for rank in range(size)])
+
+
+def kind_for(gpus: float) -> str:
+    """NCCL for whole GPUs of each worker; it refuses two workers on one GPU, which shares may well mean."""
+    return "nccl" if gpus >= 1 else "gloo"
 
 
 def _join(rank: int, host: str, port: int, kind: str, size: int, timeout: timedelta) -> None:

@@ -29,11 +29,15 @@ from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 from pipelines.labeling.pipeline import RunSpec, run_pipeline
 from pipelines.labeling.run import LabelingRun, label
-from pipelines.labeling.capacity import plan_capacity
+from pipelines.errors import ClusterError
+from pipelines.labeling.capacity import check_room, plan_capacity
 from pipelines.labeling.run_folder import open_run
+from pipelines.labeling.spread import over_the_cluster
+from pipelines.ray_runtime import nodes
 from pipelines.ray_runtime.nodes import Node, all_nodes, free_nodes
 from pipelines.ray_runtime.session import ray_session
 from tests.fake_engine import FakeEngine
+from tests.inputs import find_input
 
 source, output = sys.argv[1:]
 
@@ -121,6 +125,19 @@ with ray_session():
         rows = [row for table in run.shards() for row in table.to_pylist()]
         told["failing"] = {"items": len(rows), "lines": listener.lines}
         told["failing"]["lost"] = [row for row in rows if row["status"] != "ok"]
+
+    told["spread"] = list(over_the_cluster(lambda name: os.environ[name], ["CUDA_VISIBLE_DEVICES"]))
+    holders = [ray.remote(num_cpus=0, num_gpus=0.7)(Listener).remote() for _ in range(3)]
+    ray.get([one.__ray_ready__.remote() for one in holders])
+    while sum(node.gpus for node in free_nodes()) > 0.91:
+        time.sleep(0.05)
+    nodes.PLACED_S = 2
+    for share in (0.3, 0.4):
+        free = free_nodes()
+        try:
+            check_room(plan_capacity(free, 1, share, None, 1), free)
+        except ClusterError as error:
+            told["taken"] = {"share": share, "said": str(error)}
 print(json.dumps(told))
 """
 
@@ -164,7 +181,7 @@ def test_a_gpu_that_fails_costs_an_actor_and_only_what_fails_it_every_time(told:
 
 
 def test_a_reader_has_the_share_of_one_gpu_that_it_asked_for_or_gpus_of_its_own(told: dict[str, Any]) -> None:
-    told = {gpus: one for gpus, one in told.items() if gpus != "failing"}
+    told = {gpus: one for gpus, one in told.items() if gpus in ("0", "0.4", "2", "None")}
     assert [(one["items"], one["task"]) for one in told.values()] == [(PARTS * SIZE, "")] * 4
     # Of whoever asks for none Ray itself hides none.
     assert told.pop("0")["readers"] == [{"ids": [], "seen": ""}]
@@ -174,6 +191,15 @@ def test_a_reader_has_the_share_of_one_gpu_that_it_asked_for_or_gpus_of_its_own(
     assert held["0.4"] == {"0": 2, "1": 2, "2": 2}
     assert [len(set(reader["ids"])) for reader in readers["2"]] == [2]
     assert sorted(held["None"].values()) == [1, 2, 2]
+
+
+def test_other_tasks_see_no_gpu(told: dict[str, Any]) -> None:
+    assert told["spread"] == [""]
+
+
+def test_a_share_that_is_free_in_all_but_on_no_gpu_is_refused(told: dict[str, Any]) -> None:
+    assert told["taken"]["share"] == 0.4
+    assert told["taken"]["said"].startswith("No GPU has as much left as one actor needs (0.4), though there is as much")
 
 
 def test_readers_share_the_gpus_that_are_free_and_label_all_there_is(

@@ -88,6 +88,23 @@ def test_it_is_told_with_the_gpus_of_each(gpus: float, words: str) -> None:
     assert str(Capacity(4, 3.5, gpus, 1, 3)) == f"1 to 3 readers of 4 threads{words}"
 
 
+@pytest.mark.parametrize(
+    ("node", "gpus", "sure"),
+    [
+        *(
+            (Node(4, 3, 3), 1, True),
+            (Node(4, 3, 3), 2, True),
+            (Node(4, 1.2, 3), 0.4, True),
+            (Node(4, 0.9, 1), 0.9, True),
+        ),
+        *((Node(4, 0.9, 3), 0.4, False), (Node(4, 2.5, 3), 1, False), (Node(4, 1.8, 2), 1, False)),
+        *((Node(4, 0.3, 1), 0.4, False), (Node(0, 3, 3), 1, False), (Node(4, 0, 0), 0, True)),
+    ],
+)
+def test_where_parts_of_gpus_are_taken_one_is_sure_to_fit_or_not(node: Node, gpus: float, sure: bool) -> None:
+    assert node.surely_holds_one(0.75, gpus) is sure
+
+
 @pytest.mark.parametrize(("low", "high"), [(None, 5), (5, None), (1, 5), (5, 5)])
 def test_more_than_fits_is_scaled_down_with_a_remark(low: int | None, high: int | None) -> None:
     made = capacity([Node(8, 0)], low=low, high=high)
