@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.corpora.corpus import Corpus, Split
-from pipelines.corpora.download import Source, fetch_files
 from pipelines.corpora.idx import IdxContent, parse_idx, read_content
 from pipelines.errors import DataError
+
+if TYPE_CHECKING:
+    from pipelines.corpora.download import Source
 
 # These are hashes of the uncompressed files, since gzip can pack the same content in many ways.
 SHA256 = {
@@ -30,6 +33,9 @@ def fetch_mnist(folder: Path, source: Source | None = None) -> list[str]:
     missing = [f"{name}.gz" for name in SHA256 if not _file(folder, name).is_file()]
     if not missing:
         return []
+    # Every worker of a labelling run imports this module, and none downloads.
+    from pipelines.corpora.download import fetch_files
+
     try:
         fetch_files(missing, folder, source or torchvision_source())
     except DataError as error:
@@ -43,6 +49,8 @@ def fetch_mnist(folder: Path, source: Source | None = None) -> list[str]:
 def torchvision_source() -> Source:
     # Only a download needs torchvision, which takes seconds to import.
     from torchvision.datasets import MNIST
+
+    from pipelines.corpora.download import Source
 
     return Source(tuple(MNIST.mirrors), dict(MNIST.resources))
 

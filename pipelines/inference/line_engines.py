@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from pipelines.errors import GpuError, UnknownName, first_line
 from pipelines.inference.engines.cuda import cuda_gpus, torch_computes_on_cuda
-from pipelines.inference.engines.onnx_runtime import session_on
 from pipelines.inference.engines.opening import AUTO, FOR_CPUS, reader_of
 from pipelines.models.folder import ModelFolder
 
@@ -35,6 +34,9 @@ class LineEngine(ABC):
 
 class OnnxLines(LineEngine):
     def __init__(self, graph: bytes, threads: int, name: str = ON_THE_CPU) -> None:
+        # Only where lines are read is it needed, and not by whoever starts a run.
+        from pipelines.inference.engines.onnx_runtime import session_on
+
         self.name, self._on_gpu = name, name != ON_THE_CPU
         # On a CPU, more at once leave its cache.
         self.together = TOGETHER_ON_A_GPU if self._on_gpu else 32
