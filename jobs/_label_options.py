@@ -13,7 +13,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, UseAp
 
 from pipelines.documents.limits import Limits
 from pipelines.errors import UnknownName, UsageError
-from pipelines.files import paths
+from pipelines.files.places import absolute_place, check_apart
 from pipelines.forms.templates.loading import load_templates
 from pipelines.inference.engines.opening import OPENERS
 from pipelines.inference.line_recognizer import open_line_model
@@ -103,8 +103,9 @@ class LabelDigits(Options):
 
     input: Positional[Annotated[str, arg(metavar="INPUT")]]
     """A folder of images, a pattern like 'scans/**/*.png', parquet, IDX, zip or tar: a path or URI (s3://, gs://)."""
-    output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
-    """The folder for rows, summary and report, visible to every node. Run again, the job continues where it stopped."""
+    output: Positional[Annotated[str, arg(metavar="OUTPUT")]]
+    """The folder for rows, summary and report, visible to every node, or a URI (s3://, gs://, az://). Run again, the
+    job continues where it stopped."""
     column: str | None = None
     """The column of images in parquet; needed only if it is ambiguous."""
     uri_column: str | None = None
@@ -113,7 +114,7 @@ class LabelDigits(Options):
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         return DigitWorkload()
 
-    def listed(self, output: Path) -> ListedInput:
+    def listed(self, output: Path | None) -> ListedInput:
         """The items to label, except for files of the output if it lies within the input."""
         return list_input(self.input, self.column, output, self.uri_column)
 
@@ -131,9 +132,9 @@ class LabelForms(Options):
     input: Positional[Annotated[str, arg(metavar="SCANS")]]
     """A folder of scans (PNG, JPEG, TIFF, BMP, WebP, PDF; any number of pages), or a pattern like 'scans/**/*.pdf',
     as a path or a URI (s3://, gs://)."""
-    output: Positional[Annotated[Path, arg(metavar="OUTPUT")]]
-    """The folder for rows, wide.csv, report and overlays, visible to every node. Run again, the job continues where it
-    stopped."""
+    output: Positional[Annotated[str, arg(metavar="OUTPUT")]]
+    """The folder for rows, wide.csv, report and overlays, visible to every node, or a URI (s3://, gs://, az://). Run
+    again, the job continues where it stopped."""
     template: UseAppendAction[tuple[Annotated[Path, arg(metavar="FORM.yaml")], ...]] = field(default=())
     """The form's template, which `inkray template` drafts. Given several times, each page is matched to one of them."""
     uri_column: str | None = None
@@ -167,7 +168,7 @@ class LabelForms(Options):
         line_model = LineModel(lines.reference, lines.digest, accept_above)
         return FormWorkload(load_templates(self.template), PictureOptions(self.overlays, self.crops), line_model)
 
-    def listed(self, output: Path) -> ListedInput:
+    def listed(self, output: Path | None) -> ListedInput:
         """The pages to read, except for files of the output if it lies within the input."""
         limits = Limits(self.dpi, seconds=self.page_seconds)
         return list_scans(self.input, load_templates(self.template), limits, output, self.uri_column)
@@ -192,11 +193,12 @@ def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
     what.check()
     models = what.models()
     workload = what.workload(models)
-    output = paths.folder(what.output, "rows")
+    output = absolute_place(what.output)
+    check_apart(output, what.input)
     return LabelingRequest(
         workload=workload,
         input=what.input,
-        list_input=partial(what.listed, output),
+        list_input=partial(what.listed, None if "://" in output else Path(output)),
         models=models,
         output=output,
         format=what.format,

@@ -65,7 +65,7 @@ def main(options: Demo) -> None:
     )
     console.rule("the scans are read", align="left")
     labels = folder / "labels"
-    what = LabelForms(input=str(folder / "scans"), output=labels, template=(template,), overlays="all")
+    what = LabelForms(input=str(folder / "scans"), output=str(labels), template=(template,), overlays="all")
     read_in_bulk(labeling_request(what), LabelingDisplay(open_console(markup=False)))
     rows = [row for shard in read_shards(labels / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
     console.print(_table(rows, answers))

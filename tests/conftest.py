@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.clusters import ray_cluster as ray_cluster
+from tests.s3 import bucket as bucket
+from tests.s3 import s3_server as s3_server
 
 pytest_plugins = ("tests.parallel", "tests.slow")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipelines.files.storage import LocalStorage
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.results import Candidate, CellReading, FieldReading, PageResult
 from pipelines.forms.template import Box, Field, Register, Template
@@ -72,8 +73,7 @@ def unread(source: str, reason: str, page: int = 1) -> PageResult:
 
 def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet") -> LabelingRunFolder:
     """A run whose parts hold these pages."""
-    folder = LabelingRunFolder(path, format, FORM_SCHEMA)
-    folder.rows.mkdir(parents=True)
+    folder = LabelingRunFolder(LocalStorage(path), format, FORM_SCHEMA)
     for part, pages in enumerate(parts):
         results = list(pages)
         names = [f"page-{part}-{index}" for index in range(len(results))]

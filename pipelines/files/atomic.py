@@ -6,9 +6,10 @@ A few lines, since the library for it, atomicwrites, is no longer maintained and
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,20 @@ from typing import Any
 from pipelines.errors import UsageError
 from pipelines.files import paths
 
+DRAFT = re.compile(r"\..+-[0-9a-f]{32}")
+"""The name of a file that was not finished."""
 
-def write_atomic(path: Path, content: bytes) -> None:
+
+def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write the bytes, or pieces of them that need not fit into memory together."""
     # Named for itself alone, since two tasks may write the same file: one that was given up, and its successor.
     draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        draft.write_bytes(content)
+        if isinstance(content, bytes):
+            draft.write_bytes(content)
+        else:
+            with draft.open("wb") as file:
+                file.writelines(content)
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -1,24 +1,19 @@
-"""What a run keeps of its input in its folder, for its tasks and for its next start."""
+"""What a run keeps of its input in its output, for its tasks and for its next start."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from pipelines.files.atomic import write_atomic
+from pipelines.files.storage import Storage
 
 
 @dataclass(frozen=True)
 class KeptInFolder:
-    path: Path
+    place: Storage
+    folder: str
 
     def put(self, name: str, content: bytes) -> None:
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
+        self.place.put(f"{self.folder}/{name}", content)
 
     def get(self, name: str) -> bytes | None:
-        try:
-            return (self.path / name).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self.place.get(f"{self.folder}/{name}")

@@ -1,10 +1,11 @@
-"""The rows of a result: their schema, and shards of them on disk as parquet, CSV or JSON lines."""
+"""The rows of a result: their schema, and shards of them as files of parquet, CSV or JSON lines."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,9 @@ import pyarrow.csv as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from pipelines.files.atomic import write_atomic
+from pipelines.errors import InkrayError
+from pipelines.files.places import open_storage
+from pipelines.files.storage import Storage
 
 SCHEMA = pa.schema(
     [
@@ -55,26 +58,27 @@ def _to_lines(rows: pa.Table) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.to_pylist()).encode()
 
 
-def _from_parquet(path: Path, schema: pa.Schema) -> pa.Table:
-    return pq.read_table(path)
+def _from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:
+    return pq.read_table(pa.BufferReader(content))
 
 
-def _from_csv(path: Path, schema: pa.Schema) -> pa.Table:
+def _from_csv(content: bytes, schema: pa.Schema) -> pa.Table:
     nested = [(index, column) for index, column in enumerate(schema) if pa.types.is_nested(column.type)]
     flat = {column.name: pa.string() if pa.types.is_nested(column.type) else column.type for column in schema}
     types = pc.ConvertOptions(column_types=flat, strings_can_be_null=True, quoted_strings_can_be_null=False)
-    rows = pc.read_csv(path, parse_options=pc.ParseOptions(newlines_in_values=True), convert_options=types)
+    options = pc.ParseOptions(newlines_in_values=True)
+    rows = pc.read_csv(pa.BufferReader(content), parse_options=options, convert_options=types)
     for index, column in nested:
         values = [None if text is None else json.loads(text) for text in rows[column.name].to_pylist()]
         rows = rows.set_column(index, column, pa.array(values, column.type))
     return rows
 
 
-def _from_lines(path: Path, schema: pa.Schema) -> pa.Table:
-    return pj.read_json(path, parse_options=pj.ParseOptions(explicit_schema=schema))
+def _from_lines(content: bytes, schema: pa.Schema) -> pa.Table:
+    return pj.read_json(pa.BufferReader(content), parse_options=pj.ParseOptions(explicit_schema=schema))
 
 
-FORMATS: dict[str, tuple[Callable[[pa.Table], bytes], Callable[[Path, pa.Schema], pa.Table]]] = {
+FORMATS: dict[str, tuple[Callable[[pa.Table], bytes], Callable[[bytes, pa.Schema], pa.Table]]] = {
     "parquet": (_to_parquet, _from_parquet),
     "csv": (_to_csv, _from_csv),
     "jsonl": (_to_lines, _from_lines),
@@ -85,19 +89,29 @@ def shard_name(shard: int, format: str) -> str:
     return f"part-{shard:06d}.{format}"
 
 
-def write_shard(folder: Path, shard: int, rows: pa.Table, format: str) -> None:
-    write_atomic(folder / shard_name(shard, format), FORMATS[format][0](rows))
+def shard_numbers(names: Iterable[str], format: str) -> list[int]:
+    """The shards that these files are, in order."""
+    found = (re.fullmatch(rf"part-(\d+)\.{format}", name) for name in names)
+    return sorted(int(match[1]) for match in found if match)
 
 
-def existing_shards(folder: Path, format: str) -> set[int]:
-    return {int(path.stem.removeprefix("part-")) for path in folder.glob(f"part-*.{format}")}
+def encode(rows: pa.Table, format: str) -> bytes:
+    return FORMATS[format][0](rows)
 
 
-def read_shard(path: Path, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
-    return FORMATS[format][1](path, schema).cast(schema)
+def decode(content: bytes, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
+    return FORMATS[format][1](content, schema).cast(schema)
 
 
-def read_shards(folder: Path, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:
-    """The rows, a shard at a time, in order."""
-    for path in sorted(folder.glob(f"part-*.{format}")):
-        yield read_shard(path, format, schema)
+def read_shard(folder: Storage, name: str, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
+    content = folder.get(name)
+    if content is None:
+        raise InkrayError(f"{folder.shown}/{name} is gone: somebody took it away meanwhile. Start the same run again.")
+    return decode(content, format, schema)
+
+
+def read_shards(folder: Path | str, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:
+    """The rows in a folder or at a URI, a shard at a time, in order."""
+    place = open_storage(folder)
+    for shard in shard_numbers(place.names(), format):
+        yield read_shard(place, shard_name(shard, format), format, schema)

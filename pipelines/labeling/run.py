@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines.errors import InkrayError
@@ -21,7 +20,7 @@ from pipelines.labeling.kept_listing import KeptInFolder
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pipeline
 from pipelines.labeling.retry import Isolation
-from pipelines.labeling.run_folder import LabelingRunFolder, open_run
+from pipelines.labeling.run_folder import LISTING, LabelingRunFolder, open_run
 from pipelines.labeling.spread import over_the_cluster
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.models.folder import ModelFolder
@@ -44,7 +43,8 @@ class LabelingRequest:
     """Lists what lies there."""
     models: Sequence[ModelFolder]
     """The models that read, that of single digits first."""
-    output: Path
+    output: str
+    """Folder or URI."""
     format: str
     engine: str
     precision: str
@@ -88,15 +88,15 @@ class LabelingRun:
 
 def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[str, Any]:
     """Do the whole run, or what is left of it, and return its summary."""
-    workload, output = request.workload, request.output
+    workload, shown = request.workload, display_name(request.output)
     listed = request.list_input()
-    with open_run(output, request.format, _identity(request, listed), request.fresh, workload.schema) as folder:
+    with open_run(request.output, request.format, _identity(request, listed), request.fresh, workload.schema) as folder:
         summary = folder.summary()
         if summary:
-            listener.line(f"{output} is finished already, and nothing is read again unless the run starts afresh.")
+            listener.line(f"{shown} is finished already, and nothing is read again unless the run starts afresh.")
         else:
             summary = _labelled(request, listed, folder, listener)
-    listener.line(f"{workload.summary_line(summary)}; {workload.results} in {output}")
+    listener.line(f"{workload.summary_line(summary)}; {workload.results} in {shown}")
     return summary
 
 
@@ -105,7 +105,8 @@ def _labelled(
 ) -> dict[str, Any]:
     items, preload = request.workload.items, _imported_by_workers(request, listed)
     with (
-        ray_session(RayNeeds(folder.spilled, runtime_envs=False, preload=preload)) as own,
+        folder.spilled() as spilled,
+        ray_session(RayNeeds(spilled, runtime_envs=False, preload=preload)) as own,
         no_helping_actors() if own else nullcontext(),
     ):
         found = _found(listed, folder, listener)
@@ -128,7 +129,7 @@ def _found(listed: ListedInput, folder: LabelingRunFolder, listener: ProgressLis
     """Count the items, which takes the cluster where there are many files."""
     if listed.preparation:
         listener.line(listed.preparation)
-    return listed.found(KeptInFolder(folder.listing), over_the_cluster)
+    return listed.found(KeptInFolder(folder.place, LISTING), over_the_cluster)
 
 
 def _imported_by_workers(request: LabelingRequest, listed: ListedInput) -> list[str]:
@@ -263,7 +264,7 @@ def _as_inkray_error(error: BaseException, run: LabelingRun, why: str | None = N
     text = str(error)
     if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
         return InkrayError(
-            f"There is no space left for {run.spec.folder.path}. What was written is kept: free some space, and "
+            f"There is no space left for {run.spec.folder.place.shown}. What was written is kept: free some space, and "
             "start the same run again."
         )
     causes = re.findall(r"^(?:pipelines\.errors\.)?(\w+(?:\.\w+)*(?:Error|Exception): .+)$", text, re.MULTILINE)
@@ -285,8 +286,8 @@ def _summed_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, st
     found = workload.tally(folder)
     if found.items != run.found.count:
         raise InkrayError(
-            f"{folder.path} has rows of {found.items:,} items, and there are {run.found.count:,}: the input changed "
-            "while it was read, or rows were taken away. Start the run afresh.",
+            f"{folder.place.shown} has rows of {found.items:,} items, and there are {run.found.count:,}: the input "
+            "changed while it was read, or rows were taken away. Start the run afresh.",
             option="fresh",
         )
     seconds = time.time() - started

@@ -1,4 +1,4 @@
-"""The output folder of a run: which run it belongs to, its lock, what is done, and what was under way at a crash.
+"""The output of a run, in a folder or an object store: whose it is, what is done, what was under way at a crash.
 
 run.json        what this run labels, with what and how: another run is refused
 rows/           the result, a file for each shard of the input
@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,157 +21,163 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.errors import InkrayError, UsageError
-from pipelines.files.atomic import write_atomic
-from pipelines.files.locks import HeldByAnother, locked
-from pipelines.labeling.rows import SCHEMA, existing_shards, read_shard, read_shards, shard_name, write_shard
+from pipelines.files.locks import HeldByAnother
+from pipelines.files.places import open_storage
+from pipelines.files.storage import Storage
+from pipelines.labeling.rows import SCHEMA, encode, read_shard, shard_name, shard_numbers
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
 WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"
 OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK, WIDE, OVERLAY, CROPS})
 KEPT = f"{WORK}/kept"
 """Folder with what the report needs of each shard."""
+UNDER_WAY = f"{WORK}/under-way"
+LISTING = f"{WORK}/listing"
+"""Holds what the run knows of a long list of files or of their pages."""
 
 
 @dataclass(frozen=True)
 class LabelingRunFolder:
-    path: Path
+    place: Storage
     format: str
     """Format of the files with rows: parquet, csv or jsonl."""
     schema: pa.Schema = SCHEMA
 
-    @property
-    def rows(self) -> Path:
-        return self.path / ROWS
-
-    @property
-    def kept(self) -> Path:
-        return self.path / KEPT
-
-    @property
-    def spilled(self) -> Path:
-        """Holds pages only while the run goes on, or if it was killed."""
-        return self.path / WORK / "spilled"
-
-    @property
-    def listing(self) -> Path:
-        """Holds what the run knows of a long list of files or of their pages."""
-        return self.path / WORK / "listing"
-
     def done(self) -> set[int]:
-        return existing_shards(self.rows, self.format)
+        return set(shard_numbers(self.place.names(ROWS), self.format))
 
     def shards(self) -> Iterator[pa.Table]:
         """The rows, a shard at a time, in order."""
-        return read_shards(self.rows, self.format, self.schema)
+        return map(self.read, sorted(self.done()))
 
     def read(self, shard: int) -> pa.Table:
-        return read_shard(self.rows / shard_name(shard, self.format), self.format, self.schema)
+        return read_shard(self.place, self._file(shard), self.format, self.schema)
 
     def write(self, shard: int, rows: pa.Table, files: Mapping[str, bytes]) -> None:
-        """Write the rows last, since a shard counts as done once its rows exist."""
+        """Write the rows last, since a shard counts as done once its rows exist.
+
+        Rows that are there stay: whoever is at the same shard once more has read the same, or was given up.
+        """
         for name, content in files.items():
-            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self.path / name, content)
-        write_shard(self.rows, shard, rows, self.format)
+            self.place.put(name, content)
+        self.place.put_new(self._file(shard), encode(rows, self.format))
+
+    def replace(self, shard: int, rows: pa.Table) -> None:
+        self.place.put(self._file(shard), encode(rows, self.format))
+
+    def kept(self, ending: str) -> Iterator[bytes]:
+        """What the report needs of each shard, in order."""
+        for name in self.place.names(KEPT):
+            content = self.place.get(f"{KEPT}/{name}") if name.endswith(ending) else None
+            if content is not None:
+                yield content
+
+    def write_file(self, name: str, content: bytes | Iterable[bytes]) -> None:
+        self.place.put(name, content)
+
+    def has(self, name: str) -> bool:
+        return self.place.exists(name)
 
     def summary(self) -> dict[str, Any] | None:
-        try:
-            return json.loads((self.path / SUMMARY).read_text())
-        except FileNotFoundError:
-            return None
+        content = self.place.get(SUMMARY)
+        return None if content is None else json.loads(content)
 
     def finish(self, summary: dict[str, Any], report: str) -> None:
-        write_atomic(self.path / REPORT, report.encode())
-        write_atomic(self.path / SUMMARY, json.dumps(summary, indent=2).encode())
+        self.place.check_locked()
+        self.place.put(REPORT, report.encode())
+        self.place.put(SUMMARY, json.dumps(summary, indent=2).encode())
+
+    def spilled(self) -> AbstractContextManager[Path | None]:
+        """A folder for objects of Ray; it holds pages only while the run goes on, or if it was killed.
+
+        None leaves them to Ray's own folder, where the run is not on this machine.
+        """
+        return self.place.scratch(f"{WORK}/spilled")
 
     @contextmanager
     def under_way(self, shard: int) -> Iterator[None]:
         """Leave a mark, with the id of this process, that stays if the process dies inside."""
-        mark = self.path / WORK / "under-way" / f"{shard}-{os.getpid()}"
-        mark.touch()
+        mark = f"{UNDER_WAY}/{shard}-{os.getpid()}"
+        self.place.put(mark, b"")
         try:
             yield
         finally:
-            mark.unlink(missing_ok=True)
+            self.place.delete(mark)
 
     def left_under_way(self) -> set[int]:
         """The shards in which a process died or was ended; removes their marks."""
-        marks = list((self.path / WORK / "under-way").iterdir())
+        marks = self.place.names(UNDER_WAY)
         for mark in marks:
-            mark.unlink(missing_ok=True)
-        return {int(mark.name.partition("-")[0]) for mark in marks} - self.done()
+            self.place.delete(f"{UNDER_WAY}/{mark}")
+        shards = (mark.partition("-")[0] for mark in marks)
+        return {int(shard) for shard in shards if shard.isdecimal()} - self.done()
+
+    def _file(self, shard: int) -> str:
+        return f"{ROWS}/{shard_name(shard, self.format)}"
 
 
 @contextmanager
 def open_run(
-    path: Path, format: str, identity: dict[str, Any], fresh: bool, schema: pa.Schema = SCHEMA
+    where: Path | str, format: str, identity: dict[str, Any], fresh: bool, schema: pa.Schema = SCHEMA
 ) -> Iterator[LabelingRunFolder]:
     """Lock the folder of this run, new or begun before; the folder of any other run is refused."""
+    folder = LabelingRunFolder(open_storage(where), format, schema)
     with ExitStack() as held:
         try:
-            folder = _open(LabelingRunFolder(path, format, schema), identity, fresh, held)
+            _open(folder.place, identity, fresh, held)
         except OSError as error:
             raise UsageError(
-                f"The output folder {path} cannot be written: {error.strerror or error}. Mend that, or name another."
+                f"The output folder {folder.place.shown} cannot be written: {error.strerror or error}. Mend that, or "
+                "name another."
             ) from error
         yield folder
 
 
-def _open(folder: LabelingRunFolder, identity: dict[str, Any], fresh: bool, held: ExitStack) -> LabelingRunFolder:
-    path = folder.path
-    _check_ours(path)
-    (path / WORK).mkdir(parents=True, exist_ok=True)
-    _hold(path, held)
-    if fresh:
-        _empty(path)
-    _check_identity(path, identity)
-    # Of processes that were killed.
-    shutil.rmtree(folder.spilled, ignore_errors=True)
-    for needed in (folder.rows, folder.kept, folder.spilled, path / WORK / "under-way"):
-        needed.mkdir(parents=True, exist_ok=True)
-    for drafts in (folder.rows.glob(".part-*"), *(path.glob(f".{name}-*") for name in (RUN, REPORT, SUMMARY, WIDE))):
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
-    return folder
-
-
-def _check_ours(path: Path) -> None:
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise UsageError(f"{path} is a file; name a folder for the results.")
-    # What is hidden is none of a user's results: drafts of a run that was killed, and what desktops leave in a folder.
-    others = sorted(entry.name for entry in path.iterdir() if entry.name not in OURS and not entry.name.startswith("."))
-    if others:
-        raise UsageError(f"The folder {path} holds other things ({', '.join(others[:3])}); name a new or empty one.")
-
-
-def _hold(path: Path, held: ExitStack) -> None:
+def _open(place: Storage, identity: dict[str, Any], fresh: bool, held: ExitStack) -> None:
+    _check_ours(place)
     try:
-        held.enter_context(locked(path / WORK / "lock", wait=False))
+        held.enter_context(place.locked(f"{WORK}/lock"))
     except HeldByAnother as other:
-        raise InkrayError(f"Another process ({other}) is labelling into {path}; wait for it, or end it.") from None
+        raise InkrayError(
+            f"Another process ({other}) is labelling into {place.shown}; wait for it, or end it."
+        ) from None
+    if fresh:
+        _empty(place)
+    _check_identity(place, identity)
+    place.clear_drafts("", ROWS, WORK, KEPT, UNDER_WAY)
 
 
-def _empty(path: Path) -> None:
-    # The summary first, since with it a run counts as finished.
-    for name in (SUMMARY, REPORT, WIDE):
-        (path / name).unlink(missing_ok=True)
-    for folder in (ROWS, OVERLAY, CROPS, KEPT, f"{WORK}/under-way", f"{WORK}/listing"):
-        shutil.rmtree(path / folder, ignore_errors=True)
-    (path / RUN).unlink(missing_ok=True)
-
-
-def _check_identity(path: Path, identity: dict[str, Any]) -> None:
+def _check_ours(place: Storage) -> None:
     try:
-        before = json.loads((path / RUN).read_text())
-    except FileNotFoundError:
-        write_atomic(path / RUN, json.dumps(identity, indent=2).encode())
+        there = place.names()
+    except NotADirectoryError:
+        if not place.exists(""):
+            raise
+        raise UsageError(f"{place.shown} is a file; name a folder for the results.") from None
+    # What is hidden is none of a user's results: drafts of a run that was killed, and what desktops leave in a folder.
+    others = [name for name in there if name not in OURS and not name.startswith(".")]
+    if others:
+        raise UsageError(
+            f"The folder {place.shown} holds other things ({', '.join(others[:3])}); name a new or empty one."
+        )
+
+
+def _empty(place: Storage) -> None:
+    # The summary first, since with it a run counts as finished; what run it was last, so that an end here is mended.
+    for name in (SUMMARY, REPORT, WIDE, ROWS, OVERLAY, CROPS, KEPT, UNDER_WAY, LISTING, RUN):
+        place.delete(name)
+
+
+def _check_identity(place: Storage, identity: dict[str, Any]) -> None:
+    content = place.get(RUN)
+    if content is None:
+        place.put(RUN, json.dumps(identity, indent=2).encode())
         return
+    before = json.loads(content)
     for name, value in identity.items():
         if before.get(name) != value:
             raise UsageError(
-                f"{path} belongs to another run: its {name} is {before.get(name)!r}, and this one's is {value!r}. "
-                "Name another folder, or start over in this one.",
+                f"{place.shown} belongs to another run: its {name} is {before.get(name)!r}, and this one's is "
+                f"{value!r}. Name another folder, or start over in this one.",
                 option="fresh",
             )

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,10 +16,12 @@ import pyarrow.compute as pc
 import pytest
 from psutil import Process
 
+from pipelines.labeling.rows import read_shards
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, rows, shards, tables, with_a_long_part
 from tests.processes import Home, Job, cluster_processes, new_home, until
+from tests.s3 import SECRET, Bucket
 
 PARTS, SIZE = 30, 1500
 
@@ -39,8 +41,18 @@ Start = Callable[..., Job]
 
 
 @pytest.fixture(scope="module")
+def start_into_s3(home: Home, s3_server: Bucket, repo: Path, models: ModelStore) -> Start:
+    """The cluster was started without the credentials; they come with the run."""
+    return _starting(replace(home, env=home.env | s3_server.env), repo, models)
+
+
+@pytest.fixture(scope="module")
 def start(home: Home, repo: Path, models: ModelStore) -> Start:
-    def begin(source: Path, output: Path, *words: object) -> Job:
+    return _starting(home, repo, models)
+
+
+def _starting(home: Home, repo: Path, models: ModelStore) -> Start:
+    def begin(source: Path, output: Path | str, *words: object) -> Job:
         told = ("--model", "small", "--store", models, "--threads", 1, "--engine", "onnxruntime", *words)
         return home.start(repo / "jobs" / "label.py", "digits", source, output, *told)
 
@@ -146,6 +158,48 @@ def test_a_run_whose_driver_was_killed_goes_on(
         assert again.ended() == 0, again.err
     assert "going on after " in again.out
     assert rows(tmp_path / "out").equals(undisturbed)
+
+
+def test_a_run_into_an_object_store_survives_kills_of_actors_and_driver(
+    start_into_s3: Start,
+    s3_server: Bucket,
+    bucket: Bucket,
+    ray_cluster: RayCluster,
+    source: Path,
+    undisturbed: pa.Table,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = bucket.new_place()
+
+    def parts() -> int:
+        return sum(name.startswith("rows/part-") for name in bucket.names(output))
+
+    with start_into_s3(source, output, "--max-actors", 1) as job:
+        until(lambda: parts() >= 2, "two parts are done")
+        for process in actors(cluster_processes(ray_cluster)):
+            kill(process.pid)
+        before = parts()
+        until(lambda: parts() > before, "the run goes on without them")
+        kill(job.process.pid)
+        job.process.wait()
+    assert "summary.json" not in bucket.names(output) and parts() < PARTS
+    with start_into_s3(source, output, "--max-actors", 1) as again:
+        again.says("going on after ")
+        with start_into_s3(source, output) as second:
+            assert second.ended() == 1
+        assert again.ended() == 0, again.err
+    assert second.err.startswith(f"error: Another process ({again.process.pid} on ")
+    assert second.err.endswith(f") is labelling into {output}; wait for it, or end it.\n")
+    assert again.last_line.endswith(f"; rows and report.html in {output}")
+    assert pa.concat_tables(read_shards(f"{output}/rows", "parquet")).equals(undisturbed)
+    files = bucket.files(output)
+    assert {name.partition("/")[0] for name in files} == {"run.json", "rows", "summary.json", "report.html", ".work"}
+    assert {name for name in files if name.startswith(".work/")} == {
+        f".work/kept/{part:06d}-0.npz" for part in range(PARTS)
+    }
+    told = [job.out, job.err, again.out, again.err, second.err, *(str(content) for content in files.values())]
+    assert not any(SECRET in one for one in told)
 
 
 def test_the_second_start_of_a_run_is_refused(twice: Twice) -> None:

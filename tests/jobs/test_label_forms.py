@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,9 +25,11 @@ from pipelines.labeling.rows import read_shards
 from pipelines.models.store import ModelStore
 from tests import lines
 from tests.clusters import RayCluster, kept_files
+from tests.inputs import folder_of
 from tests.pipelines.documents.workers import workers
 from tests.processes import Home, Job, new_home, until
 from tests.refusals import Refused
+from tests.s3 import Bucket
 
 PAGES = 4
 
@@ -68,6 +71,10 @@ Start = Callable[..., Job]
 
 @pytest.fixture(scope="module")
 def start(home: Home, repo: Path, template: Path) -> Start:
+    return _starting(home, repo, template)
+
+
+def _starting(home: Home, repo: Path, template: Path) -> Start:
     def begin(*words: object) -> Job:
         told = ("--template", template, "--engine", "onnxruntime", "--max-actors", 1, *words)
         return home.start(repo / "jobs" / "label.py", "forms", *told)
@@ -99,6 +106,26 @@ def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
     check_rows(rows, filled)
     check_files(output)
     check_privacy(rows, output, [job, again], home, ray_cluster)
+
+
+def test_a_run_into_an_object_store_whose_driver_was_killed_has_the_same_files(
+    home: Home, repo: Path, template: Path, bucket: Bucket, scans: Path, filled: list[Scan], tmp_path: Path
+) -> None:
+    output, start = bucket.new_place(), _starting(replace(home, env=home.env | bucket.env), repo, template)
+    with start(scans, output, "--crops", "--overlays", "all") as job:
+        until(lambda: sum("rows/" in name for name in bucket.names(output)) >= 2, "two parts are done")
+        job.process.kill()
+        job.process.wait()
+    with start(scans, output, "--crops", "--overlays", "all") as again:
+        assert again.ended() == 3, again.out + again.err
+    assert "going on after " in again.out
+    copy = folder_of(tmp_path / "copy", bucket.files(output))
+    rows = [row for shard in read_shards(copy / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
+    assert set(Counter((row["source"], row["page"], row["field"]) for row in rows).values()) == {1}
+    check_rows(rows, filled)
+    check_files(copy)
+    assert 'href="overlay/' in (copy / "report.html").read_text()
+    assert list(home.scratch.rglob("*")) == []
 
 
 def test_a_page_that_takes_too_long_is_given_up(start: Start, filled: list[Scan], tmp_path: Path) -> None:

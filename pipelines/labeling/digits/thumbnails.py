@@ -26,8 +26,8 @@ def thumbnails(images: NDArray[np.uint8], values: list[str | None], sure: NDArra
 def least_certain(folder: LabelingRunFolder, shown: int) -> tuple[NDArray[np.uint8], list[str]]:
     """The least certain images of the run with their captions, merged from those of all shards."""
     found: list[tuple[float, NDArray[np.uint8], str]] = []
-    for file in sorted(folder.kept.glob("*.npz")):
-        kept = np.load(file)
+    for content in folder.kept(".npz"):
+        kept = np.load(io.BytesIO(content))
         for image, value, sure in zip(kept["images"], kept["values"], kept["sure"].tolist(), strict=True):
             found.append((sure, image, f"{value}, {sure * 100:.1f} %"))
     found = sorted(found, key=lambda one: one[0])[:shown]

@@ -35,7 +35,7 @@ def mark_across_pages(folder: LabelingRunFolder, templates: Sequence[Template]) 
         rows = folder.read(shard)
         marked = _marked(rows, reasons)
         if marked is not None:
-            folder.write(shard, marked, {})
+            folder.replace(shard, marked)
 
 
 def find_reasons(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> dict[PageKey, Reason]:

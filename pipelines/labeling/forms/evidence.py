@@ -41,8 +41,7 @@ def urgency(status: str, confidence: float) -> tuple[bool, float]:
 
 
 def kept(folder: LabelingRunFolder) -> Iterator[dict[str, Any]]:
-    for file in sorted(folder.kept.glob("*.json")):
-        yield json.loads(file.read_bytes())
+    return map(json.loads, folder.kept(".json"))
 
 
 def _digest(result: PageResult) -> dict[str, Any]:

@@ -94,4 +94,4 @@ def _page(folder: LabelingRunFolder, one: dict[str, Any]) -> str:
     """Source and page of a field, linked to the picture of the page if it was kept."""
     where = html.escape(f"{one['source']}, page {one['page']}")
     picture = f"{OVERLAY}/{one['name']}.jpg"
-    return f'<a href="{quote(picture)}">{where}</a>' if (folder.path / picture).exists() else where
+    return f'<a href="{quote(picture)}">{where}</a>' if folder.has(picture) else where

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import WORST_FIRST, Status
-from pipelines.labeling.run_folder import WIDE, WORK, LabelingRunFolder
+from pipelines.labeling.run_folder import WIDE, LabelingRunFolder
 
 FIRST = ("source", "page", "template", "status", "reason")
 
@@ -19,13 +20,14 @@ FIRST = ("source", "page", "template", "status", "reason")
 def write_wide(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
     """Write shard by shard, since a run may have more pages than fit into memory."""
     fields = list(dict.fromkeys(field.name for template in templates for field in template.fields))
-    draft = folder.path / WORK / WIDE
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*FIRST, *fields])
-        for rows in folder.shards():
-            writer.writerows(lines(rows, fields))
-    draft.replace(folder.path / WIDE)
+    head = _as_csv([[*FIRST, *fields]])
+    folder.write_file(WIDE, chain([head], (_as_csv(lines(rows, fields)) for rows in folder.shards())))
+
+
+def _as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
 
 
 def lines(rows: pa.Table, fields: Sequence[str]) -> Iterator[list[Any]]:

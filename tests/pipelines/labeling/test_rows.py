@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.labeling.rows import FORMATS, SCHEMA, existing_shards, read_shard, read_shards, shard_name, write_shard
+from pipelines.files.storage import LocalStorage
+from pipelines.labeling.rows import FORMATS, SCHEMA, encode, read_shard, read_shards, shard_name, shard_numbers
 
 EVERY = pytest.mark.parametrize("kind", FORMATS)
 HARD_NAMES = ['a "b", c.png', "zeile\nzwei.png", "null", "", "é漢.png", "\\n;\t'<b>", "NA", "2026-01-01", "007", " x "]
@@ -36,22 +37,22 @@ def rows_of(sources: list[str], shard: int = 0) -> pa.Table:
 @EVERY
 def test_every_format_gives_the_same_rows_back(kind: str, tmp_path: Path) -> None:
     rows = rows_of(HARD_NAMES)
-    write_shard(tmp_path, 3, rows, kind)
-    assert read_shard(tmp_path / shard_name(3, kind), kind).equals(rows)
+    LocalStorage(tmp_path).put(shard_name(3, kind), encode(rows, kind))
+    assert read_shard(LocalStorage(tmp_path), shard_name(3, kind), kind).equals(rows)
 
 
 @EVERY
 def test_parts_of_megabytes_come_back_whatever_the_names(kind: str, tmp_path: Path) -> None:
     rows = rows_of([f"{name}\n{index}" for index in range(4_000) for name in HARD_NAMES])
-    write_shard(tmp_path, 0, rows, kind)
-    assert read_shard(tmp_path / shard_name(0, kind), kind).equals(rows)
+    LocalStorage(tmp_path).put(shard_name(0, kind), encode(rows, kind))
+    assert read_shard(LocalStorage(tmp_path), shard_name(0, kind), kind).equals(rows)
 
 
 @EVERY
 def test_columns_without_any_value_keep_their_type(kind: str, tmp_path: Path) -> None:
     rows = rows_of(["a", "b", "c"]).slice(2)
-    write_shard(tmp_path, 0, rows, kind)
-    back = read_shard(tmp_path / shard_name(0, kind), kind)
+    LocalStorage(tmp_path).put(shard_name(0, kind), encode(rows, kind))
+    back = read_shard(LocalStorage(tmp_path), shard_name(0, kind), kind)
     assert back.schema == SCHEMA
     assert back.equals(rows)
 
@@ -59,14 +60,14 @@ def test_columns_without_any_value_keep_their_type(kind: str, tmp_path: Path) ->
 @EVERY
 def test_parts_are_read_in_order_whenever_they_were_written(kind: str, tmp_path: Path) -> None:
     for shard in (10, 2, 100, 0):
-        write_shard(tmp_path, shard, rows_of(["a", "b"], shard), kind)
+        LocalStorage(tmp_path).put(shard_name(shard, kind), encode(rows_of(["a", "b"], shard), kind))
     assert [rows["model"][0].as_py() for rows in read_shards(tmp_path, kind)] == [
         "small:0",
         "small:2",
         "small:10",
         "small:100",
     ]
-    assert existing_shards(tmp_path, kind) == {0, 2, 10, 100}
+    assert shard_numbers(LocalStorage(tmp_path).names(), kind) == [0, 2, 10, 100]
 
 
 @EVERY
@@ -80,12 +81,12 @@ def test_a_part_that_cannot_be_written_whole_is_not_there(
 
     monkeypatch.setattr(Path, "write_bytes", cut)
     with pytest.raises(OSError, match="No space left"):
-        write_shard(tmp_path, 0, rows_of(["a"]), kind)
+        LocalStorage(tmp_path).put(shard_name(0, kind), encode(rows_of(["a"]), kind))
     assert list(tmp_path.iterdir()) == []
 
 
 @EVERY
 def test_a_draft_that_a_kill_left_is_no_part(kind: str, tmp_path: Path) -> None:
     (tmp_path / f".{shard_name(4, kind)}-0123abcd").write_bytes(b"half")
-    assert existing_shards(tmp_path, kind) == set()
+    assert shard_numbers(LocalStorage(tmp_path).names(), kind) == []
     assert list(read_shards(tmp_path, kind)) == []

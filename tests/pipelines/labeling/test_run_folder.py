@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pipelines.errors import InkrayError, UsageError
+from pipelines.files.storage import LocalStorage
 from pipelines.labeling.run_folder import LabelingRunFolder, open_run
 from tests.inputs import folder_of
 from tests.stores import refusal, tree
@@ -34,8 +35,8 @@ def enter(run: AbstractContextManager[LabelingRunFolder]) -> None:
 
 
 def with_parts(path: Path, *shards: int) -> None:
-    with opened(path) as folder:
-        folder_of(folder.rows, {f"part-{shard:06d}.parquet": b"rows" for shard in shards})
+    with opened(path):
+        folder_of(path / "rows", {f"part-{shard:06d}.parquet": b"rows" for shard in shards})
 
 
 def test_a_new_folder_is_made_and_nothing_is_done_in_it(path: Path) -> None:
@@ -56,7 +57,7 @@ def test_another_run_is_refused(path: Path) -> None:
         f"{path} belongs to another run: its model is 'small:1', and this one's is 'small:2'. "
         "Name another folder, or start over in this one."
     )
-    assert LabelingRunFolder(path, "parquet").done() == {0}
+    assert LabelingRunFolder(LocalStorage(path), "parquet").done() == {0}
 
 
 def test_fresh_starts_over_with_nothing_of_the_run_before(path: Path) -> None:
@@ -157,6 +158,6 @@ def test_a_finished_run_has_its_summary_last(path: Path, monkeypatch: pytest.Mon
 
 def test_what_is_hidden_does_not_stand_in_the_way_and_drafts_of_the_killed_go(path: Path) -> None:
     with_parts(path, 0)
-    folder_of(path, {".DS_Store": b"", ".report.html-0123": b"half", ".run.json-4567": b"ha"})
+    folder_of(path, {".DS_Store": b"", f".report.html-{'0' * 32}": b"half", f".run.json-{'f' * 32}": b"ha"})
     enter(opened(path))
     assert {entry.name for entry in path.iterdir()} == {"run.json", "rows", ".work", ".DS_Store"}

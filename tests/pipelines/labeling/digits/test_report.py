@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipelines.corpora.corpus import Split
 from pipelines.evaluation.confidence_threshold import ACCEPT_NOTHING
+from pipelines.files.storage import LocalStorage
 from pipelines.labeling.digits.report import SHOWN, report
 from pipelines.labeling.digits.summary import DigitTally
 from pipelines.labeling.digits.thumbnails import least_certain, thumbnails, thumbnails_name
@@ -28,8 +29,7 @@ BAD = '<b>&"1".png'
 
 def filled(path: Path, digits: Split, kind: str = "parquet", shards: int = 12, per_part: int = 6) -> LabelingRunFolder:
     """Each shard with `per_part` doubtful items and one error; the later a shard, the less certain it is."""
-    folder = LabelingRunFolder(path, kind)
-    folder.rows.mkdir(parents=True)
+    folder = LabelingRunFolder(LocalStorage(path), kind)
     for shard in range(shards):
         rows = [
             {
@@ -124,7 +124,7 @@ def test_bars_are_as_high_as_there_are_many_and_tell_how_many(tmp_path: Path) ->
     confidence = np.zeros(20, np.int64)
     confidence[[10, 19]] = 1, 1023
     found = DigitTally(items=1024, values=Counter({"4": 256, "0": 768}), confidence=confidence)
-    page = report(LabelingRunFolder(tmp_path, "csv"), found.as_dict() | {"input": "digits"}, found)
+    page = report(LabelingRunFolder(LocalStorage(tmp_path), "csv"), found.as_dict() | {"input": "digits"}, found)
     labels, sure = heights(page)[:2], heights(page)[2:]
     assert labels == [100.0, 33.3]
     # Logarithmic, or a single unsure one would not be seen beside a thousand.

@@ -81,6 +81,6 @@ def test_marking_twice_is_as_once(tmp_path: Path) -> None:
 
 def test_where_all_is_well_no_part_is_written_again(tmp_path: Path) -> None:
     folder = form_folder(tmp_path, [page_read("a.png", seed=1)], [page_read("b.png", seed=2)])
-    before = [path.stat().st_mtime_ns for path in sorted(folder.rows.iterdir())]
+    before = [path.stat().st_mtime_ns for path in sorted((tmp_path / "rows").iterdir())]
     mark_across_pages(folder, [CARD])
-    assert [path.stat().st_mtime_ns for path in sorted(folder.rows.iterdir())] == before
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "rows").iterdir())] == before

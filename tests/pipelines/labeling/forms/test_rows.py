@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.files.storage import LocalStorage
 from pipelines.labeling.forms.rows import FORM_SCHEMA, ReadBy, to_rows
-from pipelines.labeling.rows import FORMATS, read_shard, shard_name, write_shard
+from pipelines.labeling.rows import FORMATS, encode, read_shard, shard_name
 from tests.page_results import page_read, unread
 
 DIGITS, NUMBERS = ReadBy("openvino bf16", "ink:1"), ReadBy("onnxruntime fp32", "lines:1")
@@ -52,10 +53,10 @@ def test_a_page_that_was_not_read_has_one_row_with_the_reason() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_gives_the_same_rows_back(format: str, tmp_path: Path) -> None:
     rows = to_rows(PAGES, DIGITS, NUMBERS)
-    write_shard(tmp_path, 0, rows, format)
-    assert read_shard(tmp_path / shard_name(0, format), format, FORM_SCHEMA).equals(rows)
+    LocalStorage(tmp_path).put(shard_name(0, format), encode(rows, format))
+    assert read_shard(LocalStorage(tmp_path), shard_name(0, format), format, FORM_SCHEMA).equals(rows)
 
 
 def test_in_csv_cells_are_json(tmp_path: Path) -> None:
-    write_shard(tmp_path, 0, to_rows(PAGES[:1], DIGITS, NUMBERS), "csv")
+    LocalStorage(tmp_path).put(shard_name(0, "csv"), encode(to_rows(PAGES[:1], DIGITS, NUMBERS), "csv"))
     assert '[{""label"": ""1"", ' in (tmp_path / shard_name(0, "csv")).read_text()
