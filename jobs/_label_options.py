@@ -60,6 +60,8 @@ class Options:
     """The seconds after which a shard of the input is abandoned and its items are tried one by one."""
     fresh: bool = False
     """Start over and delete the rows of an earlier run."""
+    progress: Literal["text", "json"] = "text"
+    """How progress is told: in words, or as json: a line for each event, with the summary in the last."""
     fail_on_error: bool = False
     """Exit with 1 instead of 3 if any item could not be read."""
     store: str | None = None

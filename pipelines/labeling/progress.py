@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -43,6 +44,9 @@ class LabelingDisplay:
 
     def line(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+    def ended(self, line: str, summary: dict[str, Any]) -> None:
+        self.line(line)
 
     def shard_done(self, done: ShardDone) -> None:
         self._done += done.items

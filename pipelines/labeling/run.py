@@ -79,6 +79,10 @@ class ProgressListener(Protocol):
 
     def shard_done(self, done: ShardDone) -> None: ...
 
+    def ended(self, line: str, summary: dict[str, Any]) -> None:
+        """The run is finished, now or before: what came of it, in one line and in full."""
+        ...
+
 
 @dataclass(frozen=True)
 class LabelingRun:
@@ -96,7 +100,7 @@ def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[s
             listener.line(f"{shown} is finished already, and nothing is read again unless the run starts afresh.")
         else:
             summary = _labelled(request, listed, folder, listener)
-    listener.line(f"{workload.summary_line(summary)}; {workload.results} in {shown}")
+    listener.ended(f"{workload.summary_line(summary)}; {workload.results} in {shown}", summary)
     return summary
 
 
@@ -117,7 +121,9 @@ def _labelled(
                 listener.line(f"going on after {already:,} {items}")
             labelled = label(run, listener)
     about = {
+        "work": request.workload.name,
         "input": display_name(request.input),
+        "output": folder.place.shown,
         "model": request.models[0].reference,
         "accept_above": request.accepted_above,
         "format": request.format,
@@ -295,6 +301,7 @@ def _summed_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, st
         **about,
         **found.as_dict(),
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "ended": datetime.fromtimestamp(started + seconds, UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 2),
         "items_this_time": items_this_time,
         f"{workload.items}_per_second": round(items_this_time / seconds, 2),
