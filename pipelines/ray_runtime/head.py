@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ray._private import services
+from ray._private import services, utils
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
@@ -21,6 +21,7 @@ from ray._raylet import (  # type: ignore[attr-defined]
     RUNTIME_ENV_AGENT_PORT_NAME,
     persist_port,
 )
+from ray.exceptions import RpcError
 
 from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime import agent
@@ -28,7 +29,8 @@ from pipelines.ray_runtime.processes import children, kill
 from pipelines.ray_runtime.watch import ended_if
 
 START_S = 120.0
-POLL_S = 0.05
+POLL_S = 0.02
+ANSWER_S = 5.0
 
 DASHBOARD_AGENT, RUNTIME_ENV_AGENT = "dashboard_agent", "runtime_env_agent"
 PORTS = {
@@ -52,7 +54,7 @@ class Head(Node):
         super().__init__(params, head=True, shutdown_at_exit=False)
 
     def start_ray_processes(self) -> None:
-        """Wait until the node is known: Ray itself gives up after half a minute, too soon on a busy machine."""
+        """Wait until the node is known: Ray itself looks once a second only, and gives up after half a minute."""
         super().start_ray_processes()
         raylet = self.all_processes[PROCESS_TYPE_RAYLET][0].process
         deadline = time.monotonic() + START_S
@@ -61,10 +63,11 @@ class Head(Node):
 
     def _known(self) -> bool:
         try:
-            services.get_node(self.gcs_address, self._node_id)
-        except RuntimeError:
+            return any(
+                node.hex() == self._node_id for node in self.get_gcs_client().get_all_node_info(timeout=ANSWER_S)
+            )
+        except RpcError:
             return False
-        return True
 
     def lost(self) -> str | None:
         """What is the matter if one of its processes has ended."""
@@ -78,17 +81,20 @@ class Head(Node):
     def start_raylet(self, *arguments: Any, **options: Any) -> None:
         for port in (port for name in self._without_agents for port in PORTS[name]):
             persist_port(self._session_dir, self._node_id, port, UNUSED)
-        start = services.start_ray_process
+        start, missing = services.start_ray_process, utils.get_dashboard_dependency_error
 
         def without(command: list[str], *arguments: Any, **options: Any) -> Any:
             return start([self._replaced(part) for part in command], *arguments, **options)
 
         # Ray builds the whole command and starts it in one function.
         services.start_ray_process = without
+        if DASHBOARD_AGENT in self._without_agents:
+            # It would import all that the dashboard needs, to see whether that is there.
+            utils.get_dashboard_dependency_error = lambda: None
         try:
             super().start_raylet(*arguments, **options)
         finally:
-            services.start_ray_process = start
+            services.start_ray_process, utils.get_dashboard_dependency_error = start, missing
 
     def _replaced(self, part: str) -> str:
         """The command of an agent that is not needed, replaced by that of one which does nothing."""

@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 import pytest
 import ray
 from ray._common.network_utils import build_address
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
@@ -111,8 +111,9 @@ class TestLastWords:
 class TestHead:
     """What `pipelines.ray_runtime.head` and `tests.nodes` start a node with."""
 
-    def test_a_node_is_known_once_it_can_be_looked_up(self) -> None:
-        assert takes(services.get_node, "gcs_address", "node_id")
+    def test_whether_the_dashboard_can_be_started_is_asked_for_in_one_place(self) -> None:
+        assert callable(utils.get_dashboard_dependency_error)
+        assert calls(services, "get_dashboard_dependency_error")
 
     def test_a_node_is_started_by_methods_that_can_be_overridden(self) -> None:
         assert takes(Node.start_ray_processes, "self")

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ray._private import services
 from ray._private.node import Node
 from ray._private.ray_constants import PROCESS_TYPE_RAYLET
+from ray._raylet import NodeID
+from ray.exceptions import RpcError
 
 from pipelines.errors import ClusterError
 from pipelines.ray_runtime.head import Head, ray_head
@@ -227,22 +228,24 @@ def test_a_ray_that_does_not_start_is_told_in_a_sentence(monkeypatch: pytest.Mon
     )
 
 
-@pytest.mark.parametrize(("known_at", "dies_at", "looks"), [(1, 9, 1), (4, 9, 4), (9, 4, 3)])
+@pytest.mark.parametrize(("known_at", "dies_at", "looks"), [(2, 9, 2), (4, 9, 4), (9, 4, 3)])
 def test_ray_is_waited_for_until_it_is_known_or_dead(
     known_at: int, dies_at: int, looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = itertools.count(1)
 
-    def get_node(*_: object) -> None:
-        if next(looked) < known_at:
-            raise RuntimeError("not found")
+    def get_all_node_info(timeout: float) -> dict[NodeID, object]:
+        look = next(looked)
+        if look == 1:
+            raise RpcError("it does not listen yet")
+        return {} if look < known_at else {node: None}
 
-    alive = itertools.count(1)
+    alive, node = itertools.count(1), NodeID.from_random()
     raylet = SimpleNamespace(process=SimpleNamespace(poll=lambda: None if next(alive) < dies_at else 1))
     monkeypatch.setattr(Node, "start_ray_processes", lambda head: None)
-    monkeypatch.setattr(services, "get_node", get_node)
+    gcs = SimpleNamespace(get_all_node_info=get_all_node_info)
     head = object.__new__(Head)
-    head.__dict__.update(all_processes={PROCESS_TYPE_RAYLET: [raylet]}, _gcs_address="x", _node_id="y")
+    head.__dict__.update(all_processes={PROCESS_TYPE_RAYLET: [raylet]}, get_gcs_client=lambda: gcs, _node_id=node.hex())
     head.start_ray_processes()
     assert next(looked) - 1 == looks
 
