@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pipelines.errors import ClusterError, GpuError, UsageError
 from pipelines.inference.engines.opening import FOR_CPUS, FOR_GPUS
+from pipelines.ray_runtime.failures import a_process_died, cause_chain
 from pipelines.ray_runtime.last_words import end_with
 from pipelines.ray_runtime.nodes import Node, describe_nodes
 
@@ -40,6 +41,13 @@ def gpus_by_default(engine: str, nodes: list[Node], fitting: Callable[[float], i
         )
     share = max(SHARES, key=fitting)
     return share if fitting(share) or engine in FOR_GPUS else 0
+
+
+def lost(error: BaseException) -> bool:
+    """Whether a process died, or never began to read since its GPU failed or is full: another may fare better."""
+    # Of what a constructor raised, Ray keeps the traceback's text alone.
+    failed = f"{GpuError.__module__}.{GpuError.__name__}: "
+    return a_process_died(error) or any(failed in str(one) for one in cause_chain(error))
 
 
 @contextmanager

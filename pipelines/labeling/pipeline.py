@@ -78,8 +78,7 @@ class LabelShards:
     def __init__(self, spec: RunSpec) -> None:
         if not spec.capacity.gpus:
             hide_gpus()
-        with ending_with_the_gpu():
-            self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
+        self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
 
     def __call__(self, block: pa.Table) -> pa.Table:
         done = [self._label(shard) for shard in self._spec.workload.from_block(block)]

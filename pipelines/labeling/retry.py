@@ -11,11 +11,11 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_columns
 from pipelines.labeling.capacity import remaining_capacity
-from pipelines.labeling.gpus import ending_with_the_gpu
+from pipelines.labeling.gpus import ending_with_the_gpu, lost
 from pipelines.labeling.inputs import ReadTask
 from pipelines.labeling.pipeline import RunSpec, ShardDone, count
 from pipelines.labeling.workload import LabelledShard
-from pipelines.ray_runtime.failures import PROCESS_DIED, RESTARTS, a_process_died
+from pipelines.ray_runtime.failures import PROCESS_DIED, RESTARTS
 from pipelines.ray_runtime.gpus import hide_gpus
 from pipelines.ray_runtime.last_words import last_words
 from pipelines.ray_runtime.nodes import all_nodes
@@ -31,8 +31,7 @@ class IsolatedWorker:
     def __init__(self, spec: RunSpec) -> None:
         if not spec.capacity.gpus:
             hide_gpus()
-        with ending_with_the_gpu():
-            self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
+        self._spec, self._labeler = spec, spec.workload.labeler(spec.reader)
 
     def label(self, task: ReadTask, shard: int, start: int, end: int) -> LabelledShard:
         with self._spec.folder.under_way(shard), ending_with_the_gpu():
@@ -98,7 +97,7 @@ class Isolation:
                 continue
             except RayActorError as error:
                 deaths += 1
-                if not a_process_died(error) or deaths > RESTARTS:
+                if not lost(error) or deaths > RESTARTS:
                     raise
                 actor = ray.remote(IsolatedWorker).options(**options).remote(self._spec)
 

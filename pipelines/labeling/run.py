@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
 from pipelines.labeling.capacity import check_room, plan_capacity, remaining_capacity
+from pipelines.labeling.gpus import lost
 from pipelines.labeling.inputs.base import FoundInput, ListedInput
 from pipelines.labeling.kept_listing import KeptInFolder
 from pipelines.labeling.memory import peak_mib
@@ -223,7 +224,7 @@ def label(run: LabelingRun, listener: ProgressListener) -> int:
                 labelled += done.items
                 listener.shard_done(done)
         except Exception as error:
-            if not a_process_died(error):
+            if not lost(error):
                 raise _as_inkray_error(error, run) from error
             spec, why = replace(spec, capacity=remaining_capacity(spec.capacity, all_nodes())), last_words()
             with _errors_in_words(run):
@@ -273,7 +274,9 @@ def _as_inkray_error(error: BaseException, run: LabelingRun, why: str | None = N
             f"There is no space left for {run.spec.folder.place.shown}. What was written is kept: free some space, and "
             "start the same run again."
         )
-    causes = re.findall(r"^(?:pipelines\.errors\.)?(\w+(?:\.\w+)*(?:Error|Exception): .+)$", text, re.MULTILINE)
+    if ours := re.findall(rf"^{re.escape(InkrayError.__module__)}\.\w+: (.+)$", text, re.MULTILINE):
+        return InkrayError(ours[-1])
+    causes = re.findall(r"^(\w+(?:\.\w+)*(?:Error|Exception): .+)$", text, re.MULTILINE)
     last = causes[-1] if causes else (text.strip().splitlines() or [type(error).__name__])[-1]
     return InkrayError(
         f"Labelling failed: {last.rstrip('.')}. What was written is kept: start the same run again to go on."

@@ -47,3 +47,13 @@ def test_a_damaged_plan_is_built_anew(model: ModelFolder, empty_cache: Path) -> 
     plan.write_bytes(whole[: len(whole) // 2])
     read(model)
     assert len(plan.read_bytes()) > len(whole) // 2
+
+
+@pytest.mark.skipif(FLAVOUR != "tensorrt_rtx", reason="only TensorRT for RTX compiles while it reads")
+def test_what_is_compiled_lies_beside_the_plan(model: ModelFolder, empty_cache: Path) -> None:
+    read(model)
+    (compiled,) = empty_cache.glob("*.compiled")
+    kept = compiled.read_bytes()
+    assert kept
+    read(model)
+    assert compiled.stat().st_size >= len(kept)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.ray_runtime.failures import RESTARTS
 from tests.clusters import RayCluster, new_cluster
 from tests.labels import once, rows, tables
 from tests.processes import Home, new_home
@@ -29,7 +30,7 @@ from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 from pipelines.labeling.pipeline import RunSpec, run_pipeline
 from pipelines.labeling.run import LabelingRun, label
-from pipelines.errors import ClusterError
+from pipelines.errors import ClusterError, GpuError, InkrayError
 from pipelines.labeling.capacity import check_room, plan_capacity
 from pipelines.labeling.run_folder import open_run
 from pipelines.labeling.spread import over_the_cluster
@@ -87,6 +88,17 @@ class Failing(DigitWorkload):
         return 0.1
 
 
+class Full(DigitWorkload):
+    "No engine fits on its GPU."
+
+    def __init__(self, tries):
+        self.tries = tries
+
+    def labeler(self, reader):
+        (self.tries / str(os.getpid())).touch()
+        raise GpuError("The GPU has no memory left for the engine.")
+
+
 class Card(FakeEngine):
     on_gpu = True
 
@@ -126,6 +138,13 @@ with ray_session():
         told["failing"] = {"items": len(rows), "lines": listener.lines}
         told["failing"]["lost"] = [row for row in rows if row["status"] != "ok"]
 
+    with open_run(Path(output, "full"), "parquet", {}, fresh=False) as run:
+        tries = Path(output, "tries")
+        tries.mkdir()
+        try:
+            label(LabelingRun(RunSpec(Full(tries), found.input, run, reader, capacity, 60), found), listener)
+        except InkrayError as error:
+            told["full"] = {"said": str(error), "tries": len(list(tries.iterdir()))}
     told["spread"] = list(over_the_cluster(lambda name: os.environ[name], ["CUDA_VISIBLE_DEVICES"]))
     holders = [ray.remote(num_cpus=0, num_gpus=0.7)(Listener).remote() for _ in range(3)]
     ray.get([one.__ray_ready__.remote() for one in holders])
@@ -178,6 +197,10 @@ def test_a_gpu_that_fails_costs_an_actor_and_only_what_fails_it_every_time(told:
     assert lost["reason"] == f"the process that read it died ({said})"
     lines = " ".join(failing["lines"])
     assert said in lines and "The engine fake failed in a batch: CUDA out of memory" in lines
+
+
+def test_a_gpu_that_is_full_is_tried_again_and_told(told: dict[str, Any]) -> None:
+    assert told["full"] == {"said": "The GPU has no memory left for the engine.", "tries": 1 + RESTARTS}
 
 
 def test_a_reader_has_the_share_of_one_gpu_that_it_asked_for_or_gpus_of_its_own(told: dict[str, Any]) -> None:
