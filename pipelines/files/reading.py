@@ -103,8 +103,7 @@ def _read_local(file: File) -> bytes | Unread:
     # Without waiting, as a pipe would until somebody writes to it.
     opened = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        # What is listed without a size may be a pipe, from which nothing must be taken.
-        content = _up_to(opened, file.size + 1) if file.size or _is_regular(os.fstat(opened)) else b""
+        content = _up_to(opened, (file.size if file.size > 0 else _size_of(os.fstat(opened))) + 1)
         found = os.fstat(opened)
     finally:
         os.close(opened)
@@ -122,6 +121,11 @@ def _up_to(opened: int, size: int) -> bytes:
     while parts[-1] and (left := size - sum(map(len, parts))):
         parts.append(os.read(opened, left))
     return b"".join(parts)
+
+
+def _size_of(found: os.stat_result) -> int:
+    """What was listed without a size may be a pipe, from which nothing must be taken."""
+    return found.st_size if _is_regular(found) else -1
 
 
 def _is_regular(found: os.stat_result) -> bool:
