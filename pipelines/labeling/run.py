@@ -136,7 +136,8 @@ def _found(listed: ListedInput, folder: LabelingRunFolder, listener: ProgressLis
     """Count the items, which takes the cluster where there are many files."""
     if listed.preparation:
         listener.line(listed.preparation)
-    return listed.found(KeptInFolder(folder.place, LISTING), over_the_cluster)
+    with _errors_in_words(folder):
+        return listed.found(KeptInFolder(folder.place, LISTING), over_the_cluster)
 
 
 def _imported_by_workers(request: LabelingRequest, listed: ListedInput) -> list[str]:
@@ -225,14 +226,14 @@ def label(run: LabelingRun, listener: ProgressListener) -> int:
                 listener.shard_done(done)
         except Exception as error:
             if not lost(error):
-                raise _as_inkray_error(error, run) from error
+                raise _as_inkray_error(error, folder) from error
             spec, why = replace(spec, capacity=remaining_capacity(spec.capacity, all_nodes())), last_words()
-            with _errors_in_words(run):
+            with _errors_in_words(run.spec.folder):
                 isolated = list(_label_isolated(run, listener, why))
             labelled += sum(done.items for done in isolated)
             in_vain = in_vain + 1 if not isolated and folder.done() == before else 0
             if in_vain > RESTARTS:
-                raise _as_inkray_error(error, run, why) from error
+                raise _as_inkray_error(error, folder, why) from error
 
 
 def _label_isolated(run: LabelingRun, listener: ProgressListener, why: str | None) -> Iterator[ShardDone]:
@@ -252,16 +253,16 @@ def _label_isolated(run: LabelingRun, listener: ProgressListener, why: str | Non
 
 
 @contextmanager
-def _errors_in_words(run: LabelingRun) -> Iterator[None]:
+def _errors_in_words(folder: LabelingRunFolder) -> Iterator[None]:
     try:
         yield
     except InkrayError:
         raise
     except Exception as error:
-        raise _as_inkray_error(error, run) from error
+        raise _as_inkray_error(error, folder) from error
 
 
-def _as_inkray_error(error: BaseException, run: LabelingRun, why: str | None = None) -> InkrayError:
+def _as_inkray_error(error: BaseException, folder: LabelingRunFolder, why: str | None = None) -> InkrayError:
     """The cause of a failure in one sentence; Ray reports it as a stack trace with the cause somewhere inside."""
     for one in cause_chain(error):
         if isinstance(one, InkrayError):
@@ -271,7 +272,7 @@ def _as_inkray_error(error: BaseException, run: LabelingRun, why: str | None = N
     text = str(error)
     if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
         return InkrayError(
-            f"There is no space left for {run.spec.folder.place.shown}. What was written is kept: free some space, and "
+            f"There is no space left for {folder.place.shown}. What was written is kept: free some space, and "
             "start the same run again."
         )
     if ours := re.findall(rf"^{re.escape(InkrayError.__module__)}\.\w+: (.+)$", text, re.MULTILINE):
@@ -285,7 +286,7 @@ def _as_inkray_error(error: BaseException, run: LabelingRun, why: str | None = N
 
 def sum_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:
     """Check that every item has its rows, and write summary and report."""
-    with _errors_in_words(run):
+    with _errors_in_words(run.spec.folder):
         return _summed_up(run, about, items_this_time, started)
 
 
