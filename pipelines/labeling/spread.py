@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import ray
+from ray.exceptions import RayTaskError
 
 from pipelines.errors import InkrayError
 from pipelines.ray_runtime.failures import RESTARTS, cause_chain
@@ -41,7 +42,14 @@ def _result(waiting: Any) -> Any:
     try:
         return ray.get(waiting)
     except Exception as error:
-        for one in cause_chain(error):
-            if type(one).__module__ == InkrayError.__module__ and isinstance(one, InkrayError):
-                raise one from error
+        if ours := of_ours(error):
+            raise ours from error
         raise
+
+
+def of_ours(error: BaseException) -> InkrayError | None:
+    """The error of ours that a task raised; Ray wraps it in one that is of its kind, too, but says a stack trace."""
+    for one in cause_chain(error):
+        if isinstance(one, InkrayError) and not isinstance(one, RayTaskError):
+            return one
+    return None

@@ -28,6 +28,7 @@ from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster, kept_files
 from tests.in_process import RunJob
+from tests.inputs import table_of
 from tests.labels import digits, once, rows, tables
 from tests.processes import Home, Job, new_home, title
 from tests.refusals import Refused
@@ -171,10 +172,13 @@ def test_every_kind_of_input_and_of_output_gives_the_same_rows(label: Label, don
     write_idx(some_digits(), idx, tmp_path / "labels")
     label(idx, tmp_path / "two", *RECIPE, "--format", "jsonl")
     assert without_source(rows(tmp_path / "two", "jsonl"), idx).equals(without_source(first, done.source))
-    label(pngs(tmp_path / "png", SOME), tmp_path / "three", *RECIPE, "--format", "csv")
+    files = sorted(pngs(tmp_path / "png", SOME).rglob("*.png"))
+    named = table_of(tmp_path / "list.parquet", file=pa.array([str(file.relative_to(tmp_path)) for file in files]))
+    label(named, tmp_path / "three", *RECIPE, "--format", "csv", "--uri-column", "file")
     third = rows(tmp_path / "three", "csv")
     columns = ["value", "confidence", "status", "reason_code", "reason", "engine", "model"]
     assert third.select(columns).equals(first.select(columns))
+    assert third["source"].to_pylist() == list(map(str, files))
 
 
 def without_source(table: pa.Table, source: Path) -> pa.Table:
