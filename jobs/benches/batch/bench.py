@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import arg
 
+from cluster import local
 from jobs._console import open_console
 from jobs.benches.batch.inputs import digits, write_parquet, write_pngs
 from jobs.benches.job import run_job, run_python
@@ -35,10 +38,15 @@ class BatchRow:
         return self.items / self.seconds
 
 
+FEW = 200
+"""PNG files that are labelled in no time, so that what a run takes is its start."""
+
+
 @dataclass(frozen=True)
 class BatchBench:
     """Items a second of `inkray label`, its start included, on a million digits in parquet and 100,000 PNG files,
-    against single-process loops, the engine alone, the usual DataLoader loop, and Ray's own plain way."""
+    against single-process loops, the engine alone, the usual DataLoader loop, and Ray's own plain way. And the start
+    alone, with a Ray of its own and on a cluster that is up."""
 
     model: Annotated[str, arg(metavar="NAME[:VERSION]")]
     """A converted model of the store."""
@@ -53,10 +61,22 @@ class BatchBench:
             console.print(f"making {self.rows:,} rows and {self.files:,} files")
             write_parquet(folder / "digits.parquet", self.rows)
             write_pngs(folder / "png", self.files)
+            starts = self._starts(folder, console)
             tables, pictures = self._tables(folder, console), self._pictures(folder, console)
-        for line in (_table(tables, pictures), *_flatness(tables[2:]), *_memory([*tables, *pictures])):
+        for line in (_table(starts, tables, pictures), *_flatness(tables[2:]), *_memory([*tables, *pictures])):
             console.print(line, highlight=False)
-        write_json(self.json, [asdict(row) for row in (*tables, *pictures)])
+        write_json(self.json, [asdict(row) for row in (*starts, *tables, *pictures)])
+
+    def _starts(self, folder: Path, console: Console) -> list[BatchRow]:
+        source = folder / "few-png"
+        write_pngs(source, FEW)
+        runs = [self._ours(source, folder / "alone", FEW, "inkray, its start")]
+        with _cluster(folder) as env:
+            # What stays on a cluster for all that run there is started by the first.
+            self._ours(source, folder / "first", FEW, "", env)
+            runs.append(self._ours(source, folder / "second", FEW, "inkray, its start on a cluster that is up", env))
+        _say(runs, console)
+        return runs
 
     def _tables(self, folder: Path, console: Console) -> list[BatchRow]:
         source, few, more = folder / "digits.parquet", folder / "few.parquet", folder / "more.parquet"
@@ -69,8 +89,7 @@ class BatchBench:
             self._ours(more, folder / "more", self.rows // 10, "inkray, parquet"),
             self._ours(source, folder / "labels", self.rows, "inkray, parquet"),
         ]
-        for row in runs:
-            console.print(f"{row.name}: {row.items:,} in {row.seconds:.1f} s", highlight=False)
+        _say(runs, console)
         return runs
 
     def _pictures(self, folder: Path, console: Console) -> list[BatchRow]:
@@ -81,8 +100,7 @@ class BatchBench:
             self._rival("ray-plainly", source, folder / "plain", self.files, "Ray Data, read_images + map_batches"),
             self._ours(source, folder / "png-labels", self.files, "inkray, PNG"),
         ]
-        for row in runs:
-            console.print(f"{row.name}: {row.items:,} in {row.seconds:.1f} s", highlight=False)
+        _say(runs, console)
         return runs
 
     def _engine_alone(self) -> tuple[int, float]:
@@ -94,20 +112,37 @@ class BatchBench:
                 count += len(images)
             return count, time.perf_counter() - started
 
-    def _ours(self, source: Path, output: Path, items: int, name: str) -> BatchRow:
-        seconds = run_job("label.py", "digits", source, output, "--model", self.model)
+    def _ours(
+        self, source: Path, output: Path, items: int, name: str, env: Mapping[str, str] | None = None
+    ) -> BatchRow:
+        seconds = run_job("label.py", "digits", source, output, "--model", self.model, env=env)
         return BatchRow(name, items, seconds, json.loads((output / "summary.json").read_text())["driver_memory_mib"])
 
     def _rival(self, kind: str, source: Path, output: Path, items: int, name: str) -> BatchRow:
         return BatchRow(name, items, run_python("-m", f"{__package__}.rivals", kind, source, output, self.model))
 
 
-def _table(tables: list[BatchRow], pictures: list[BatchRow]) -> Table:
+@contextmanager
+def _cluster(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment of a job on a cluster of this machine that is up and has nothing to do."""
+    cluster, _ = local.up(local.Up(port=0, dashboard_port=0), folder / "cluster", Path.cwd())
+    try:
+        yield {**os.environ, **cluster.driver_env()}
+    finally:
+        local.down(folder / "cluster")
+
+
+def _say(rows: list[BatchRow], console: Console) -> None:
+    for row in rows:
+        console.print(f"{row.name}: {row.items:,} in {row.seconds:.1f} s", highlight=False)
+
+
+def _table(starts: list[BatchRow], tables: list[BatchRow], pictures: list[BatchRow]) -> Table:
     table = Table("", "items", "seconds", "items/s", "inkray against it")
-    for rows in (tables, pictures):
+    for rows in (starts, tables, pictures):
         ours = rows[-1]
         for row in rows:
-            ratio = "" if row.name == ours.name else f"{ours.speed / row.speed:.2f}"
+            ratio = "" if row.name.startswith("inkray") else f"{ours.speed / row.speed:.2f}"
             table.add_row(row.name, f"{row.items:,}", f"{row.seconds:.1f}", f"{row.speed:,.0f}", ratio)
     return table
 
