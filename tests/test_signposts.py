@@ -16,6 +16,7 @@ SIGNPOSTS = [
     ("Where is the limit on uploads enforced?", "serve_app/http/limits.py", "TooLarge"),
     ("What is the key of a cached TensorRT plan?", "pipelines/inference/engines/plan_cache.py", "class PlanKey"),
     ("How is the threshold on confidences chosen?", "pipelines/evaluation/confidence_threshold.py", "PRECISION"),
+    ("Where is a long list of files, that no process holds?", "pipelines/labeling/inputs/spool.py", "TemporaryFile"),
     ("Which columns do the rows of a result have?", "pipelines/labeling/rows.py", "pa.schema"),
     ("Where is a model version published atomically?", "pipelines/models/store.py", "def publish"),
     ("How does a job start or join Ray?", "pipelines/ray_runtime/session.py", "ray.init"),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
-from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,8 +30,10 @@ class Spool:
         self.count = 0
         self._digest = FilesDigest()
         self._held: list[File] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._pieces: list[Path] = []
+        self._file: IO[bytes] | None = None
+        """Has no name, so that it is gone with this process, however that ends."""
+        self._pieces: list[tuple[int, int]] = []
+        """Where each piece begins in the file, and how long it is."""
         self._sizes: list[int] = []
         self._runs: list[int] = []
         """The first piece of each run of pieces that are in order."""
@@ -68,13 +70,13 @@ class Spool:
         if not self._pieces:
             return None
         if kept.get(f"{name}/whole") is None:
-            for number, path in enumerate(self._pieces):
-                kept.put(_piece_name(name, number), path.read_bytes())
+            for number in range(len(self._pieces)):
+                kept.put(_piece_name(name, number), self._packed(number))
             kept.put(f"{name}/whole", b"")
         return KeptListing(kept, name)
 
     def piece(self, number: int) -> list[File]:
-        return decoded_files(self._pieces[number].read_bytes()) if self._pieces else self._held
+        return decoded_files(self._packed(number)) if self._pieces else self._held
 
     def __iter__(self) -> Iterator[File]:
         return self._files(0, len(self.sizes))
@@ -83,6 +85,11 @@ class Spool:
         for number in range(start, end):
             yield from self.piece(number)
 
+    def _packed(self, number: int) -> bytes:
+        assert self._file is not None
+        start, length = self._pieces[number]
+        return os.pread(self._file.fileno(), length, start)
+
     def _sort(self) -> None:
         self._held.sort(key=attrgetter("path"))
         for file in self._held:
@@ -90,13 +97,14 @@ class Spool:
 
     def _put_down(self) -> None:
         self._sort()
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="listing-")
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115
         if not self._runs or self._held[0].path < self._last:
             self._runs.append(len(self._pieces))
-        path = Path(self._folder.name, f"{len(self._pieces):06d}")
-        path.write_bytes(encoded_files(self._held))
-        self._pieces.append(path)
+        content = encoded_files(self._held)
+        self._pieces.append((self._file.tell(), len(content)))
+        self._file.write(content)
+        self._file.flush()
         self._sizes.append(len(self._held))
         self._last = self._held[-1].path
         self._held = []
