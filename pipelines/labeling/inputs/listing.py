@@ -12,7 +12,9 @@ from pipelines.labeling.inputs.base import Kept
 class Listing(Protocol):
     """The files of an input, in pieces, as a task gets at them."""
 
-    def piece(self, number: int) -> list[File]: ...
+    def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
+        """A piece, or a stretch of it."""
+        ...
 
 
 class FileList(Listing, Protocol):
@@ -52,11 +54,11 @@ def choose(files: FileList, listing: Listing | None, size: int) -> Iterator[tupl
     for number, count in enumerate(files.sizes):
         for start in range(0, count, size):
             end = min(start + size, count)
-            yield end - start, files.piece(number)[start:end] if listing is None else Stretch(number, start, end)
+            yield end - start, files.piece(number, start, end) if listing is None else Stretch(number, start, end)
 
 
 def chosen_files(listing: Listing | None, chosen: Chosen) -> list[File]:
     if isinstance(chosen, list):
         return chosen
     assert listing is not None
-    return listing.piece(chosen.piece)[chosen.start : chosen.end]
+    return listing.piece(*chosen)

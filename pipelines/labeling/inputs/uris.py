@@ -67,10 +67,11 @@ class UriTables:
     def count(self) -> int:
         return sum(self.sizes)
 
-    def piece(self, number: int) -> list[File]:
-        file, group, first, start, end = self.pieces[number]
-        names = _names(Table(self.source, file, self.column), group)[start:end].to_pylist()
-        rows = range(first + start, first + end)
+    def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
+        file, group, first, here, last = self.pieces[number]
+        chosen = range(here, last)[start:end]
+        names = _names(Table(self.source, file, self.column), group)[chosen.start : chosen.stop].to_pylist()
+        rows = range(first + chosen.start, first + chosen.stop)
         folder = posixpath.dirname(file.path)
         return [self._named(name, folder, file, row) for name, row in zip(names, rows, strict=True)]
 
