@@ -23,6 +23,7 @@ from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pip
 from pipelines.labeling.retry import Isolation
 from pipelines.labeling.run_folder import LISTING, LabelingRunFolder, open_run
 from pipelines.labeling.spread import over_the_cluster
+from pipelines.labeling.summing import total
 from pipelines.labeling.workload import ReaderConfig, Workload
 from pipelines.models.folder import ModelFolder
 from pipelines.models.store import store_location
@@ -121,7 +122,11 @@ def _labelled(
             if already:
                 listener.line(f"going on after {already:,} {items}")
             labelled = label(run, listener)
-    about = {
+        return sum_up(run, _about(request, folder), labelled, request.started)
+
+
+def _about(request: LabelingRequest, folder: LabelingRunFolder) -> dict[str, Any]:
+    return {
         "work": request.workload.name,
         "input": display_name(request.input),
         "output": folder.place.shown,
@@ -129,7 +134,6 @@ def _labelled(
         "accept_above": request.accepted_above,
         "format": request.format,
     }
-    return sum_up(run, about, labelled, request.started)
 
 
 def _found(listed: ListedInput, folder: LabelingRunFolder, listener: ProgressListener) -> FoundInput:
@@ -292,8 +296,9 @@ def sum_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, starte
 
 def _summed_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, started: float) -> dict[str, Any]:
     workload, folder = run.spec.workload, run.spec.folder
-    workload.finalize(folder)
-    found = workload.tally(folder)
+    folder.check_held()
+    workload.finalize(folder, over_the_cluster)
+    found = total(workload.tally, folder, over_the_cluster)
     if found.items != run.found.count:
         raise InkrayError(
             f"{folder.place.shown} has rows of {found.items:,} items, and there are {run.found.count:,}: the input "

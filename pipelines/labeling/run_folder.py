@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -32,8 +33,17 @@ OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK, WIDE, OVERLAY, CROPS})
 KEPT = f"{WORK}/kept"
 """Folder with what the report needs of each shard."""
 UNDER_WAY = f"{WORK}/under-way"
+GROUP = 16
+"""Shards that are summed up at a time: enough to be worth a task, and few enough to keep all cores busy."""
 LISTING = f"{WORK}/listing"
 """Holds what the run knows of a long list of files or of their pages."""
+
+
+class Group(NamedTuple):
+    """Consecutive shards that are summed up together, and what was kept of them."""
+
+    shards: tuple[int, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,9 +56,9 @@ class LabelingRunFolder:
     def done(self) -> set[int]:
         return set(shard_numbers(self.place.names(ROWS), self.format))
 
-    def shards(self) -> Iterator[pa.Table]:
-        """The rows, a shard at a time, in order."""
-        return map(self.read, sorted(self.done()))
+    def shards(self, group: Group | None = None) -> Iterator[pa.Table]:
+        """The rows, all or those of a group, a shard at a time, in order."""
+        return map(self.read, sorted(self.done()) if group is None else group.shards)
 
     def read(self, shard: int) -> pa.Table:
         return read_shard(self.place, self._file(shard), self.format, self.schema)
@@ -65,10 +75,19 @@ class LabelingRunFolder:
     def replace(self, shard: int, rows: pa.Table) -> None:
         self.place.put(self._file(shard), encode(rows, self.format))
 
-    def kept(self, ending: str) -> Iterator[bytes]:
-        """What the report needs of each shard, in order."""
+    def groups(self) -> list[Group]:
+        """All shards that are done, in order."""
+        shards, kept = sorted(self.done()), defaultdict(list)
         for name in self.place.names(KEPT):
-            content = self.place.get(f"{KEPT}/{name}") if name.endswith(ending) else None
+            if not name.startswith("."):
+                kept[int(name.partition("-")[0])].append(name)
+        cuts = [tuple(shards[start : start + GROUP]) for start in range(0, len(shards), GROUP)]
+        return [Group(some, tuple(name for shard in some for name in kept[shard])) for some in cuts]
+
+    def kept(self, group: Group) -> Iterator[bytes]:
+        """What the report needs of these shards, in order."""
+        for name in group.kept:
+            content = self.place.get(f"{KEPT}/{name}")
             if content is not None:
                 yield content
 
@@ -82,8 +101,12 @@ class LabelingRunFolder:
         content = self.place.get(SUMMARY)
         return None if content is None else json.loads(content)
 
-    def finish(self, summary: dict[str, Any], report: str) -> None:
+    def check_held(self) -> None:
+        """An error if another process took the run over."""
         self.place.check_locked()
+
+    def finish(self, summary: dict[str, Any], report: str) -> None:
+        self.check_held()
         self.place.put(REPORT, report.encode())
         self.place.put(SUMMARY, json.dumps(summary, indent=2).encode())
 

@@ -43,6 +43,14 @@ class Tally:
         sure = rows["confidence"].drop_null().to_numpy().clip(0, 1)
         self.confidence += np.histogram(sure, BINS, (0, 1))[0]
 
+    def merge(self, later: Tally) -> None:
+        """Add the counts of rows that follow those counted here."""
+        self.items += later.items
+        for mine, others in ((self.status, later.status), (self.reasons, later.reasons), (self.engines, later.engines)):
+            mine.update(others)
+        self.confidence += later.confidence
+        self.examples = later.examples | self.examples
+
     def items_of(self, rows: pa.Table) -> int:
         return len(rows)
 

@@ -14,10 +14,10 @@ from pipelines.errors import StoreError
 from pipelines.inference.outcome import Status
 from pipelines.inference.recognizer import Recognizer
 from pipelines.labeling.capacity import Needs
-from pipelines.labeling.inputs.base import Shard
+from pipelines.labeling.inputs.base import Shard, Spread
 from pipelines.labeling.pace import pace
 from pipelines.labeling.rows import SCHEMA
-from pipelines.labeling.run_folder import LabelingRunFolder
+from pipelines.labeling.run_folder import Group, LabelingRunFolder
 from pipelines.labeling.summary import Tally
 
 P = TypeVar("P", bound=Shard)
@@ -99,11 +99,12 @@ class Workload(ABC, Generic[P]):
     @abstractmethod
     def labeler(self, reader: ReaderConfig) -> Labeler[P]: ...
 
-    def finalize(self, folder: LabelingRunFolder) -> None:
+    def finalize(self, folder: LabelingRunFolder, spread: Spread) -> None:
         """Do what needs all shards; repeated from the start if the run is ended in the middle of it."""
 
     @abstractmethod
-    def tally(self, folder: LabelingRunFolder) -> Tally: ...
+    def tally(self, folder: LabelingRunFolder, group: Group) -> Tally:
+        """The counts of a group of shards, and what the report shows of them; merged with those of the others."""
 
     @abstractmethod
     def report(self, folder: LabelingRunFolder, summary: dict[str, Any], tally: Any) -> str: ...

@@ -50,7 +50,7 @@ def _bars(caption: str, hints: Sequence[tuple[str, str]], heights: Sequence[floa
     )
 
 
-def gallery(images: NDArray[np.uint8], captions: Iterable[str]) -> str:
+def gallery(images: Iterable[NDArray[np.uint8]], captions: Iterable[str]) -> str:
     """Digits, dark on light, with a caption under each."""
     figures = "".join(
         f'<figure><img src="data:image/png;base64,{_png(255 - image)}" alt="">'

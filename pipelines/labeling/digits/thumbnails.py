@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.labeling.run_folder import KEPT, LabelingRunFolder
+from pipelines.labeling.run_folder import KEPT
 
 GALLERY = 6
 """Images kept per shard."""
+SHOWN = 48
+"""Images in the report."""
+
+
+class Thumbnail(NamedTuple):
+    sure: float
+    image: NDArray[np.uint8]
+    caption: str
 
 
 def thumbnails_name(shard: int, start: int) -> str:
@@ -23,12 +33,13 @@ def thumbnails(images: NDArray[np.uint8], values: list[str | None], sure: NDArra
     return content.getvalue()
 
 
-def least_certain(folder: LabelingRunFolder, shown: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """The least certain images of the run with their captions, merged from those of all shards."""
-    found: list[tuple[float, NDArray[np.uint8], str]] = []
-    for content in folder.kept(".npz"):
-        kept = np.load(io.BytesIO(content))
-        for image, value, sure in zip(kept["images"], kept["values"], kept["sure"].tolist(), strict=True):
-            found.append((sure, image, f"{value}, {sure * 100:.1f} %"))
-    found = sorted(found, key=lambda one: one[0])[:shown]
-    return np.array([image for _, image, _ in found]), [caption for _, _, caption in found]
+def unpacked(kept: Iterable[bytes]) -> Iterator[Thumbnail]:
+    for content in kept:
+        held = np.load(io.BytesIO(content))
+        for image, value, sure in zip(held["images"], held["values"], held["sure"].tolist(), strict=True):
+            yield Thumbnail(sure, image, f"{value}, {sure * 100:.1f} %")
+
+
+def least_certain(found: Iterable[Thumbnail]) -> list[Thumbnail]:
+    """As many as are shown; of two as certain as each other the first comes first."""
+    return sorted(found, key=lambda one: one.sure)[:SHOWN]

@@ -11,8 +11,9 @@ from pipelines.labeling.digits.blocks import from_block, to_block
 from pipelines.labeling.digits.labeler import DigitLabeler
 from pipelines.labeling.digits.report import report
 from pipelines.labeling.digits.summary import DigitTally
+from pipelines.labeling.digits.thumbnails import least_certain, unpacked
 from pipelines.labeling.inputs import Items
-from pipelines.labeling.run_folder import LabelingRunFolder
+from pipelines.labeling.run_folder import Group, LabelingRunFolder
 from pipelines.labeling.summary import tally
 from pipelines.labeling.workload import ReaderConfig, Workload
 
@@ -29,8 +30,9 @@ class DigitWorkload(Workload[Items]):
     def labeler(self, reader: ReaderConfig) -> DigitLabeler:
         return DigitLabeler(reader)
 
-    def tally(self, folder: LabelingRunFolder) -> DigitTally:
-        return tally(folder.shards(), DigitTally())
+    def tally(self, folder: LabelingRunFolder, group: Group) -> DigitTally:
+        least = least_certain(unpacked(folder.kept(group)))
+        return tally(folder.shards(group), DigitTally(least=least))
 
     def report(self, folder: LabelingRunFolder, summary: dict[str, Any], tally: DigitTally) -> str:
-        return report(folder, summary, tally)
+        return report(summary, tally)

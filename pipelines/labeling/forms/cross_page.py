@@ -1,58 +1,101 @@
-"""Checks that need all pages: duplicate pages, and forms of several pages of which one is missing."""
+"""Checks that need all pages: duplicate pages, and forms of several pages of which one is missing.
+
+The driver passes all pages once, as lines of a table that tasks make. It holds 16 bytes of each, and of those that need
+a review their names.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_columns
-from pipelines.labeling.forms.evidence import kept
+from pipelines.labeling.forms.page_keys import SIZE, PageKey, SeenPage, page_keys, pages_of
+from pipelines.labeling.inputs.base import Spread
 from pipelines.labeling.run_folder import LabelingRunFolder
+from pipelines.labeling.summing import of_each
 
-PageKey = tuple[str, int]
-"""Source and page, from 1."""
+Reasons = dict[int, dict[PageKey, Reason]]
+"""Why pages need a review, by their shards."""
 PAGE_CODES = frozenset({ReasonCode.DUPLICATE_PAGE, ReasonCode.MISSING_PAGE})
 """The reasons that this module gives, each to all rows of a page."""
 
 
-@dataclass(frozen=True)
-class SeenPage:
-    """A page in the order of the input."""
-
-    key: PageKey
-    template: str | None
-    digest: str | None = None
-
-
-def mark_across_pages(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
+def mark_across_pages(folder: LabelingRunFolder, templates: Sequence[Template], spread: Spread) -> None:
     """Mark the rows of such pages for review. A row that has a reason keeps it, so marking twice changes nothing."""
-    reasons = find_reasons(_seen(folder), {template.name: template for template in templates})
-    for shard in sorted(folder.done()) if reasons else ():
-        rows = folder.read(shard)
-        marked = _marked(rows, reasons)
-        if marked is not None:
-            folder.replace(shard, marked)
+    groups = folder.groups()
+
+    def seen() -> Iterator[SeenPage]:
+        for keys in of_each(partial(page_keys, folder), groups, spread):
+            yield from pages_of(keys)
+
+    found = find_reasons(seen, {template.name: template for template in templates})
+    for _ in spread(partial(_mark, folder), found.items()) if found else ():
+        pass
 
 
-def find_reasons(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> dict[PageKey, Reason]:
-    """Why pages need a review, by page."""
-    return dict(_incomplete(pages, templates)) | dict(_repeated(pages))
+def _mark(folder: LabelingRunFolder, of_shard: tuple[int, Mapping[PageKey, Reason]]) -> None:
+    shard, reasons = of_shard
+    marked = _marked(folder.read(shard), reasons)
+    if marked is not None:
+        folder.replace(shard, marked)
 
 
-def _repeated(pages: Iterable[SeenPage]) -> Iterator[tuple[PageKey, Reason]]:
-    first: dict[str, PageKey] = {}
-    for page in pages:
-        if page.digest is not None:
-            before = first.setdefault(page.digest, page.key)
-            if before != page.key:
-                yield page.key, Reason(ReasonCode.DUPLICATE_PAGE, f"this page is the same as {_named(before)}")
+def find_reasons(seen: Callable[[], Iterator[SeenPage]], templates: Mapping[str, Template]) -> Reasons:
+    """Why pages need a review; `seen` passes all pages in order, as often as it is asked."""
+    digests, found = Digests(), Reasons()
+    for page, reason in _incomplete(digests.noted(seen()), templates):
+        found.setdefault(page.shard, {})[page.key] = reason
+    first_of = digests.repeated()
+    for page, reason in _repeated(seen(), first_of) if first_of else ():
+        found.setdefault(page.shard, {})[page.key] = reason
+    return found
 
 
-def _incomplete(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> Iterator[tuple[PageKey, Reason]]:
+class Digests:
+    """The digests of all pages by their position; as many zeros where there is none."""
+
+    def __init__(self) -> None:
+        self._packed = bytearray()
+
+    def noted(self, pages: Iterable[SeenPage]) -> Iterator[SeenPage]:
+        for page in pages:
+            self._packed += page.digest or bytes(SIZE)
+            yield page
+
+    def repeated(self) -> dict[int, int]:
+        """The position of each page whose digest an earlier one has, with that of the first of these."""
+        # Half of each says which may be the same; only those are compared as a whole.
+        halves = np.frombuffer(self._packed, np.uint64)[::2]
+        ordered = np.sort(halves)
+        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        first, repeated = dict[bytes, int](), dict[int, int]()
+        for position in np.flatnonzero(np.isin(halves, twice[twice != 0])).tolist():
+            digest = bytes(self._packed[position * SIZE : (position + 1) * SIZE])
+            before = first.setdefault(digest, position)
+            if before != position:
+                repeated[position] = before
+        return repeated
+
+
+def _repeated(pages: Iterator[SeenPage], first_of: Mapping[int, int]) -> Iterator[tuple[SeenPage, Reason]]:
+    wanted, names = set(first_of.values()), dict[int, PageKey]()
+    for position, page in enumerate(pages):
+        if position in wanted:
+            names[position] = page.key
+        if position in first_of:
+            first = names[first_of[position]]
+            if first != page.key:
+                text = f"this page is the same as {_named(first)}"
+                yield page, Reason(ReasonCode.DUPLICATE_PAGE, text)
+
+
+def _incomplete(pages: Iterable[SeenPage], templates: Mapping[str, Template]) -> Iterator[tuple[SeenPage, Reason]]:
     for group in _groups(pages, templates):
         there = [templates[page.template or ""] for page in group]
         missing = sorted(set(range(1, there[0].pages + 1)) - {one.page for one in there})
@@ -60,35 +103,31 @@ def _incomplete(pages: Sequence[SeenPage], templates: Mapping[str, Template]) ->
             numbers = " and ".join(map(str, missing))
             for page in group:
                 text = f"page {numbers} of {there[0].pages} of this form is missing beside it"
-                yield page.key, Reason(ReasonCode.MISSING_PAGE, text)
+                yield page, Reason(ReasonCode.MISSING_PAGE, text)
 
 
-def _groups(pages: Sequence[SeenPage], templates: Mapping[str, Template]) -> Iterator[list[SeenPage]]:
+def _groups(pages: Iterable[SeenPage], templates: Mapping[str, Template]) -> Iterator[list[SeenPage]]:
     """Pages of one filled form: neighbours in any order, and never from two files if one of them has several pages."""
-    in_file = Counter(page.key[0] for page in pages)
     group: list[SeenPage] = []
-    for page in pages:
-        template = templates.get(page.template or "")
-        if group and not (template and _belongs(page, template, group, templates, in_file)):
-            yield group
-            group = []
-        if template and template.pages > 1:
-            group.append(page)
+    alone = False
+    for _, of_file in groupby(pages, lambda page: page.key[0]):
+        in_file = list(of_file)
+        alone_before, alone = alone, len(in_file) == 1
+        for page in in_file:
+            template = templates.get(page.template or "")
+            beside = page is not in_file[0] or (alone and alone_before)
+            if group and not (template and beside and _belongs(template, group, templates)):
+                yield group
+                group = []
+            if template and template.pages > 1:
+                group.append(page)
     if group:
         yield group
 
 
-def _belongs(
-    page: SeenPage,
-    template: Template,
-    group: Sequence[SeenPage],
-    templates: Mapping[str, Template],
-    in_file: Mapping[str, int],
-) -> bool:
+def _belongs(template: Template, group: Sequence[SeenPage], templates: Mapping[str, Template]) -> bool:
     there = [templates[one.template or ""] for one in group]
-    same_form = _form(template) == _form(there[0]) and template.page not in {one.page for one in there}
-    last = group[-1].key[0]
-    return same_form and (page.key[0] == last or in_file[page.key[0]] == in_file[last] == 1)
+    return _form(template) == _form(there[0]) and template.page not in {one.page for one in there}
 
 
 def _form(template: Template) -> str:
@@ -97,16 +136,6 @@ def _form(template: Template) -> str:
 
 def _named(key: PageKey) -> str:
     return f"{key[0]}, page {key[1]}"
-
-
-def _seen(folder: LabelingRunFolder) -> list[SeenPage]:
-    digests = {(page["source"], page["page"]): page["digest"] for one in kept(folder) for page in one["pages"]}
-    pages: dict[PageKey, SeenPage] = {}
-    for rows in folder.shards():
-        for row in rows.select(["source", "page", "template"]).to_pylist():
-            key = (row["source"], row["page"])
-            pages.setdefault(key, SeenPage(key, row["template"], digests.get(key)))
-    return list(pages.values())
 
 
 def _marked(rows: pa.Table, reasons: Mapping[PageKey, Reason]) -> pa.Table | None:

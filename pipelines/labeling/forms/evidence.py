@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pipelines.forms.overlay import crop, reading_in_words
 from pipelines.forms.results import FieldReading, PageResult
 from pipelines.inference.outcome import Status, reason_columns
-from pipelines.labeling.run_folder import KEPT, LabelingRunFolder
+from pipelines.labeling.run_folder import KEPT, Group, LabelingRunFolder
 
+SHOWN = 200
+"""Fields in the report."""
 MAX_FIELDS = 40
 """Maximum fields per shard: a badly registered page has many, and a few of them show as much."""
 
@@ -40,8 +42,13 @@ def urgency(status: str, confidence: float) -> tuple[bool, float]:
     return status != Status.ERROR, confidence
 
 
-def kept(folder: LabelingRunFolder) -> Iterator[dict[str, Any]]:
-    return map(json.loads, folder.kept(".json"))
+def kept(folder: LabelingRunFolder, group: Group) -> Iterator[dict[str, Any]]:
+    return map(json.loads, folder.kept(group))
+
+
+def worst_fields(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many as are shown; of two that are as urgent the first comes first."""
+    return sorted(found, key=lambda one: urgency(one["status"], one["confidence"]))[:SHOWN]
 
 
 def _digest(result: PageResult) -> dict[str, Any]:

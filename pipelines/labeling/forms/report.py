@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from pipelines.inference.outcome import Status
-from pipelines.labeling.forms.evidence import kept, urgency
+from pipelines.labeling.forms.evidence import SHOWN
 from pipelines.labeling.forms.summary import FormTally
 from pipelines.labeling.html_page import html_page, reasons, the_run, tiles
 from pipelines.labeling.run_folder import OVERLAY, LabelingRunFolder
 
-SHOWN = 200
 PAGES_SHOWN = 100
 LEAST_SHARE = 0.005
 """Alternatives that are less likely are not shown."""
@@ -59,20 +57,12 @@ def _pages(tally: FormTally) -> str:
 def _fields(folder: LabelingRunFolder, tally: FormTally) -> str:
     # The reason of a whole page is shown once, above.
     whole = {(source, page) for source, page, _ in tally.flagged}
-    worst = [one for one in _worst(folder) if (one["source"], one["page"]) not in whole]
+    worst = [one for one in tally.worst if (one["source"], one["page"]) not in whole]
     if not worst:
         return "<h2>Fields to look at</h2><p>None: every field that could be read is sure.</p>"
     more = f", the first {SHOWN}" if len(worst) == SHOWN else ""
     cards = "".join(_card(folder, one) for one in worst)
     return f"<h2>Fields to look at, worst first{more}</h2><div class=fields>{cards}</div>"
-
-
-def _worst(folder: LabelingRunFolder) -> Sequence[dict[str, Any]]:
-    """The worst fields of the run, merged from those of all shards."""
-    worst: list[dict[str, Any]] = []
-    for shard in kept(folder):
-        worst = sorted([*worst, *shard["fields"]], key=lambda one: urgency(one["status"], one["confidence"]))[:SHOWN]
-    return worst
 
 
 def _card(folder: LabelingRunFolder, one: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.inference.outcome import Status
 from pipelines.labeling.forms.cross_page import PAGE_CODES
+from pipelines.labeling.forms.evidence import worst_fields
 from pipelines.labeling.summary import Tally
 
 SHOWN = 200
@@ -23,6 +24,18 @@ class FormTally(Tally):
     unread: int = 0
     flagged: list[tuple[str, int, str]] = field(default_factory=list)
     """The first pages that are unread or need a review as a whole: source, page, reason."""
+
+    worst: list[dict[str, Any]] = field(default_factory=list)
+    """The fields that need a review most, with their pictures."""
+
+    def merge(self, later: Tally) -> None:
+        super().merge(later)
+        assert isinstance(later, FormTally)
+        self.fields += later.fields
+        self.unread += later.unread
+        self.templates.update(later.templates)
+        self.flagged = [*self.flagged, *later.flagged][:SHOWN]
+        self.worst = worst_fields([*self.worst, *later.worst])
 
     def items_of(self, rows: pa.Table) -> int:
         pages = 0

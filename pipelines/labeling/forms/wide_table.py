@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby
 from typing import Any
 
@@ -12,16 +13,22 @@ import pyarrow as pa
 
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import WORST_FIRST, Status
-from pipelines.labeling.run_folder import WIDE, LabelingRunFolder
+from pipelines.labeling.inputs.base import Spread
+from pipelines.labeling.run_folder import WIDE, Group, LabelingRunFolder
+from pipelines.labeling.summing import of_each
 
 FIRST = ("source", "page", "template", "status", "reason")
 
 
-def write_wide(folder: LabelingRunFolder, templates: Sequence[Template]) -> None:
-    """Write shard by shard, since a run may have more pages than fit into memory."""
+def write_wide(folder: LabelingRunFolder, templates: Sequence[Template], spread: Spread) -> None:
+    """Write group by group, since a run may have more pages than fit into memory."""
     fields = list(dict.fromkeys(field.name for template in templates for field in template.fields))
     head = _as_csv([[*FIRST, *fields]])
-    folder.write_file(WIDE, chain([head], (_as_csv(lines(rows, fields)) for rows in folder.shards())))
+    folder.write_file(WIDE, chain([head], of_each(partial(_lines_of, folder, fields), folder.groups(), spread)))
+
+
+def _lines_of(folder: LabelingRunFolder, fields: Sequence[str], group: Group) -> bytes:
+    return b"".join(_as_csv(lines(rows, fields)) for rows in folder.shards(group))
 
 
 def _as_csv(rows: Iterable[Sequence[Any]]) -> bytes:

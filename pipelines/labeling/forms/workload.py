@@ -16,13 +16,15 @@ import pyarrow as pa
 from pipelines.forms.template import Template
 from pipelines.labeling.capacity import Needs
 from pipelines.labeling.forms.cross_page import mark_across_pages
+from pipelines.labeling.forms.evidence import kept, worst_fields
 from pipelines.labeling.forms.labeler import FormLabeler, LineModel, PictureOptions
 from pipelines.labeling.forms.pages import PreparedShard
 from pipelines.labeling.forms.report import report
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.forms.summary import FormTally
 from pipelines.labeling.forms.wide_table import write_wide
-from pipelines.labeling.run_folder import LabelingRunFolder
+from pipelines.labeling.inputs.base import Spread
+from pipelines.labeling.run_folder import Group, LabelingRunFolder
 from pipelines.labeling.summary import tally
 from pipelines.labeling.workload import ReaderConfig, Workload
 
@@ -57,12 +59,13 @@ class FormWorkload(Workload[PreparedShard]):
     def labeler(self, reader: ReaderConfig) -> FormLabeler:
         return FormLabeler(reader, self._picture_options, self._lines)
 
-    def finalize(self, folder: LabelingRunFolder) -> None:
-        mark_across_pages(folder, self._templates)
-        write_wide(folder, self._templates)
+    def finalize(self, folder: LabelingRunFolder, spread: Spread) -> None:
+        mark_across_pages(folder, self._templates, spread)
+        write_wide(folder, self._templates, spread)
 
-    def tally(self, folder: LabelingRunFolder) -> FormTally:
-        return tally(folder.shards(), FormTally())
+    def tally(self, folder: LabelingRunFolder, group: Group) -> FormTally:
+        worst = worst_fields(field for shard in kept(folder, group) for field in shard["fields"])
+        return tally(folder.shards(group), FormTally(worst=worst))
 
     def report(self, folder: LabelingRunFolder, summary: dict[str, Any], tally: FormTally) -> str:
         return report(folder, summary, tally)

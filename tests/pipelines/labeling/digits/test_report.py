@@ -16,13 +16,14 @@ from PIL import Image
 from pipelines.corpora.corpus import Split
 from pipelines.evaluation.confidence_threshold import ACCEPT_NOTHING
 from pipelines.files.storage import LocalStorage
-from pipelines.labeling.digits.report import SHOWN, report
+from pipelines.labeling.digits.report import report
 from pipelines.labeling.digits.summary import DigitTally
-from pipelines.labeling.digits.thumbnails import least_certain, thumbnails, thumbnails_name
+from pipelines.labeling.digits.thumbnails import SHOWN, least_certain, thumbnails, thumbnails_name, unpacked
+from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.html_page import the_run
 from pipelines.labeling.rows import FORMATS, SCHEMA
 from pipelines.labeling.run_folder import LabelingRunFolder
-from pipelines.labeling.summary import tally
+from pipelines.labeling.summing import total
 
 BAD = '<b>&"1".png'
 
@@ -49,9 +50,15 @@ def filled(path: Path, digits: Split, kind: str = "parquet", shards: int = 12, p
 
 
 def written(folder: LabelingRunFolder) -> str:
-    found = tally(folder.shards(), DigitTally())
+    found = total(DigitWorkload().tally, folder, map)
     summary = found.as_dict() | {"input": f"/digits/{BAD}", "model": f"small {BAD}", "seconds": 1.5}
-    return report(folder, summary, found)
+    return report(summary, found)
+
+
+def shown(folder: LabelingRunFolder) -> tuple[list[np.ndarray], list[str]]:
+    kept = [content for group in folder.groups() for content in folder.kept(group)]
+    least = least_certain(unpacked(kept))
+    return [one.image for one in least], [one.caption for one in least]
 
 
 def images_in(page: str) -> list[Image.Image]:
@@ -88,8 +95,10 @@ def test_from_which_confidence_on_is_told_in_words_where_no_number_is_reached(ab
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_it_holds_the_least_certain_of_all_parts(kind: str, tmp_path: Path, digits: Split) -> None:
-    images, captions = least_certain(filled(tmp_path, digits, kind), SHOWN)
+    folder = filled(tmp_path, digits, kind)
+    images, captions = shown(folder)
     assert len(images) == len(captions) == SHOWN
+    assert [one.caption for one in total(DigitWorkload().tally, folder, map).least] == captions
     assert captions[0] == "3, 35.0 %"
     assert captions[-1] == "3, 70.5 %"
     assert np.array_equal(images[0], digits.images[110])
@@ -100,7 +109,7 @@ def test_what_has_no_value_is_shown_with_a_dash(tmp_path: Path, digits: Split) -
     folder = filled(tmp_path, digits, shards=0)
     kept = thumbnails(digits.images[:1], [None], np.array([0.25], np.float32))
     folder.write(0, SCHEMA.empty_table(), {thumbnails_name(0, 0): kept})
-    assert least_certain(folder, 5)[1] == ["-, 25.0 %"]
+    assert shown(folder)[1] == ["-, 25.0 %"]
 
 
 def test_a_run_of_nothing_but_errors_has_a_report_too(tmp_path: Path, digits: Split) -> None:
@@ -124,7 +133,7 @@ def test_bars_are_as_high_as_there_are_many_and_tell_how_many(tmp_path: Path) ->
     confidence = np.zeros(20, np.int64)
     confidence[[10, 19]] = 1, 1023
     found = DigitTally(items=1024, values=Counter({"4": 256, "0": 768}), confidence=confidence)
-    page = report(LabelingRunFolder(LocalStorage(tmp_path), "csv"), found.as_dict() | {"input": "digits"}, found)
+    page = report(found.as_dict() | {"input": "digits"}, found)
     labels, sure = heights(page)[:2], heights(page)[2:]
     assert labels == [100.0, 33.3]
     # Logarithmic, or a single unsure one would not be seen beside a thousand.

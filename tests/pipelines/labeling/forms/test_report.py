@@ -10,17 +10,19 @@ from pathlib import Path
 import pyarrow as pa
 from PIL import Image
 
+from pipelines.labeling.forms.labeler import LineModel, PictureOptions
 from pipelines.labeling.forms.report import report
-from pipelines.labeling.forms.summary import FormTally
+from pipelines.labeling.forms.workload import FormWorkload
 from pipelines.labeling.run_folder import LabelingRunFolder
-from pipelines.labeling.summary import tally
+from pipelines.labeling.summing import total
 from tests.page_results import form_folder, page_read, unread
 
+WORKLOAD = FormWorkload((), PictureOptions(), LineModel("lines:1", "", 0.5))
 BAD = '<b>&"1".png'
 
 
 def written(folder: LabelingRunFolder) -> str:
-    found = tally(folder.shards(), FormTally())
+    found = total(WORKLOAD.tally, folder, map)
     return report(folder, found.as_dict() | {"input": f"/scans/{BAD}", "model": "ink:1"}, found)
 
 

@@ -13,7 +13,7 @@ def test_a_line_a_page_and_a_column_a_field(tmp_path: Path) -> None:
     pages = [page_read("a.png", amount=("", "ok", 1.0)), unread("b,\n.png", "blank page")]
     odd = page_read("c.pdf", 2, number=("00123", "review", 0.4), amount=(None, "error", 0.0))
     folder = form_folder(tmp_path, pages, [odd])
-    write_wide(folder, [CARD])
+    write_wide(folder, [CARD], map)
     with (tmp_path / "wide.csv").open(newline="") as file:
         lines = list(csv.reader(file))
     assert lines == [

@@ -24,6 +24,7 @@ from pipelines.labeling.forms.workload import FormWorkload, fingerprint
 from pipelines.labeling.inputs import spool
 from pipelines.labeling.inputs.base import FoundInput
 from pipelines.labeling.run_folder import LabelingRunFolder, open_run
+from pipelines.labeling.summing import total
 from pipelines.labeling.workload import ReaderConfig
 from pipelines.models.folder import open_model
 from pipelines.models.store import store_location
@@ -58,7 +59,7 @@ def labelled(workload: FormWorkload, found: FoundInput, folder: LabelingRunFolde
             [sent] = workload.from_block(workload.to_block(shard))
             done = labeler.label(sent)
             folder.write(sent.shard, done.rows, done.files)
-    workload.finalize(folder)
+    workload.finalize(folder, map)
     return [row for rows in folder.shards() for row in rows.to_pylist()]
 
 
@@ -74,7 +75,7 @@ def test_a_folder_of_scans_becomes_rows_a_wide_table_overlays_crops_and_a_report
     )
     with open_run(tmp_path / "out", "parquet", {}, False, FORM_SCHEMA) as folder:
         rows = labelled(workload, found, folder)
-        tallied = workload.tally(folder)
+        tallied = total(workload.tally, folder, map)
         report = workload.report(folder, tallied.as_dict() | {"input": "in"}, tallied)
     assert (tallied.items, tallied.unread, tallied.fields) == (4, 2, 2 * len(card.fields))
     first = {row["field"]: row for row in rows if row["source"].endswith("a.png")}
