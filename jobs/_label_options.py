@@ -17,6 +17,7 @@ from pipelines.files.places import absolute_place, check_apart
 from pipelines.forms.templates.loading import load_templates
 from pipelines.inference.engines.opening import OPENERS
 from pipelines.inference.line_recognizer import open_line_model
+from pipelines.labeling.delta_table import check_available
 from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.forms.labeler import LineModel, Overlays, PictureOptions
 from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI, list_scans
@@ -47,6 +48,8 @@ class Options:
     99.9 % of its test images correctly; without enough test images, all readings are ok."""
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
     """The file format of the rows."""
+    table: Literal["files", "delta"] = "files"
+    """What the rows are in the end: files of a data set, or delta: a Delta Lake table, too."""
     min_actors: int | None = None
     """The minimum number of readers; by default 1."""
     max_actors: int | None = None
@@ -84,6 +87,8 @@ class Options:
             if not sensible:
                 raise UsageError(f"--{name} is {value:g}; it must be {expected}.")
         check_gpus(self.engine, gpus)
+        if self.table == "delta":
+            check_available(self.format)
 
     def models(self) -> list[ModelFolder]:
         """The models that read; the one for single digits comes first."""
@@ -213,6 +218,7 @@ def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
         max_actors=what.max_actors,
         deadline=what.deadline,
         store=what.store,
+        delta=what.table == "delta",
         fresh=what.fresh,
         started=started,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +13,17 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
+SERVE = """
+import logging, sys
+from moto.server import ThreadedMotoServer
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
 SECRET = "a-secret-that-nobody-may-read"
 
 
@@ -50,19 +63,16 @@ class Bucket:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[Bucket]:
-    # Imported only where it is needed, since it takes a second.
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        bucket = Bucket(f"http://{host}:{port}")
+    """In a process of its own, since a library may hold up all threads of ours while it waits for an answer."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        bucket = Bucket(f"http://127.0.0.1:{int(server.stdout.readline())}")
         made = urllib.request.Request(f"{bucket.endpoint}/{bucket.name}", method="PUT")
         urllib.request.urlopen(made).close()
         yield bucket
-    finally:
-        server.stop()
+        server.communicate()
 
 
 @pytest.fixture

@@ -117,6 +117,10 @@ class ObjectStorage(Storage):
     def clear_drafts(self, *folders: str) -> None:
         return  # an object that was not finished is not there
 
+    def for_tables(self, folder: str) -> tuple[str, dict[str, str]]:
+        url, config, plain_http = self._access
+        return f"{url.rstrip('/')}/{folder}", config | {"allow_http": str(plain_http).lower()}
+
     @contextmanager
     def scratch(self, name: str) -> Iterator[None]:
         yield None

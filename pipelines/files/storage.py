@@ -57,6 +57,10 @@ class Storage(ABC):
         """Remove what processes that were killed had not finished writing into these folders."""
 
     @abstractmethod
+    def for_tables(self, folder: str) -> tuple[str, dict[str, str]]:
+        """The place of a folder and how it is opened, as libraries of tables take it; it may hold passwords."""
+
+    @abstractmethod
     def scratch(self, name: str) -> AbstractContextManager[Path | None]:
         """An empty folder for what need not last; None if the place is not on this machine."""
 
@@ -108,6 +112,9 @@ class LocalStorage(Storage):
             for name in self.names(folder):
                 if DRAFT.fullmatch(name):
                     (self.folder / folder / name).unlink(missing_ok=True)
+
+    def for_tables(self, folder: str) -> tuple[str, dict[str, str]]:
+        return str(self.folder / folder), {}
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[Path]:

@@ -104,10 +104,14 @@ def decode(content: bytes, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
 
 
 def read_shard(folder: Storage, name: str, format: str, schema: pa.Schema = SCHEMA) -> pa.Table:
+    return decode(content_of(folder, name), format, schema)
+
+
+def content_of(folder: Storage, name: str) -> bytes:
     content = folder.get(name)
     if content is None:
         raise InkrayError(f"{folder.shown}/{name} is gone: somebody took it away meanwhile. Start the same run again.")
-    return decode(content, format, schema)
+    return content
 
 
 def read_shards(folder: Path | str, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:

@@ -15,9 +15,11 @@ from typing import Any, Protocol
 from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
 from pipelines.labeling.capacity import check_room, plan_capacity, remaining_capacity
+from pipelines.labeling.delta_table import commit_table
 from pipelines.labeling.gpus import lost
 from pipelines.labeling.inputs.base import FoundInput, ListedInput
 from pipelines.labeling.kept_listing import KeptInFolder
+from pipelines.labeling.manifest import write_manifest
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pipeline
 from pipelines.labeling.retry import Isolation
@@ -60,6 +62,8 @@ class LabelingRequest:
     deadline: float
     """Seconds after which a shard is given up, and its items are tried one by one."""
     store: str | None
+    delta: bool
+    """Whether to make the rows a Delta table in the end."""
     fresh: bool
     """Whether to drop the rows of an earlier run and to start over."""
     started: float
@@ -90,6 +94,8 @@ class ProgressListener(Protocol):
 class LabelingRun:
     spec: RunSpec
     found: FoundInput
+    delta: bool = False
+    """Whether the rows are made a Delta table in the end."""
 
 
 def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[str, Any]:
@@ -100,6 +106,8 @@ def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[s
         summary = folder.summary()
         if summary:
             listener.line(f"{shown} is finished already, and nothing is read again unless the run starts afresh.")
+            if request.delta:
+                commit_table(folder, map)
         else:
             summary = _labelled(request, listed, folder, listener)
     listener.ended(f"{workload.summary_line(summary)}; {workload.results} in {shown}", summary)
@@ -118,7 +126,7 @@ def _labelled(
         found = _found(listed, folder, listener)
         already = _already_done(found, folder)
         with listener.under_way(found.count, already, items):
-            run = LabelingRun(_spec(request, found, folder, listener), found)
+            run = LabelingRun(_spec(request, found, folder, listener), found, request.delta)
             if already:
                 listener.line(f"going on after {already:,} {items}")
             labelled = label(run, listener)
@@ -305,6 +313,10 @@ def _summed_up(run: LabelingRun, about: dict[str, Any], items_this_time: int, st
             "changed while it was read, or rows were taken away. Start the run afresh.",
             option="fresh",
         )
+    if folder.format == "parquet":
+        write_manifest(folder, over_the_cluster)
+    if run.delta:
+        commit_table(folder, over_the_cluster)
     seconds = time.time() - started
     summary = {
         **about,

@@ -10,6 +10,7 @@ wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import defaultdict
@@ -25,7 +26,7 @@ from pipelines.errors import InkrayError, UsageError
 from pipelines.files.locks import HeldByAnother
 from pipelines.files.places import open_storage
 from pipelines.files.storage import Storage
-from pipelines.labeling.rows import SCHEMA, encode, read_shard, shard_name, shard_numbers
+from pipelines.labeling.rows import SCHEMA, content_of, encode, read_shard, shard_name, shard_numbers
 
 RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
 WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"
@@ -109,6 +110,8 @@ class LabelingRunFolder:
         self.check_held()
         self.place.put(REPORT, report.encode())
         self.place.put(SUMMARY, json.dumps(summary, indent=2).encode())
+        # Of processes that were killed.
+        self.place.delete(UNDER_WAY)
 
     def spilled(self) -> AbstractContextManager[Path | None]:
         """A folder for objects of Ray; it holds pages only while the run goes on, or if it was killed.
@@ -134,6 +137,15 @@ class LabelingRunFolder:
             self.place.delete(f"{UNDER_WAY}/{mark}")
         shards = (mark.partition("-")[0] for mark in marks)
         return {int(shard) for shard in shards if shard.isdecimal()} - self.done()
+
+    def content(self, shard: int) -> bytes:
+        """The rows of a shard as they lie there."""
+        return content_of(self.place, self._file(shard))
+
+    @property
+    def run_id(self) -> str:
+        """Tells this run from any other that may have been in its place."""
+        return hashlib.sha256(content_of(self.place, RUN)).hexdigest()
 
     def _file(self, shard: int) -> str:
         return f"{ROWS}/{shard_name(shard, self.format)}"
