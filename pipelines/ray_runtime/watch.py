@@ -38,7 +38,7 @@ def ended_if(lost: Callable[[], str | None]) -> Iterator[None]:
 def _end(why: str) -> NoReturn:
     """The main thread may be stuck in Ray, and so cannot be asked to."""
     with suppress(OSError):
-        os.write(2, f"error: {why} What was done is kept: start the same run again to go on.\n".encode())
+        os.write(2, f"error: {why} Start the same again; what was done is kept.\n".encode())
     kill(descendants(os.getpid()))
     os._exit(1)
 

@@ -11,7 +11,7 @@ from pipelines.errors import InkrayError, UnknownName, UsageError, check_range, 
 
 def test_only_a_usage_error_exits_2() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(kinds) == 9
+    assert len(kinds) == 10
     for kind in kinds:
         assert issubclass(kind, InkrayError)
         assert kind.exit_code == (2 if issubclass(kind, UsageError) else 1)

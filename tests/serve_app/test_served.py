@@ -205,11 +205,10 @@ async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]
     counts: Counter[tuple[int, str]] = Counter()
     heading = f"POST /v1/digits HTTP/1.1\r\nHost: server\r\nOrigin: {PAGE}\r\nContent-Type: image/png\r\n"
     request = heading.encode() + b"Content-Length: %d\r\n\r\n%b"
-    over = asyncio.get_running_loop().time() + seconds
+    now = asyncio.get_running_loop().time
 
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
-        while asyncio.get_running_loop().time() < over:
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while now() < over:
             writer.write(request % (len(NINE), NINE))
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if line)
@@ -221,7 +220,10 @@ async def crowd(url: str, size: int, seconds: float) -> Counter[tuple[int, str]]
             counts[int(head.split()[1]), body.get("error", {}).get("kind", "")] += 1
         writer.close()
 
-    await asyncio.gather(*(one() for _ in range(size)))
+    host, port = url.removeprefix("http://").split(":")
+    callers = await asyncio.gather(*(asyncio.open_connection(host, port) for _ in range(size)))
+    over = now() + seconds
+    await asyncio.gather(*(one(*caller) for caller in callers))
     return counts
 
 

@@ -148,7 +148,7 @@ def test_a_job_whose_ray_died_says_so_and_ends(tmp_path: Path) -> None:
         assert started.process.wait(30) == 1
         assert started.err == (
             "error: Ray's gcs_server, which this job had started, was killed or has crashed. "
-            "What was done is kept: start the same run again to go on.\n"
+            "Start the same again; what was done is kept.\n"
         )
         until(lambda: gone(processes), "end with the job")
 
