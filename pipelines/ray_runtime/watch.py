@@ -14,8 +14,10 @@ from pipelines.ray_runtime.processes import descendants, kill
 
 LOOK_S = 1.0
 ANSWER_S = 5.0
-LOST_S = 20.0
+LOST_S = 15.0
 """Seconds without an answer after which a cluster counts as lost. Its head may be started again within them."""
+LEAVING_S = 10.0
+"""Seconds in which the job may end by itself: Ray may have told it, or both were told to end, as a whole group is."""
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def ended_if(lost: Callable[[], str | None]) -> Iterator[None]:
 
     def watch() -> None:
         while not over.wait(LOOK_S):
-            if (why := lost()) and not over.is_set():
+            if (why := lost()) and not over.wait(LEAVING_S):
                 _end(why)
 
     threading.Thread(target=watch, name="ray-watch", daemon=True).start()
