@@ -42,7 +42,7 @@ PIPELINES = (
 SERVE_APP = "errors settings client | proxy serving | http | app"
 AT_MOST = 20
 WITH_RAY = {
-    *("ray_runtime", "labeling"),
+    *("ray_runtime", "labeling", "streaming"),
     *(f"training.{name}" for name in ("capacity", "line_task", "loop", "progress", "publishing", "run", "task")),
 }
 OF_GIT = "--error-unmatch"

@@ -1,0 +1,1 @@
+"""Endless sources read with Ray: every item has its rows exactly once, whatever dies meanwhile."""
