@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "train a reader with Ray Train and publish it to the model store",
     "convert": "make ONNX graphs and TensorRT plans of a trained model",
     "label": "read a folder of images or of scanned forms in bulk, and write a table",
+    "stream": "read a folder for ever, as images or scanned forms come, and add to a table",
     "evaluate": "measure how well a model reads",
     "models": "list, show, verify, name and export the models of the store",
     "data": "fetch, convert, look at and draw data sets",

@@ -25,7 +25,7 @@ class SupersededError(InkrayError):
     """Another driver leads now; nothing that this one commits is taken any more."""
 
 
-class Sink(Protocol):
+class StreamSink(Protocol):
     """Where rows go. `commit` comes from one thread and `tidy` never at the same time; all others from the driver's.
 
     An outage that may pass (no space left, a broker that restarts) is `DataError`; the driver says so, waits and

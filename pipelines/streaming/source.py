@@ -52,7 +52,7 @@ class Lag(NamedTuple):
     """Seconds since the oldest of them arrived; None where none waits, or the source cannot tell."""
 
 
-class Source(Protocol):
+class StreamSource(Protocol):
     """Where items come from. All calls come from one thread, that of the driver which leads.
 
     An outage that may pass (a broker that restarts, a share that is away) is `DataError` from `poll`, `commit` or

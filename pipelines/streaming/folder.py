@@ -1,0 +1,264 @@
+"""A watched folder: each version of a file that has come to rest is an item."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pyarrow import fs
+
+from pipelines.errors import DataError, UsageError, first_line
+from pipelines.files.paths import printable
+from pipelines.files.reading import read_file
+from pipelines.files.remote import File
+from pipelines.inference.outcome import Reason
+from pipelines.labeling.inputs.base import bytes_or_reason
+from pipelines.streaming.at_rest import is_written_to
+from pipelines.streaming.changes import Changes
+from pipelines.streaming.source import Arrival, Lag, Positions
+
+Afterwards = Literal["move", "leave"]
+DONE, FAILED = "done", "failed"
+LOOK_S, UNWATCHED_S = 5.0, 1.0
+"""Seconds between two looks through the whole folder: beside the events of the system, of which some may be lost, and
+where the system tells of none."""
+SHARE = 20
+"""A look through a folder that takes long comes so many times its duration apart."""
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    suffixes: frozenset[str]
+    afterwards: Afterwards = "leave"
+    """Whether files that are done are moved to the folders `done` and `failed` within, or left."""
+    settle: float = 0.2
+    """Seconds that a file's size and time must stand still before it is read."""
+    look_every: float | None = None
+    """Seconds between two looks where the system tells of no events; None trusts in events."""
+
+
+class VersionOfFile(NamedTuple):
+    changed: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.changed}-{self.size}"
+
+
+class Sight(NamedTuple):
+    version: VersionOfFile
+    landed: float
+    """When it was written, or moved here, as the file system says."""
+
+
+class Waiting(NamedTuple):
+    sight: Sight
+    since: float
+    """When it was first seen like this, as `time.monotonic()` counts."""
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """What an actor reads: one version of a file, wherever the folder is mounted alike."""
+
+    path: str
+    version: VersionOfFile
+
+    def read(self) -> bytes | Reason:
+        file = File(self.path, self.version.size, self.version.changed)
+        return bytes_or_reason(read_file(fs.LocalFileSystem(), file))
+
+
+class FolderSource:
+    def __init__(self, folder: Path, options: FolderOptions) -> None:
+        self.shown = str(folder)
+        self._folder, self._options = folder, options
+        self._known: dict[str, str] = {}
+        """The version of each file that was polled or is done."""
+        self._waiting: dict[str, Waiting] = {}
+        self._ready: deque[tuple[str, Sight]] = deque()
+        self._under_way: dict[str, str] = {}
+        self._gone: list[str] = []
+        self._look_at = 0.0
+        self._device = 0
+        self._changes: Changes | None = None
+
+    def open(self, committed: Positions) -> None:
+        if not self._folder.is_dir():
+            raise UsageError(f"{self.shown} is no folder; name one that exists.")
+        self._device = self._folder.stat().st_dev
+        self._known = {key: position.at for key, position in committed.items()}
+        self._gone = self._settled(committed)
+        if self._options.look_every is None:
+            self._changes = Changes(self._folder)
+
+    def poll(self, limit: int, timeout_s: float) -> list[Arrival]:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._look()
+            if self._ready:
+                return [self._arrival(*self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return []
+            self._pause(min(left, self._options.settle / 2 or left))
+
+    def commit(self, done: Positions) -> list[str]:
+        for key, position in done.items():
+            if self._under_way.get(key) == position.at:
+                del self._under_way[key]
+        gone, self._gone = self._gone, []
+        return gone + self._settled(done)
+
+    def lag(self) -> Lag:
+        waiting = len(self._waiting) + len(self._ready)
+        landed = [one.sight.landed for one in self._waiting.values()] + [sight.landed for _, sight in self._ready]
+        return Lag(waiting, max(0.0, time.time() - min(landed)) if landed else None)
+
+    def close(self) -> None:
+        if self._changes:
+            self._changes.close()
+
+    def _arrival(self, key: str, sight: Sight) -> Arrival:
+        path, at = str(self._folder / key), str(sight.version)
+        self._under_way[key] = at
+        return Arrival(key, at, printable(path), sight.landed, FileVersion(path, sight.version))
+
+    def _pause(self, seconds: float) -> None:
+        if self._changes:
+            self._changes.some.wait(seconds)
+        else:
+            time.sleep(seconds)
+
+    def _look(self) -> None:
+        """See what happened, and what of it has come to rest."""
+        now = time.monotonic()
+        if self._changes:
+            for path in self._changes.take():
+                self._see(path, now)
+        if now >= self._look_at:
+            self._look_through(now)
+        for key, waiting in list(self._waiting.items()):
+            if now - waiting.since >= self._options.settle:
+                self._come_to_rest(key, waiting, now)
+
+    def _look_through(self, now: float) -> None:
+        try:
+            if self._folder.stat().st_dev != self._device:
+                raise DataError(f"{self.shown} is not mounted any more.")
+            there = {key for key, path in self._files(self._folder) if self._see_file(key, path, now)}
+        except OSError as error:
+            raise DataError(f"{self.shown} cannot be read: {first_line(error)}.") from error
+        for key in [key for key in self._known if key not in there and key not in self._under_way]:
+            del self._known[key]
+            self._gone.append(key)
+        self._look_at = now + self._pace(time.monotonic() - now)
+
+    def _pace(self, took: float) -> float:
+        if self._options.look_every is not None:
+            return self._options.look_every
+        watched = self._changes is not None and self._changes.error is None
+        return max(LOOK_S if watched else UNWATCHED_S, SHARE * took)
+
+    def _files(self, folder: Path) -> Iterator[tuple[str, str]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if folder != self._folder or entry.name not in (DONE, FAILED):
+                        with suppress(FileNotFoundError):
+                            yield from self._files(Path(entry.path))
+                elif self._is_wanted(entry.name):
+                    yield os.path.relpath(entry.path, self._folder), entry.path
+
+    def _is_wanted(self, name: str) -> bool:
+        return not name.startswith(".") and Path(name).suffix.lower() in self._options.suffixes
+
+    def _see(self, path: str, now: float) -> None:
+        key = os.path.relpath(path, self._folder)
+        parts = Path(key).parts
+        if parts[0] in (DONE, FAILED) or any(part.startswith(".") for part in parts):
+            return
+        if Path(path).is_dir():
+            # A folder that was moved in tells of itself alone.
+            self._look_at = now
+        elif self._is_wanted(parts[-1]):
+            self._see_file(key, path, now)
+
+    def _see_file(self, key: str, path: str, now: float) -> bool:
+        sight = _sight_of(path)
+        if sight and self._known.get(key) != str(sight.version):
+            waiting = self._waiting.get(key)
+            if waiting is None or waiting.sight.version != sight.version:
+                self._waiting[key] = Waiting(sight, now)
+        return sight is not None
+
+    def _come_to_rest(self, key: str, waiting: Waiting, now: float) -> None:
+        sight = _sight_of(self._folder / key)
+        if sight is None:
+            del self._waiting[key]
+        elif sight.version != waiting.sight.version or is_written_to(self._folder / key):
+            self._waiting[key] = Waiting(sight, now)
+        else:
+            del self._waiting[key]
+            self._known[key] = str(sight.version)
+            self._ready.append((key, sight))
+
+    def _settled(self, done: Positions) -> list[str]:
+        """Move what is done, by option; returns the files that are no longer there."""
+        if self._options.afterwards == "leave":
+            return []
+        gone = []
+        for key, position in done.items():
+            self._move(key, position.at, FAILED if position.failed else DONE)
+            # What lands by this name from now on is new, and so is what has replaced it.
+            if self._known.get(key) == position.at:
+                del self._known[key]
+                gone.append(key)
+        return gone
+
+    def _move(self, key: str, at: str, to: str) -> None:
+        """Move this version of a file, if it is still there."""
+        source = self._folder / key
+        if not _is(source, at):
+            return
+        target = _free(self._folder / to / key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+            if not _is(target, at) and not source.exists():
+                # It was replaced in this very instant, by what was not read.
+                target.rename(source)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise DataError(f"{source} cannot be moved to {target}: {first_line(error)}.") from error
+
+
+def _is(path: Path, at: str) -> bool:
+    sight = _sight_of(path)
+    return sight is not None and str(sight.version) == at
+
+
+def _sight_of(path: Path | str) -> Sight | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return Sight(VersionOfFile(found.st_mtime_ns, found.st_size), found.st_ctime)
+
+
+def _free(path: Path) -> Path:
+    """A name that is free: files of one name may be done on different days."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}~{number}")
+    return free

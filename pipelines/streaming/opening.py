@@ -1,0 +1,57 @@
+"""Sources and sinks by the places that a user names; their libraries are loaded only where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.errors import UsageError
+from pipelines.files.places import absolute_place, check_apart
+from pipelines.files.remote import display_name
+from pipelines.streaming.folder import Afterwards, FolderOptions, FolderSource
+from pipelines.streaming.sink import StreamSink
+from pipelines.streaming.source import StreamSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    suffixes: frozenset[str]
+    """What files are wanted, by their names."""
+    afterwards: Afterwards = "leave"
+    settle: float = 0.2
+    look_every: float | None = None
+
+
+def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
+    """Opens what is named, in the process that leads; what can be wrong with the name is told now."""
+    if "://" in where:
+        scheme = where.partition("://")[0]
+        raise UsageError(f"{display_name(where)}: a stream reads folders, and not {scheme}://.")
+    folder = Path(absolute_place(where))
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; name one that exists.")
+    check_library("watchfiles", "a folder")
+    return partial(
+        FolderSource,
+        folder,
+        FolderOptions(options.suffixes, options.afterwards, options.settle, options.look_every),
+    )
+
+
+def sink_opener(where: str, schema: pa.Schema, source: str) -> Callable[[], StreamSink]:
+    check_library("deltalake", "a Delta table")
+    place = absolute_place(where)
+    check_apart(place, source)
+    from pipelines.streaming.sinks.delta import DeltaSink
+
+    return partial(DeltaSink, place, schema)
+
+
+def check_library(name: str, what: str) -> None:
+    if find_spec(name) is None:
+        raise UsageError(f"To stream with {what} takes the library {name}: pip install 'inkray[stream]'.")

@@ -1,0 +1,115 @@
+"""The streaming job as a process: killed, ended and taken over, and every version of every file has its row once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from deltalake import DeltaTable
+
+from pipelines.models.store import ModelStore
+from tests.clusters import RayCluster
+from tests.in_process import RunJob
+from tests.labels import digits
+from tests.processes import Home, Job, new_home, until
+from tests.streams import in_table
+
+SOME = 300
+ENDED = 128 + signal.SIGTERM
+
+
+@pytest.fixture(scope="module")
+def home(ray_cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    with new_home(tmp_path_factory.mktemp("home"), ray_cluster) as home:
+        yield home
+
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture
+def start(home: Home, repo: Path, models: ModelStore, tmp_path: Path) -> Start:
+    (tmp_path / "in").mkdir()
+
+    def begin(*words: object) -> Job:
+        told = ("--model", "small", "--store", models, "--max-actors", 1, "--engine", "onnxruntime", *words)
+        return home.start(repo / "jobs" / "stream.py", "digits", tmp_path / "in", tmp_path / "out", *told)
+
+    return begin
+
+
+def land(folder: Path, numbers: range) -> None:
+    """As programs should: written by another name, and renamed when it is whole."""
+    for number in numbers:
+        draft = folder / f".{number}.png"
+        draft.write_bytes(cv2.imencode(".png", digits().images[number])[1].tobytes())
+        draft.rename(folder / f"{number:04d}.png")
+
+
+def has(output: Path, count: int) -> bool:
+    return (output / "rows" / "_delta_log").exists() and len(in_table(output)) >= count
+
+
+def terminated(job: Job) -> int:
+    began = time.monotonic()
+    job.process.send_signal(signal.SIGTERM)
+    code = job.ended()
+    assert time.monotonic() - began < 10, job.err
+    return code
+
+
+def test_every_version_has_its_row_once_whoever_is_killed_or_takes_over(start: Start, tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    land(source, range(SOME))
+    with start("--batch-items", 4, "--commit-seconds", 0.01, "--afterwards", "move") as killed:
+        until(lambda: has(output, 20), "some rows are there")
+        os.kill(killed.process.pid, signal.SIGKILL)
+        killed.ended()
+    assert len(in_table(output)) < SOME
+    with start("--afterwards", "move") as first:
+        until(lambda: has(output, SOME), "all rows are there")
+        with start("--afterwards", "move") as second:
+            second.says("another process leads at")
+            land(source, range(SOME, SOME + 5))
+            (source / "0007.png").write_bytes(b"no image")
+            until(lambda: has(output, SOME + 6), "the rows of what came are there")
+            assert terminated(first) == ENDED
+            second.says("reading ")
+            land(source, range(SOME + 5, SOME + 10))
+            until(lambda: has(output, SOME + 11), "the second goes on")
+            assert terminated(second) == ENDED
+    assert first.err == second.err == "ended by SIGTERM\n"
+    items = Counter(in_table(output))
+    assert set(items.values()) == {1}
+    assert Counter(key for key, _ in items) == Counter([*(f"{n:04d}.png" for n in range(SOME + 10)), "0007.png"])
+    rows = DeltaTable(str(output / "rows")).to_pyarrow_table().sort_by("arrived_at").to_pylist()
+    [failed] = [row for row in rows if row["status"] == "error"]
+    assert (failed["key"], failed["reason_code"]) == ("0007.png", "unreadable_file")
+    right = [row["value"] == str(digits().labels[int(row["key"][:4])]) for row in rows if row["value"] is not None]
+    assert sum(right) > 0.9 * SOME
+    assert len(list((source / "done").iterdir())) == SOME + 10
+    assert [path.name for path in (source / "failed").iterdir()] == ["0007.png"]
+    assert not list(source.glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("digits", "none", "out"), "is no folder; name one that exists."),
+        (("digits", "s4://bucket/in", "out"), "a stream reads folders, and not s4://."),
+        (("digits", ".", "out", "--deadline", 0), "--deadline is 0; it must be above 0."),
+        (("digits", ".", "out", "--settle", -1), "--settle is -1; it must be at least 0."),
+        (("digits", ".", "out", "--batch-items", 0), "--batch-items is 0; it must be at least 1."),
+        (("forms", ".", "out"), "Which form?"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(run_job: RunJob, words: tuple[object, ...], said: str) -> None:
+    ended = run_job("stream.py", *words)
+    assert ended.returncode == 2
+    assert said in ended.stderr
