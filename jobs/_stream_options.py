@@ -14,7 +14,7 @@ from pipelines.labeling.forms.labeler import PictureOptions
 from pipelines.models.folder import ModelFolder
 from pipelines.streaming.driver import Pace
 from pipelines.streaming.folder import Afterwards
-from pipelines.streaming.opening import SourceOptions, sink_opener, source_opener
+from pipelines.streaming.opening import SinkOptions, SourceOptions, sink_opener, source_opener
 from pipelines.streaming.run import StreamRequest
 from pipelines.streaming.work import DigitWork, FormWork, Work
 
@@ -30,7 +30,7 @@ class StreamOptions(ReaderOptions):
     stream goes on where it stopped."""
     afterwards: Afterwards = "leave"
     """What becomes of a file when its rows are written: move: to the folders done/ and failed/ within, or leave."""
-    settle: float = 0.2
+    settle: float = 0.1
     """The seconds that size and time of a file must stand still before it is read."""
     look_every: float | None = None
     """The seconds between two looks through the source, where the system tells of no events, as on NFS and SMB."""
@@ -40,6 +40,10 @@ class StreamOptions(ReaderOptions):
     """The longest that an item waits for others to be read with."""
     commit_seconds: float = 0.2
     """The least time between two commits."""
+    merge_files: int = 200
+    """How many files of a day are merged into one at the latest; 0 leaves them as they are."""
+    keep_days: int | None = None
+    """The days whose rows are kept, besides today; by default all."""
     deadline: float = 60
     """The seconds after which a batch is abandoned and its items are tried one by one."""
     alert_seconds: float = 60
@@ -56,6 +60,8 @@ class StreamOptions(ReaderOptions):
             ("batch-seconds", self.batch_seconds, 0),
             ("commit-seconds", self.commit_seconds, 0),
             ("batch-items", self.batch_items, 1),
+            ("merge-files", self.merge_files, 0),
+            ("keep-days", self.keep_days, 0),
         ):
             if value is not None and not least <= value < float("inf"):
                 raise UsageError(f"--{name} is {value:g}; it must be at least {least}.")
@@ -122,6 +128,7 @@ def stream_request(what: StreamDigits | StreamForms) -> StreamRequest:
     source = SourceOptions(
         suffixes=work.suffixes, afterwards=what.afterwards, settle=what.settle, look_every=what.look_every
     )
+    sink = SinkOptions(schema=work.workload.schema, merge_files=what.merge_files, keep_days=what.keep_days)
     pace = Pace(
         batch_items=what.batch_items or work.batch,
         batch_seconds=what.batch_seconds,
@@ -132,7 +139,7 @@ def stream_request(what: StreamDigits | StreamForms) -> StreamRequest:
     return StreamRequest(
         work=work,
         source=source_opener(what.source, source),
-        sink=sink_opener(what.output, work.workload.schema, what.source),
+        sink=sink_opener(what.output, sink, what.source),
         models=models,
         engine=what.engine,
         precision=what.precision,

@@ -6,10 +6,9 @@ import errno
 import fcntl
 import os
 import signal
-from pathlib import Path
 
 
-def is_written_to(path: Path) -> bool:
+def is_written_to(path: str) -> bool:
     """Whether a process of this machine has it open for writing or holds a lock on it; False where that is unknown."""
     try:
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -37,7 +37,7 @@ class FolderOptions:
     suffixes: frozenset[str]
     afterwards: Afterwards = "leave"
     """Whether files that are done are moved to the folders `done` and `failed` within, or left."""
-    settle: float = 0.2
+    settle: float = 0.1
     """Seconds that a file's size and time must stand still before it is read."""
     look_every: float | None = None
     """Seconds between two looks where the system tells of no events; None trusts in events."""
@@ -82,6 +82,7 @@ class FolderSource:
         self._known: dict[str, str] = {}
         """The version of each file that was polled or is done."""
         self._waiting: dict[str, Waiting] = {}
+        """In the order in which they were seen."""
         self._ready: deque[tuple[str, Sight]] = deque()
         self._under_way: dict[str, str] = {}
         self._gone: list[str] = []
@@ -94,14 +95,14 @@ class FolderSource:
             raise UsageError(f"{self.shown} is no folder; name one that exists.")
         self._device = self._folder.stat().st_dev
         self._known = {key: position.at for key, position in committed.items()}
-        self._gone = self._settled(committed)
+        self._gone = self._moved(committed)
         if self._options.look_every is None:
             self._changes = Changes(self._folder)
 
     def poll(self, limit: int, timeout_s: float) -> list[Arrival]:
         deadline = time.monotonic() + timeout_s
         while True:
-            self._look()
+            self._look(limit)
             if self._ready:
                 return [self._arrival(*self._ready.popleft()) for _ in range(min(limit, len(self._ready)))]
             left = deadline - time.monotonic()
@@ -114,7 +115,7 @@ class FolderSource:
             if self._under_way.get(key) == position.at:
                 del self._under_way[key]
         gone, self._gone = self._gone, []
-        return gone + self._settled(done)
+        return gone + self._moved(done)
 
     def lag(self) -> Lag:
         waiting = len(self._waiting) + len(self._ready)
@@ -136,17 +137,25 @@ class FolderSource:
         else:
             time.sleep(seconds)
 
-    def _look(self) -> None:
-        """See what happened, and what of it has come to rest."""
+    def _look(self, limit: int) -> None:
+        """See what happened, and what of it has come to rest, as far as it is wanted now."""
         now = time.monotonic()
         if self._changes:
             for path in self._changes.take():
                 self._see(path, now)
         if now >= self._look_at:
             self._look_through(now)
-        for key, waiting in list(self._waiting.items()):
-            if now - waiting.since >= self._options.settle:
-                self._come_to_rest(key, waiting, now)
+        for key, waiting in self._settled(now):
+            if len(self._ready) >= limit:
+                break
+            self._come_to_rest(key, waiting, now)
+
+    def _settled(self, now: float) -> Iterator[tuple[str, Waiting]]:
+        while self._waiting:
+            key, waiting = next(iter(self._waiting.items()))
+            if now - waiting.since < self._options.settle:
+                return
+            yield key, waiting
 
     def _look_through(self, now: float) -> None:
         try:
@@ -197,21 +206,26 @@ class FolderSource:
         if sight and self._known.get(key) != str(sight.version):
             waiting = self._waiting.get(key)
             if waiting is None or waiting.sight.version != sight.version:
-                self._waiting[key] = Waiting(sight, now)
+                self._wait_for(key, Waiting(sight, now))
         return sight is not None
 
     def _come_to_rest(self, key: str, waiting: Waiting, now: float) -> None:
-        sight = _sight_of(self._folder / key)
+        path = f"{self._folder}/{key}"
+        sight = _sight_of(path)
         if sight is None:
             del self._waiting[key]
-        elif sight.version != waiting.sight.version or is_written_to(self._folder / key):
-            self._waiting[key] = Waiting(sight, now)
+        elif sight.version != waiting.sight.version or is_written_to(path):
+            self._wait_for(key, Waiting(sight, now))
         else:
             del self._waiting[key]
             self._known[key] = str(sight.version)
             self._ready.append((key, sight))
 
-    def _settled(self, done: Positions) -> list[str]:
+    def _wait_for(self, key: str, waiting: Waiting) -> None:
+        self._waiting.pop(key, None)
+        self._waiting[key] = waiting
+
+    def _moved(self, done: Positions) -> list[str]:
         """Move what is done, by option; returns the files that are no longer there."""
         if self._options.afterwards == "leave":
             return []

@@ -23,7 +23,7 @@ class SourceOptions:
     suffixes: frozenset[str]
     """What files are wanted, by their names."""
     afterwards: Afterwards = "leave"
-    settle: float = 0.2
+    settle: float = 0.1
     look_every: float | None = None
 
 
@@ -43,13 +43,22 @@ def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
     )
 
 
-def sink_opener(where: str, schema: pa.Schema, source: str) -> Callable[[], StreamSink]:
+@dataclass(frozen=True, kw_only=True)
+class SinkOptions:
+    schema: pa.Schema
+    """The columns of the rows."""
+    merge_files: int = 200
+    keep_days: int | None = None
+
+
+def sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], StreamSink]:
     check_library("deltalake", "a Delta table")
     place = absolute_place(where)
     check_apart(place, source)
     from pipelines.streaming.sinks.delta import DeltaSink
+    from pipelines.streaming.sinks.upkeep import Upkeep
 
-    return partial(DeltaSink, place, schema)
+    return partial(DeltaSink, place, options.schema, Upkeep(options.merge_files, options.keep_days))
 
 
 def check_library(name: str, what: str) -> None:

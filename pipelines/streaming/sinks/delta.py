@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -26,14 +26,11 @@ from pipelines.files.places import open_storage
 from pipelines.labeling.rows import encode
 from pipelines.streaming.sink import STREAM_COLUMNS, SupersededError
 from pipelines.streaming.sinks.journal import PositionJournal
+from pipelines.streaming.sinks.upkeep import DAY, Upkeep
 from pipelines.streaming.source import Positions
-
-if TYPE_CHECKING:
-    from pipelines.streaming.sinks.upkeep import Upkeep
 
 ROWS, LOCK = "rows", ".work/lock"
 APPLICATION = "inkray-stream"
-DAY = "day"
 CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 hours",
@@ -44,7 +41,7 @@ LOT = 1 << 20
 
 
 class DeltaSink:
-    def __init__(self, output: str, schema: pa.Schema, upkeep: Upkeep | None = None) -> None:
+    def __init__(self, output: str, schema: pa.Schema, upkeep: Upkeep) -> None:
         self._storage = open_storage(output)
         self.shown = self._storage.shown
         self._schema = pa.schema([*schema, *STREAM_COLUMNS])
@@ -84,9 +81,10 @@ class DeltaSink:
             self._number, self._pending = self._pending, None
 
     def tidy(self) -> None:
-        if self._upkeep and self._upkeep.due():
+        if self._upkeep.due():
+            self._check_held()
             with self._outages_told():
-                self._upkeep.do(self._table, self._storage)
+                self._upkeep.do(self._table)
 
     def close(self) -> None:
         self._held.close()

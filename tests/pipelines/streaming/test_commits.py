@@ -11,6 +11,7 @@ from pipelines.labeling.rows import SCHEMA
 from pipelines.streaming.commits import Commit, Commits
 from pipelines.streaming.pool import MicroBatch
 from pipelines.streaming.sinks.delta import DeltaSink
+from pipelines.streaming.sinks.upkeep import Upkeep
 from pipelines.streaming.source import Arrival
 from pipelines.streaming.work import BatchRead
 from tests.streams import in_table, positions, rows_of
@@ -26,7 +27,7 @@ def read(one: MicroBatch) -> None:
 
 @pytest.fixture
 def sink(tmp_path: Path) -> DeltaSink:
-    sink = DeltaSink(str(tmp_path), SCHEMA)
+    sink = DeltaSink(str(tmp_path), SCHEMA, Upkeep())
     sink.try_to_lead()
     return sink
 

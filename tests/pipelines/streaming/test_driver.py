@@ -33,6 +33,7 @@ from pipelines.models.store import ModelStore
 from pipelines.streaming.driver import Pace
 from pipelines.streaming.run import StreamRequest, read_stream
 from pipelines.streaming.sinks.delta import DeltaSink
+from pipelines.streaming.sinks.upkeep import Upkeep
 from pipelines.streaming.source import Arrival
 from pipelines.streaming.work import DigitWork
 from tests.streams import ListSource
@@ -60,19 +61,19 @@ class Told:
         pass
 
 
-output, store, picture, odd = sys.argv[1:]
+output, store, picture, odd, keys, each = sys.argv[1:]
 odd, picture = {tuple(key.split()): how for key, how in json.loads(odd).items()}, open(picture, "rb").read()
 items = [
     Arrival(key, str(at), f"{key}{at}", time.time(), Odd(odd[key, str(at)]) if (key, str(at)) in odd else picture)
-    for at in range(%d)
-    for key in "%s"
+    for at in range(int(each))
+    for key in keys
 ]
 work, source = DigitWork(), ListSource(items)
 read_stream(
     StreamRequest(
         work=work,
         source=lambda: source,
-        sink=partial(DeltaSink, output, work.workload.schema),
+        sink=partial(DeltaSink, output, work.workload.schema, Upkeep()),
         models=[open_model("small", ModelStore(store))],
         engine="onnxruntime",
         precision="auto",
@@ -88,7 +89,7 @@ read_stream(
     Told(),
 )
 print(json.dumps({key: position for key, position in source.done.items()}))
-""" % (EACH, KEYS)
+"""
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_odd_items_cost_themselves_alone(home: Home, models: ModelStore, repo: P
     output = tmp_path / "out"
     (tmp_path / "digit.png").write_bytes(cv2.imencode(".png", digits().images[0])[1].tobytes())
     odd = json.dumps({" ".join(key): how for key, how in ODD.items()})
-    command = [sys.executable, "-c", PROGRAM, output, models, tmp_path / "digit.png", odd]
+    command = [sys.executable, "-c", PROGRAM, output, models, tmp_path / "digit.png", odd, KEYS, EACH]
     done = subprocess.run(
         [*map(str, command)], cwd=repo, env=home.env, capture_output=True, text=True, timeout=300, check=False
     )

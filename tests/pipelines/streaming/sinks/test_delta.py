@@ -12,11 +12,12 @@ from pipelines.errors import DataError, UsageError
 from pipelines.labeling.rows import SCHEMA
 from pipelines.streaming.sink import SupersededError
 from pipelines.streaming.sinks.delta import DeltaSink
+from pipelines.streaming.sinks.upkeep import Upkeep
 from tests.streams import in_table, positions, rows_of
 
 
 def leading(output: Path) -> DeltaSink:
-    sink = DeltaSink(str(output), SCHEMA)
+    sink = DeltaSink(str(output), SCHEMA, Upkeep())
     assert sink.try_to_lead() is not None
     return sink
 
@@ -25,13 +26,13 @@ def test_rows_and_positions_are_there_for_the_next_driver(tmp_path: Path) -> Non
     first = leading(tmp_path)
     first.commit(rows_of(("a", "1"), ("b", "1")), positions(("a", "1"), ("b", "1")), [])
     first.commit(rows_of(("a", "2")), positions(("a", "2")), ["b"])
-    second = DeltaSink(str(tmp_path), SCHEMA)
+    second = DeltaSink(str(tmp_path), SCHEMA, Upkeep())
     assert second.try_to_lead() is None
     first.close()
     assert second.try_to_lead() == positions(("a", "2"))
     second.commit(rows_of(), positions(("c", "1")), [])
     second.close()
-    assert DeltaSink(str(tmp_path), SCHEMA).try_to_lead() == positions(("a", "2"), ("c", "1"))
+    assert DeltaSink(str(tmp_path), SCHEMA, Upkeep()).try_to_lead() == positions(("a", "2"), ("c", "1"))
     assert in_table(tmp_path) == [("a", "1"), ("a", "2"), ("b", "1")]
 
 
@@ -51,7 +52,7 @@ def test_who_led_before_is_refused_even_if_the_lock_was_lost(tmp_path: Path) -> 
 
 def leading_after(sink: DeltaSink, output: Path) -> object:
     sink.close()
-    return DeltaSink(str(output), SCHEMA).try_to_lead()
+    return DeltaSink(str(output), SCHEMA, Upkeep()).try_to_lead()
 
 
 def test_what_another_does_to_the_table_meanwhile_is_no_reason_to_give_up(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_place_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bulk" / "rows").mkdir(parents=True)
     (tmp_path / "bulk" / "rows" / "part-000000.parquet").touch()
     with pytest.raises(UsageError, match="holds files that are no table of a stream"):
-        DeltaSink(str(tmp_path / "bulk"), SCHEMA).try_to_lead()
+        DeltaSink(str(tmp_path / "bulk"), SCHEMA, Upkeep()).try_to_lead()
     leading(tmp_path / "out").close()
     with pytest.raises(UsageError, match="has other columns"):
-        DeltaSink(str(tmp_path / "out"), SCHEMA.append(SCHEMA.field(0).with_name("field"))).try_to_lead()
+        DeltaSink(str(tmp_path / "out"), SCHEMA.append(SCHEMA.field(0).with_name("field")), Upkeep()).try_to_lead()
