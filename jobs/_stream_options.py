@@ -50,6 +50,8 @@ class StreamOptions(ReaderOptions):
     """The seconds without a commit, while items wait, after which a line of alert tells so."""
     end_when_idle: float | None = None
     """End when nothing came for so many seconds; by default the stream goes on until it is told to end."""
+    metrics: Annotated[str | None, arg(metavar="HOST:PORT")] = None
+    """The address at which Prometheus is told how the stream fares, such as 127.0.0.1:9464; by default none."""
     progress: Literal["text", "json"] = "text"
     """How the stream tells of itself: in words every ten seconds, or as json: a line each second and for each event."""
 

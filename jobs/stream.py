@@ -7,9 +7,10 @@ import sys
 
 from jobs._cli import run
 from jobs._console import open_console
-from jobs._stream_options import Stream, stream_request
+from jobs._stream_options import Stream, StreamOptions, stream_request
 from pipelines.streaming.driver import StreamListener
 from pipelines.streaming.lines import StatusLines, StatusObjects
+from pipelines.streaming.metrics import Address, MeteredListener
 from pipelines.streaming.run import read_stream
 
 GRACE_S = 9.5
@@ -17,11 +18,13 @@ GRACE_S = 9.5
 
 
 def main(options: Stream) -> None:
-    read_stream(stream_request(options.what), listener(options.what.progress))
+    request = stream_request(options.what)
+    read_stream(request, listener(options.what))
 
 
-def listener(progress: str) -> StreamListener:
-    return StatusObjects(sys.stdout) if progress == "json" else StatusLines(open_console(markup=False))
+def listener(what: StreamOptions) -> StreamListener:
+    told = StatusObjects(sys.stdout) if what.progress == "json" else StatusLines(open_console(markup=False))
+    return MeteredListener(told, Address.parse(what.metrics)) if what.metrics else told
 
 
 def command() -> None:

@@ -11,8 +11,8 @@ from pipelines.streaming.source import Lag
 
 WINDOW_S = 60.0
 """Seconds that rate and delays are told of."""
-MOST = 10_000
-"""Commits of that time, of which delays are kept."""
+MOST = 20_000
+"""Items of that time, of which delays are kept: the last ones."""
 
 
 @dataclass(frozen=True)
@@ -50,32 +50,34 @@ class StatusCounts:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._items = self._rows = self._errors = 0
-        self._recent: deque[tuple[float, int, float, float]] = deque(maxlen=MOST)
-        """When a commit was seen, its items, and the shortest and longest of their delays."""
+        self._commits: deque[tuple[float, int]] = deque()
+        """When a commit was seen, and how many items it had."""
+        self._delays: deque[tuple[float, float]] = deque(maxlen=MOST)
+        """When an item's rows were seen, and how long after its arrival."""
 
     def add(self, commit: Commit) -> None:
-        now = time.time()
+        seen, now = time.monotonic(), time.time()
         arrived = [one.arrived_at for batch in commit.batches for one in batch.arrivals]
         self._items += len(arrived)
         self._rows += len(commit.rows)
         self._errors += sum(sum(batch.read.failed) for batch in commit.batches if batch.read)
-        delays = sorted(max(0.0, now - at) for at in arrived)
-        self._recent.append((time.monotonic(), len(arrived), delays[len(delays) // 2], delays[-1]))
+        self._commits.append((seen, len(arrived)))
+        self._delays.extend((seen, max(0.0, now - at)) for at in arrived)
 
     def status(self, lag: Lag, under_way: int, oldest_arrival: float | None, readers: int) -> StreamStatus:
         now = time.monotonic()
-        while self._recent and now - self._recent[0][0] > WINDOW_S:
-            self._recent.popleft()
+        for recent in (self._commits, self._delays):
+            while recent and now - recent[0][0] > WINDOW_S:
+                recent.popleft()
         ages = [lag.oldest_s or 0.0, max(0.0, time.time() - oldest_arrival) if oldest_arrival else 0.0]
-        middle = sorted(delay for _, _, delay, _ in self._recent)
-        longest = sorted(delay for _, _, _, delay in self._recent)
+        delays = sorted(delay for _, delay in self._delays)
         return StreamStatus(
             self._items,
             self._rows,
             self._errors,
-            sum(items for _, items, _, _ in self._recent) / min(WINDOW_S, max(now - self._started, 1e-6)),
-            middle[len(middle) // 2] if middle else 0.0,
-            longest[int(len(longest) * 0.99)] if longest else 0.0,
+            sum(items for _, items in self._commits) / min(WINDOW_S, max(now - self._started, 1e-6)),
+            delays[len(delays) // 2] if delays else 0.0,
+            delays[int(len(delays) * 0.99)] if delays else 0.0,
             lag.items,
             under_way,
             max(ages),
