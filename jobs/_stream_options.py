@@ -130,7 +130,9 @@ def stream_request(what: StreamDigits | StreamForms) -> StreamRequest:
     source = SourceOptions(
         suffixes=work.suffixes, afterwards=what.afterwards, settle=what.settle, look_every=what.look_every
     )
-    sink = SinkOptions(schema=work.workload.schema, merge_files=what.merge_files, keep_days=what.keep_days)
+    sink = SinkOptions(
+        schema=work.workload.schema, fields=work.fields, merge_files=what.merge_files, keep_days=what.keep_days
+    )
     pace = Pace(
         batch_items=what.batch_items or work.batch,
         batch_seconds=what.batch_seconds,

@@ -47,6 +47,8 @@ def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
 class SinkOptions:
     schema: pa.Schema
     """The columns of the rows."""
+    fields: tuple[str, ...] = ()
+    """The columns of a table for spreadsheets, where there is to be one."""
     merge_files: int = 200
     keep_days: int | None = None
 
@@ -58,7 +60,7 @@ def sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], S
     from pipelines.streaming.sinks.delta import DeltaSink
     from pipelines.streaming.sinks.upkeep import Upkeep
 
-    return partial(DeltaSink, place, options.schema, Upkeep(options.merge_files, options.keep_days))
+    return partial(DeltaSink, place, options.schema, Upkeep(options.merge_files, options.keep_days), options.fields)
 
 
 def check_library(name: str, what: str) -> None:

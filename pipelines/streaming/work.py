@@ -50,6 +50,8 @@ class Work(ABC):
     batch: int
     """The most items that are read together."""
     needs = Needs(most_threads=1)
+    fields: tuple[str, ...] = ()
+    """What has a column of its own in tables for spreadsheets."""
 
     @abstractmethod
     def reader(self, config: ReaderConfig) -> ItemReader: ...
@@ -79,6 +81,7 @@ class FormWork(Work):
 
     def __init__(self, workload: FormWorkload, templates: Sequence[Template], limits: Limits) -> None:
         self.workload, self._templates, self._limits = workload, tuple(templates), limits
+        self.fields = tuple(dict.fromkeys(field.name for template in templates for field in template.fields))
 
     def reader(self, config: ReaderConfig) -> ItemReader:
         return ScanReader(self.workload.labeler(config), self._templates, self._limits)

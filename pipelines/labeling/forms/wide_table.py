@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -18,37 +19,39 @@ from pipelines.labeling.run_folder import WIDE, Group, LabelingRunFolder
 from pipelines.labeling.summing import of_each
 
 FIRST = ("source", "page", "template", "status", "reason")
+READ = (*FIRST, "field", "value")
 
 
 def write_wide(folder: LabelingRunFolder, templates: Sequence[Template], spread: Spread) -> None:
     """Write group by group, since a run may have more pages than fit into memory."""
     fields = list(dict.fromkeys(field.name for template in templates for field in template.fields))
-    head = _as_csv([[*FIRST, *fields]])
+    head = as_csv([[*FIRST, *fields]])
     folder.write_file(WIDE, chain([head], of_each(partial(_lines_of, folder, fields), folder.groups(), spread)))
 
 
 def _lines_of(folder: LabelingRunFolder, fields: Sequence[str], group: Group) -> bytes:
-    return b"".join(_as_csv(lines(rows, fields)) for rows in folder.shards(group))
+    return b"".join(as_csv(lines(rows, fields)) for rows in folder.shards(group))
 
 
-def _as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
+def as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
 
 
-def lines(rows: pa.Table, fields: Sequence[str]) -> Iterator[list[Any]]:
-    kept = rows.select(["source", "page", "template", "field", "value", "status", "reason"]).to_pylist()
-    for (source, page), of_page in groupby(kept, lambda row: (row["source"], row["page"])):
-        yield _line(source, page, list(of_page), fields)
+def lines(rows: pa.Table, fields: Sequence[str], of_a_page: Sequence[str] = ("source", "page")) -> Iterator[list[Any]]:
+    """A line for consecutive rows that have these columns in common."""
+    kept = rows.select(list(dict.fromkeys([*of_a_page, *READ]))).to_pylist()
+    for _, of_page in groupby(kept, itemgetter(*of_a_page)):
+        yield _line(list(of_page), fields)
 
 
-def _line(source: str, page: int, rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
+def _line(rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
     values = {row["field"]: row["value"] for row in rows}
     worst = next(status for status in WORST_FIRST if any(row["status"] == status for row in rows))
     return [
-        source,
-        page,
+        rows[0]["source"],
+        rows[0]["page"],
         rows[0]["template"],
         worst.value,
         "; ".join(_reasons(rows)),

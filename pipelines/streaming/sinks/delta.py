@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ from pipelines.labeling.rows import encode
 from pipelines.streaming.sink import STREAM_COLUMNS, SupersededError
 from pipelines.streaming.sinks.journal import PositionJournal
 from pipelines.streaming.sinks.upkeep import DAY, Upkeep
+from pipelines.streaming.sinks.wide import WideTables
 from pipelines.streaming.source import Positions
 
 ROWS, LOCK = "rows", ".work/lock"
@@ -41,15 +42,18 @@ LOT = 1 << 20
 
 
 class DeltaSink:
-    def __init__(self, output: str, schema: pa.Schema, upkeep: Upkeep) -> None:
+    def __init__(self, output: str, schema: pa.Schema, upkeep: Upkeep, fields: Sequence[str] = ()) -> None:
         self._storage = open_storage(output)
         self.shown = self._storage.shown
         self._schema = pa.schema([*schema, *STREAM_COLUMNS])
         self._journal = PositionJournal(self._storage)
         self._upkeep = upkeep
+        self._wide = WideTables(self._storage, ROWS, fields) if fields else None
         self._held = ExitStack()
         self._table: Any = None
         self._number = 0
+        self._day = ""
+        """That of the last commit."""
         self._pending: int | None = None
         """The number of a commit of which it is not known whether it was taken."""
 
@@ -67,6 +71,8 @@ class DeltaSink:
             self._write([], self._number)
             self._journal.taken(self._number, {}, ())
             self._held = held.pop_all()
+            if self._wide:
+                self._wide.start(self._table)
         return self._journal.positions
 
     def commit(self, rows: pa.Table, done: Positions, forgotten: Collection[str]) -> None:
@@ -78,6 +84,8 @@ class DeltaSink:
                 self._write(self._files(rows, self._pending), self._pending)
             assert self._pending is not None
             self._journal.taken(self._pending, done, forgotten)
+            if self._wide and len(rows):
+                self._wide.changed(self._day)
             self._number, self._pending = self._pending, None
 
     def tidy(self) -> None:
@@ -87,6 +95,8 @@ class DeltaSink:
                 self._upkeep.do(self._table)
 
     def close(self) -> None:
+        if self._wide:
+            self._wide.close()
         self._held.close()
 
     def _opened(self) -> DeltaTable:
@@ -115,7 +125,7 @@ class DeltaSink:
     def _files(self, rows: pa.Table, number: int) -> list[AddAction]:
         if not len(rows):
             return []
-        day = datetime.now(UTC).date().isoformat()
+        day = self._day = datetime.now(UTC).date().isoformat()
         name, content = f"{DAY}={day}/{number:020d}.parquet", encode(rows, "parquet")
         self._storage.put(f"{ROWS}/{name}", content)
         stats = json.dumps({"numRecords": len(rows)})
