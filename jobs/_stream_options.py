@@ -24,12 +24,13 @@ class StreamOptions(ReaderOptions):
     """The options that all workloads share."""
 
     source: Positional[Annotated[str, arg(metavar="SOURCE")]]
-    """The folder to watch."""
+    """The folder to watch, or a URI of one in an object store (s3://, gs://, az://)."""
     output: Positional[Annotated[str, arg(metavar="OUTPUT")]]
     """The folder for the table of rows, visible to every node, or a URI (s3://, gs://, az://). Started again, the
     stream goes on where it stopped."""
     afterwards: Afterwards = "leave"
-    """What becomes of a file when its rows are written: move: to the folders done/ and failed/ within, or leave."""
+    """What becomes of a file when its rows are written: move: to the folders done/ and failed/ within, or leave.
+    Objects of a store are always left."""
     settle: float = 0.1
     """The seconds that size and time of a file must stand still before it is read."""
     look_every: float | None = None

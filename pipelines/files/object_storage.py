@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
@@ -19,6 +19,9 @@ from pipelines.files.object_lock import ObjectLock
 from pipelines.files.remote import display_name
 from pipelines.files.storage import Content, Storage
 
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
 RETRY, LONGEST_PAUSE = timedelta(seconds=60), timedelta(seconds=5)
 """How long a request is repeated that the store does not answer, and the longest pause between two."""
 SAID_BY_STORE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
@@ -27,14 +30,14 @@ Version = Any
 
 
 class ObjectStorage(Storage):
-    def __init__(self, uri: str) -> None:
-        self.shown = display_name(uri)
+    def __init__(self, uri: str, retry: timedelta = RETRY) -> None:
+        self.shown, self._retry = display_name(uri), retry
         self._access = access_of(uri)
         self._lock: ObjectLock | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # Connections and the lock stay in the process that has them.
-        return {"shown": self.shown, "_access": self._access, "_lock": None}
+        return {"shown": self.shown, "_retry": self._retry, "_access": self._access, "_lock": None}
 
     @cached_property
     def _store(self) -> ObjectStore:
@@ -42,7 +45,7 @@ class ObjectStorage(Storage):
         settings: dict[str, Any] = {
             "config": config,
             "client_options": {"allow_http": plain_http},
-            "retry_config": {"retry_timeout": RETRY, "backoff": {"max_backoff": LONGEST_PAUSE}},
+            "retry_config": {"retry_timeout": self._retry, "backoff": {"max_backoff": LONGEST_PAUSE}},
         }
         return from_url(url, **settings)
 
@@ -96,6 +99,12 @@ class ObjectStorage(Storage):
             found = obstore.list_with_delimiter(self._store, folder or None)
         paths = [*found["common_prefixes"], *(one["path"] for one in found["objects"])]
         return sorted(path.rpartition("/")[2] for path in paths)
+
+    def objects(self) -> Iterator[ObjectMeta]:
+        """All that lies in the folder, however deep, as the store tells of it."""
+        with self._errors_told("read"):
+            for some in obstore.list(self._store):
+                yield from some
 
     def delete(self, name: str) -> None:
         with self._errors_told("written"):

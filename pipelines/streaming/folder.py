@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pyarrow import fs
 
@@ -69,6 +69,7 @@ class FileVersion:
 
     path: str
     version: VersionOfFile
+    waits: ClassVar[bool] = False
 
     def read(self) -> bytes | Reason:
         file = File(self.path, self.version.size, self.version.changed)

@@ -17,6 +17,8 @@ from pipelines.streaming.folder import Afterwards, FolderOptions, FolderSource
 from pipelines.streaming.sink import StreamSink
 from pipelines.streaming.source import StreamSource
 
+OBJECT_STORES = ("s3", "gs", "az", "abfs")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
@@ -30,8 +32,7 @@ class SourceOptions:
 def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
     """Opens what is named, in the process that leads; what can be wrong with the name is told now."""
     if "://" in where:
-        scheme = where.partition("://")[0]
-        raise UsageError(f"{display_name(where)}: a stream reads folders, and not {scheme}://.")
+        return _bucket_opener(where, options)
     folder = Path(absolute_place(where))
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; name one that exists.")
@@ -41,6 +42,20 @@ def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
         folder,
         FolderOptions(options.suffixes, options.afterwards, options.settle, options.look_every),
     )
+
+
+def _bucket_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
+    shown, scheme = display_name(where), where.partition("://")[0]
+    if scheme not in OBJECT_STORES:
+        raise UsageError(f"{shown}: a stream reads folders and {', '.join(OBJECT_STORES)}, and not {scheme}://.")
+    if options.afterwards == "move":
+        raise UsageError(
+            f"{shown}: objects cannot be moved, since nothing tells whether one was replaced just before; leave them.",
+            option="afterwards",
+        )
+    from pipelines.streaming.bucket import BucketSource
+
+    return partial(BucketSource, where, options.suffixes, options.look_every)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ sink."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from pipelines.inference.outcome import Reason
 
@@ -25,8 +25,14 @@ Positions = Mapping[str, Position]
 class Readable(Protocol):
     """Content that is read where it is needed; it travels to another process."""
 
+    waits: ClassVar[bool]
+    """Whether reading is mostly waiting, so that many are read at a time."""
+
     def read(self) -> bytes | Reason:
-        """The bytes of the very version that arrived, or why they cannot be had; never an exception."""
+        """The bytes of the very version that arrived, or why they cannot be had.
+
+        An `InkrayError` ends the driver, and the item is read at the next start: an outage that does not pass.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -31,6 +32,8 @@ from pipelines.streaming.sink import STREAM_COLUMNS
 from pipelines.streaming.source import Arrival
 
 Content = bytes | Reason
+READ_AT_ONCE = 16
+"""Items that are read at a time where reading is waiting."""
 
 
 class ItemReader(Protocol):
@@ -124,9 +127,20 @@ class BatchRead:
 
 
 def read_batch(reader: ItemReader, arrivals: Sequence[Arrival]) -> BatchRead:
-    contents = [one.content if isinstance(one.content, bytes) else one.content.read() for one in arrivals]
+    contents = _contents(arrivals)
     rows, counts = reader.read([one.name for one in arrivals], contents)
     return BatchRead(_with_columns(rows, counts, arrivals, [_digest(one) for one in contents]), _failed(rows, counts))
+
+
+def _contents(arrivals: Sequence[Arrival]) -> list[Content]:
+    if any(not isinstance(one.content, bytes) and one.content.waits for one in arrivals):
+        with ThreadPoolExecutor(READ_AT_ONCE) as threads:
+            return list(threads.map(_content, arrivals))
+    return [_content(one) for one in arrivals]
+
+
+def _content(arrival: Arrival) -> Content:
+    return arrival.content if isinstance(arrival.content, bytes) else arrival.content.read()
 
 
 def _digest(content: Content) -> str | None:

@@ -102,7 +102,7 @@ def test_every_version_has_its_row_once_whoever_is_killed_or_takes_over(start: S
     ("words", "said"),
     [
         (("digits", "none", "out"), "is no folder; name one that exists."),
-        (("digits", "s4://bucket/in", "out"), "a stream reads folders, and not s4://."),
+        (("digits", "s4://bucket/in", "out"), "a stream reads folders and s3, gs, az, abfs, and not s4://."),
         (("digits", ".", "out", "--deadline", 0), "--deadline is 0; it must be above 0."),
         (("digits", ".", "out", "--settle", -1), "--settle is -1; it must be at least 0."),
         (("digits", ".", "out", "--batch-items", 0), "--batch-items is 0; it must be at least 1."),
