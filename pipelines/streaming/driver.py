@@ -25,7 +25,6 @@ IDLE_S = 0.2
 AGAIN_S = 1.0
 """Seconds until what failed by an outage is tried again."""
 STATUS_S = 1.0
-HELD_BATCHES = 16
 HELD_BYTES = 256 << 20
 
 
@@ -47,6 +46,8 @@ class StreamListener(Protocol):
 class Pace:
     batch_items: int
     """The most items that are read together."""
+    held_batches: int = 16
+    """How many times as many are polled at most whose rows are not in the sink."""
     batch_seconds: float = 0.05
     """The longest that an item waits for others to be read with."""
     commit_seconds: float = 0.2
@@ -77,6 +78,8 @@ class StreamDriver:
         self._bytes = 0
         self._to_tell: dict[str, Position] = {}
         """What is in the sink and the source was not yet told."""
+        self._is_untold = False
+        """Whether the source could not be told, for which no more is polled, or that would grow without bound."""
         now = time.monotonic()
         self._buffered_at = self._committed_at = self._progress_at = self._busy_at = now
         self._status_at = self._alerted_at = self._poll_at = self._commit_at = self._tell_at = now
@@ -120,8 +123,10 @@ class StreamDriver:
 
     def _poll(self) -> None:
         now = time.monotonic()
-        room = min(self._pace.batch_items - len(self._buffer), HELD_BATCHES * self._pace.batch_items - self._held)
-        if now < self._poll_at or room <= 0 or self._bytes > HELD_BYTES:
+        room = min(
+            self._pace.batch_items - len(self._buffer), self._pace.held_batches * self._pace.batch_items - self._held
+        )
+        if now < self._poll_at or self._is_untold or room <= 0 or self._bytes > HELD_BYTES:
             return
         try:
             arrived = self._source.poll(room, 0.0 if self._held else IDLE_S)
@@ -182,11 +187,13 @@ class StreamDriver:
                 self._commits.forget(self._source.commit(self._to_tell))
             except DataError as error:
                 self._outage(error)
-                self._tell_at = now + AGAIN_S
+                self._tell_at, self._is_untold = now + AGAIN_S, True
                 return
-            self._to_tell = {}
+            self._to_tell, self._is_untold = {}, False
 
     def _outage(self, error: DataError) -> None:
+        # Nobody knows what would have come meanwhile.
+        self._busy_at = time.monotonic() + AGAIN_S
         self._listener.alert(f"{error} It is tried again.")
 
     def _report(self) -> None:

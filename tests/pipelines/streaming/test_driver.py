@@ -1,4 +1,5 @@
-"""The loop with real readers: items on which processes die, hang or fail cost themselves alone, and order is kept."""
+"""The loop with real readers: items on which processes die, hang or fail cost themselves alone, order is kept, what is
+polled is bounded, and outages are told and waited for."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ ODD = {("a", "7"): "process_died", ("b", "5"): "timeout", ("c", "3"): "unexpecte
 PROGRAM = """
 import json, os, sys, time
 from functools import partial
-from threading import Timer
 
+from pipelines.errors import DataError
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
 from pipelines.streaming.driver import Pace
@@ -40,6 +41,8 @@ from tests.streams import ListSource
 
 
 class Odd:
+    waits = False
+
     def __init__(self, how):
         self.how = how
 
@@ -49,6 +52,29 @@ class Odd:
         if self.how == "timeout":
             time.sleep(1000)
         raise ValueError("odd")
+
+
+class Flaky(ListSource):
+    # Away now and then; and it knows how many of its items are not in the sink.
+    given, in_sink = 0, {}
+    away = ["polled", "committed"]
+
+    def poll(self, limit, timeout_s):
+        self.be_away("polled")
+        arrived = super().poll(limit, timeout_s)
+        self.given += len(arrived)
+        assert self.given - sum(int(at) + 1 for at, _ in self.in_sink.values()) <= 16
+        return arrived
+
+    def commit(self, done):
+        self.in_sink.update(done)
+        self.be_away("committed")
+        return super().commit(done)
+
+    def be_away(self, when):
+        if when in self.away:
+            self.away.remove(when)
+            raise DataError(f"It cannot be {when}.")
 
 
 class Told:
@@ -68,7 +94,7 @@ items = [
     for at in range(int(each))
     for key in keys
 ]
-work, source = DigitWork(), ListSource(items)
+work, source = DigitWork(), Flaky(items)
 read_stream(
     StreamRequest(
         work=work,
@@ -84,7 +110,7 @@ read_stream(
         max_actors=1,
         deadline=2,
         store=store,
-        pace=Pace(batch_items=8, commit_seconds=0.01, end_when_idle=0.5),
+        pace=Pace(batch_items=8, held_batches=2, commit_seconds=0.01, end_when_idle=0.5, alert_seconds=1),
     ),
     Told(),
 )
@@ -113,4 +139,6 @@ def test_odd_items_cost_themselves_alone(home: Home, models: ModelStore, repo: P
     assert {(row["key"], row["at"]): row["reason_code"] for row in rows if row["status"] == "error"} == ODD
     for key in KEYS:
         assert [int(row["at"]) for row in rows if row["key"] == key] == list(range(EACH))
+    for alert in ("It cannot be polled. It is", "It cannot be committed. It is", "Nothing was committed for"):
+        assert alert in done.stdout
     assert json.loads(done.stdout.splitlines()[-1]) == {key: [str(EACH - 1), False] for key in KEYS}
