@@ -13,6 +13,8 @@ from pipelines.labeling.rows import SCHEMA
 from pipelines.streaming.sink import SupersededError
 from pipelines.streaming.sinks.delta import DeltaSink
 from pipelines.streaming.sinks.upkeep import Upkeep
+from tests.s3 import Bucket
+from tests.s3 import s3_server as s3_server
 from tests.streams import in_table, positions, rows_of
 
 
@@ -99,6 +101,28 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(tmp_path: Path) -> Non
     sink.commit(rows_of(("a", "2")), positions(("a", "2")), [])
     assert in_table(tmp_path) == [("a", "1"), ("a", "2")]
     assert leading_after(sink, tmp_path) == positions(("a", "2"))
+
+
+def test_in_an_object_store_as_in_a_folder(s3_server: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_server.env.items():
+        monkeypatch.setenv(name, value)
+    place = s3_server.new_place()
+    before = DeltaSink(place, SCHEMA, Upkeep())
+    assert before.try_to_lead() == {}
+    before.commit(rows_of(("a", "1")), positions(("a", "1")), [])
+    assert DeltaSink(place, SCHEMA, Upkeep()).try_to_lead() is None
+    before._held.close()
+    # As for one whose machine slept, and that does not know it.
+    before._storage._lock = None  # type: ignore[attr-defined]
+    after = DeltaSink(place, SCHEMA, Upkeep())
+    assert after.try_to_lead() == positions(("a", "1"))
+    with pytest.raises(SupersededError):
+        before.commit(rows_of(("a", "2")), positions(("a", "2")), [])
+    after.commit(rows_of(("a", "2")), positions(("a", "2")), [])
+    where, options = after._storage.for_tables("rows")
+    rows = DeltaTable(where, storage_options=options).to_pyarrow_table(columns=["at"])
+    assert sorted(rows["at"].to_pylist()) == ["1", "2"]
+    after.close()
 
 
 def test_a_place_of_something_else_is_refused(tmp_path: Path) -> None:
