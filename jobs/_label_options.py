@@ -68,13 +68,15 @@ class LabelDigits(Options):
     """The column of images in parquet; needed only if it is ambiguous."""
     uri_column: str | None = None
     """The column of parquet that names images, by URIs or by paths beside the table, where no column holds them."""
+    keep_columns: Annotated[str | None, arg(metavar="A,B")] = None
+    """Columns of the parquet that are passed through to the rows."""
 
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
         return DigitWorkload()
 
     def listed(self, output: Path | None) -> ListedInput:
         """The items to label, except for files of the output if it lies within the input."""
-        return list_input(self.input, self.column, output, self.uri_column)
+        return list_input(self.input, self.column, output, self.uri_column, names_in(self.keep_columns))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,8 @@ class LabelForms(FormReaderOptions, Options):
     again, the job continues where it stopped."""
     uri_column: str | None = None
     """The column of parquet that names scans, by URIs or by paths beside the table, where SCANS is such a table."""
+    keep_columns: Annotated[str | None, arg(metavar="A,B")] = None
+    """Columns of that table that are passed through to the rows."""
     overlays: Overlays = "review"
     """Which pages to save as pictures with the readings drawn on them: all, those to review, or none."""
     crops: bool = False
@@ -105,7 +109,16 @@ class LabelForms(FormReaderOptions, Options):
 
     def listed(self, output: Path | None) -> ListedInput:
         """The pages to read, except for files of the output if it lies within the input."""
-        return list_scans(self.input, self.templates(), self.limits(), output, self.uri_column)
+        keep = names_in(self.keep_columns)
+        return list_scans(self.input, self.templates(), self.limits(), output, self.uri_column, keep)
+
+
+def names_in(text: str | None) -> list[str]:
+    """The names that an option has, with commas between them."""
+    names = [] if text is None else [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError(f"--keep-columns is {text!r}; it must name columns, each once, with commas between them.")
+    return names
 
 
 @configure(OmitArgPrefixes, OmitSubcommandPrefixes)

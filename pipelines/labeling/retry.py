@@ -13,6 +13,7 @@ from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_colum
 from pipelines.labeling.capacity import remaining_capacity
 from pipelines.labeling.gpus import ending_with_the_gpu, lost
 from pipelines.labeling.inputs import ReadTask
+from pipelines.labeling.inputs.kept_columns import beside
 from pipelines.labeling.pipeline import RunSpec, ShardDone, count
 from pipelines.labeling.workload import LabelledShard
 from pipelines.ray_runtime.failures import PROCESS_DIED, RESTARTS
@@ -105,8 +106,10 @@ class Isolation:
         workload = self._spec.workload
         source, number = self._spec.source.name(task, shard, index)
         known = {"source": source, workload.number: number, "status": Status.ERROR, **reason_columns(reason)}
-        row = dict.fromkeys(workload.schema.names) | known | {"model": self._spec.reader.model}
-        return LabelledShard(pa.Table.from_pylist([row], workload.schema))
+        row = known | {"model": self._spec.reader.model}
+        own = pa.schema([field for field in workload.schema if field.name not in workload.columns.names])
+        rows = pa.Table.from_pylist([dict.fromkeys(own.names) | row], own)
+        return LabelledShard(beside(rows, self._spec.source.kept(task, shard, index)))
 
 
 def _with_engine(rows: pa.Table) -> pa.Table:

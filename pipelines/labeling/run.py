@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
 from pipelines.labeling.capacity import check_room, plan_capacity, remaining_capacity
@@ -21,6 +23,7 @@ from pipelines.labeling.inputs.base import FoundInput, ListedInput
 from pipelines.labeling.kept_listing import KeptInFolder
 from pipelines.labeling.manifest import write_manifest
 from pipelines.labeling.memory import peak_mib
+from pipelines.labeling.passed_through import check_storable
 from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pipeline
 from pipelines.labeling.retry import Isolation
 from pipelines.labeling.run_folder import LISTING, LabelingRunFolder, open_run
@@ -100,8 +103,9 @@ class LabelingRun:
 
 def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[str, Any]:
     """Do the whole run, or what is left of it, and return its summary."""
-    workload, shown = request.workload, display_name(request.output)
     listed = request.list_input()
+    request = _with_columns(request, listed.columns)
+    workload, shown = request.workload, display_name(request.output)
     with open_run(request.output, request.format, _identity(request, listed), request.fresh, workload.schema) as folder:
         summary = folder.summary()
         if summary:
@@ -112,6 +116,11 @@ def read_in_bulk(request: LabelingRequest, listener: ProgressListener) -> dict[s
             summary = _labelled(request, listed, folder, listener)
     listener.ended(f"{workload.summary_line(summary)}; {workload.results} in {shown}", summary)
     return summary
+
+
+def _with_columns(request: LabelingRequest, columns: pa.Schema) -> LabelingRequest:
+    check_storable(columns, request.workload.names, request.format, request.delta)
+    return replace(request, workload=request.workload.keeping(columns))
 
 
 def _labelled(

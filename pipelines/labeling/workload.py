@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from pipelines.inference.outcome import Status
 from pipelines.inference.recognizer import Recognizer
 from pipelines.labeling.capacity import Needs
 from pipelines.labeling.inputs.base import Shard, Spread
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
 from pipelines.labeling.pace import pace
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.run_folder import Group, LabelingRunFolder
@@ -82,7 +84,20 @@ class Workload(ABC, Generic[P]):
     number: str
     """The column with the number of the item within its source."""
     schema: pa.Schema = SCHEMA
+    columns: pa.Schema = NO_COLUMNS
+    """The columns of the input that are kept, which are the last ones of the schema."""
     needs: Needs = Needs()
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names that a result has already."""
+        return self.schema.names
+
+    def keeping(self, columns: pa.Schema) -> Self:
+        """The same workload, whose rows have these columns of the input as well."""
+        kept = copy.copy(self)
+        kept.columns, kept.schema = columns, pa.schema([*self.schema, *columns])
+        return kept
 
     def identity(self) -> dict[str, Any]:
         """What the rows depend on besides input and model."""

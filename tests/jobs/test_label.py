@@ -23,6 +23,7 @@ from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
+from pipelines.labeling.rows import SCHEMA, read_shards
 from pipelines.labeling.run import untested
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
@@ -173,9 +174,13 @@ def test_every_kind_of_input_and_of_output_gives_the_same_rows(label: Label, don
     label(idx, tmp_path / "two", *RECIPE, "--format", "jsonl")
     assert without_source(rows(tmp_path / "two", "jsonl"), idx).equals(without_source(first, done.source))
     files = sorted(pngs(tmp_path / "png", SOME).rglob("*.png"))
-    named = table_of(tmp_path / "list.parquet", file=pa.array([str(file.relative_to(tmp_path)) for file in files]))
-    label(named, tmp_path / "three", *RECIPE, "--format", "csv", "--uri-column", "file")
-    third = rows(tmp_path / "three", "csv")
+    with_truth = pa.schema([*SCHEMA, ("truth", pa.int64())])
+    paths = pa.array([str(file.relative_to(tmp_path)) for file in files])
+    named = table_of(tmp_path / "list.parquet", file=paths, truth=pa.array(digits().labels[:SOME]))
+    words = ("--uri-column", "file", "--keep-columns", "truth")
+    label(named, tmp_path / "three", *RECIPE, "--format", "csv", *words)
+    third = pa.concat_tables(read_shards(tmp_path / "three" / "rows", "csv", with_truth))
+    assert third["truth"].to_pylist() == digits().labels[:SOME].tolist()
     columns = ["value", "confidence", "status", "reason_code", "reason", "engine", "model"]
     assert third.select(columns).equals(first.select(columns))
     assert third["source"].to_pylist() == list(map(str, files))
@@ -230,6 +235,15 @@ def test_another_runs_folder_is_refused_and_fresh_starts_over(
         ("empty", (), "error: {source} holds no files; expected images (png, jpeg, tiff, bmp, webp), parquet, IDX, "),
         ("texts", (), "error: {source} holds no images among its 1 files (a.txt...); expected images "),
         ("table", ("--column", "picture"), "error: {source}/0000.parquet has no column 'picture'; it has image ("),
+        (
+            *("table", ("--keep-columns", "image,,label")),
+            "error: --keep-columns is 'image,,label'; it must name columns, each once, with commas between them.\n",
+        ),
+        (
+            "table",
+            ("--keep-columns", "picture"),
+            "error: {source}/0000.parquet has no column 'picture'; it has image (",
+        ),
         ("table", ("--engine", "openvin"), "error: There is no engine 'openvin'; known: "),
         (
             *("table", ("--engine", "torch_cuda", "--gpus-per-actor", 0)),

@@ -21,7 +21,7 @@ def to_block(items: Items) -> pa.Table:
     pixels = pa.py_buffer(np.ascontiguousarray(items.images))
     sources = pa.array([items.sources] if isinstance(items.sources, str) else items.sources, pa.string())
     which = np.zeros(count, np.int32) if isinstance(items.sources, str) else np.arange(count, dtype=np.int32)
-    return pa.table(
+    block = pa.table(
         {
             "shard": pa.array(np.full(count, items.shard, np.int32)),
             "source": pa.DictionaryArray.from_arrays(pa.array(which), sources).cast(pa.string()),
@@ -30,6 +30,15 @@ def to_block(items: Items) -> pa.Table:
             "reason": reasons_as_array(items),
         }
     )
+    return block if items.kept is None else block.append_column("kept", _packed(items.kept))
+
+
+def _packed(kept: pa.Table) -> pa.Array:
+    """As bytes in the first row of the shard, since Ray knows not every type that a table may have."""
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, kept.schema) as writer:
+        writer.write_table(kept)
+    return pa.array([stream.getvalue().to_pybytes(), *[None] * (len(kept) - 1)], pa.large_binary())
 
 
 def reasons_as_array(items: Items) -> pa.StructArray:
@@ -52,7 +61,14 @@ def from_block(block: pa.Table) -> Iterator[Items]:
         pixels = np.frombuffer(image.buffers()[1], np.uint8)[image.offset * PIXELS :][: len(image) * PIXELS]
         reasons = None if rows["reason"].null_count == len(rows) else _reasons(rows["reason"])
         items = rows["number"].to_numpy()
-        yield Items(int(numbers[start]), _sources(rows["source"]), items, pixels.reshape(-1, SIDE, SIDE), reasons)
+        kept = _unpacked(rows["kept"]) if "kept" in rows.column_names else None
+        images = pixels.reshape(-1, SIDE, SIDE)
+        yield Items(int(numbers[start]), _sources(rows["source"]), items, images, reasons, kept)
+
+
+def _unpacked(column: pa.ChunkedArray) -> pa.Table:
+    with pa.ipc.open_stream(column[0].as_buffer()) as stream:
+        return stream.read_all()
 
 
 def _reasons(column: pa.ChunkedArray) -> list[Reason | None]:

@@ -10,6 +10,7 @@ from pipelines.inference.outcome import Reason, ReasonCode, Status, why_unsure
 from pipelines.labeling.digits.blocks import reasons_as_array
 from pipelines.labeling.digits.thumbnails import GALLERY, thumbnails, thumbnails_name
 from pipelines.labeling.inputs import Items
+from pipelines.labeling.inputs.kept_columns import beside
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 
@@ -27,6 +28,7 @@ class DigitLabeler:
 
     def label(self, shard: Items, start: int = 0) -> LabelledShard:
         rows, least = self._label(shard)
+        rows = beside(rows, shard.kept)
         kept = thumbnails(
             shard.images[least], rows["value"].take(least).to_pylist(), rows["confidence"].to_numpy()[least]
         )

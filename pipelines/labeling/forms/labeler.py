@@ -55,7 +55,7 @@ class FormLabeler:
         recognizer, lines = self._recognizer, self._lines
         results = read_pages(shard.pages, recognizer, lines, self._accept)
         digits = ReadBy(f"{recognizer.engine.name} {recognizer.engine.precision}", recognizer.model)
-        rows = to_rows(results, digits, ReadBy(f"{lines.name} {lines.precision}", lines.model))
+        rows = to_rows(results, digits, ReadBy(f"{lines.name} {lines.precision}", lines.model), shard.kept)
         files = dict(self._pictures(shard.shard, start, results))
         shown = [name_of(shard.shard, start + index, result) for index, result in enumerate(results)]
         return LabelledShard(rows, files | {evidence_name(shard.shard, start): evidence(results, shown)})

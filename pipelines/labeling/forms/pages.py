@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import pyarrow as pa
 
 from pipelines.documents.limits import Limits
 from pipelines.documents.pool import shared_pool
@@ -26,6 +27,7 @@ from pipelines.labeling.forms.page_counts import MANY_PAGED, SINGLE, PageCounts,
 from pipelines.labeling.inputs.base import ALL, FoundInput, Input, Kept, ListedInput, ReadTask, Spread, cut
 from pipelines.labeling.inputs.finding import find_uris
 from pipelines.labeling.inputs.image_files import SUFFIXES
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
 from pipelines.labeling.inputs.listing import FileList, Listing
 from pipelines.labeling.inputs.seen import Seen
 from pipelines.labeling.inputs.sources import FileSource, OnFilesystem, contents
@@ -50,6 +52,8 @@ class PageLocation(NamedTuple):
     """Number of the page in its file, from 0."""
     reason: Reason | None = None
     """Why the file cannot be opened at all."""
+    place: int = 0
+    """That of the file in its piece of the list."""
 
 
 class PagesOfPiece(NamedTuple):
@@ -64,6 +68,8 @@ class PagesOfPiece(NamedTuple):
 class PreparedShard:
     shard: int
     pages: tuple[PreparedPage, ...]
+    kept: pa.Table | None = None
+    """The columns that are kept of what names the scans, with a row for each page."""
 
     def __len__(self) -> int:
         return len(self.pages)
@@ -92,7 +98,7 @@ def _piece(pages: ListedPages, number: int) -> list[PageLocation]:
 
 def locations(files: Sequence[File], counts: PageCounts) -> list[PageLocation]:
     return [
-        PageLocation(file, number, counts.reasons.get(index))
+        PageLocation(file, number, counts.reasons.get(index), index)
         for index, (file, count) in enumerate(zip(files, counts.counts, strict=True))
         for number in range(count)
     ]
@@ -114,11 +120,22 @@ class Pages(Input[PreparedShard]):
         # There are as many tasks as cores; more threads would only wait for each other.
         cv2.setNumThreads(1)
         for shard in sorted(set(task.shards) & set(pending)):
-            yield PreparedShard(shard, tuple(self._prepared(self._places(task, shard)[only])))
+            places = self._places(task, shard)[only]
+            yield PreparedShard(shard, tuple(self._prepared(places)), self._kept(task, places))
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         place = self._places(task, shard)[index]
         return self._source.name(place.file), place.number + 1
+
+    def kept(self, task: ReadTask, shard: int, index: int) -> pa.Table | None:
+        return self._kept(task, self._places(task, shard)[index : index + 1])
+
+    def _kept(self, task: ReadTask, places: Sequence[PageLocation]) -> pa.Table | None:
+        if self._listed is None:
+            return None
+        first = places[0].place
+        kept = self._listed.listing.columns_of(task.payload.piece, first, places[-1].place + 1)
+        return None if kept is None else kept.take([one.place - first for one in places])
 
     def _places(self, task: ReadTask, shard: int) -> list[PageLocation]:
         chosen: list[PageLocation] | PagesOfPiece = task.payload
@@ -165,6 +182,7 @@ class ListedScans(ListedInput):
     templates: tuple[Template, ...]
     limits: Limits
     remarks: tuple[str, ...] = ()
+    columns: pa.Schema = NO_COLUMNS
 
     @property
     def preparation(self) -> str | None:  # type: ignore[override]
@@ -217,12 +235,18 @@ def list_scans(
     limits: Limits,
     output: Path | None = None,
     uri_column: str | None = None,
+    keep: Sequence[str] = (),
 ) -> ListedInput:
     where = parse_location(place)
     if uri_column is not None:
-        named = find_uris(where, uri_column, output)
+        named = find_uris(where, uri_column, output, keep)
         about = (f"scans that the column {uri_column!r} names",)
-        return ListedScans(ByUri(named.source), named, tuple(templates), limits, about)
+        return ListedScans(ByUri(named.source), named, tuple(templates), limits, about, named.columns)
+    if keep:
+        raise UsageError(
+            f"Columns such as {keep[0]!r} are kept of a table that names the scans; say which of its columns does.",
+            option="uri_column",
+        )
     seen = Seen(SCANS)
     files = spooled(seen.wanted(list_files(where, output)))
     if not files.count:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipelines.forms.results import FieldReading, PageResult
 from pipelines.inference.outcome import Status, reason_columns
+from pipelines.labeling.inputs.kept_columns import beside
 from pipelines.labeling.rows import SCHEMA
 
 BOX = pa.list_(pa.float32())
@@ -35,10 +37,14 @@ class ReadBy(NamedTuple):
     model: str
 
 
-def to_rows(results: Iterable[PageResult], digits: ReadBy, numbers: ReadBy) -> pa.Table:
-    """The rows of these pages. `digits` read the digits in cells, `numbers` the numbers without cells."""
-    rows = [row for result in results for row in _rows(result, digits, numbers)]
-    return pa.Table.from_pylist(rows, FORM_SCHEMA)
+def to_rows(results: Iterable[PageResult], digits: ReadBy, numbers: ReadBy, kept: pa.Table | None = None) -> pa.Table:
+    """The rows of these pages. `digits` read the digits in cells, `numbers` the numbers without cells.
+
+    `kept` has a line for each page, which is passed through.
+    """
+    of_pages = [list(_rows(result, digits, numbers)) for result in results]
+    rows = pa.Table.from_pylist(list(chain.from_iterable(of_pages)), FORM_SCHEMA)
+    return beside(rows, kept, list(map(len, of_pages)))
 
 
 def _rows(result: PageResult, digits: ReadBy, numbers: ReadBy) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import WORST_FIRST, Status
 from pipelines.labeling.inputs.base import Spread
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
 from pipelines.labeling.run_folder import WIDE, Group, LabelingRunFolder
 from pipelines.labeling.summing import of_each
 
@@ -22,15 +23,30 @@ FIRST = ("source", "page", "template", "status", "reason")
 READ = (*FIRST, "field", "value")
 
 
-def write_wide(folder: LabelingRunFolder, templates: Sequence[Template], spread: Spread) -> None:
-    """Write group by group, since a run may have more pages than fit into memory."""
-    fields = list(dict.fromkeys(field.name for template in templates for field in template.fields))
-    head = as_csv([[*FIRST, *fields]])
-    folder.write_file(WIDE, chain([head], of_each(partial(_lines_of, folder, fields), folder.groups(), spread)))
+def write_wide(
+    folder: LabelingRunFolder, templates: Sequence[Template], spread: Spread, columns: pa.Schema = NO_COLUMNS
+) -> None:
+    """Write group by group, since a run may have more pages than fit into memory.
+
+    Of the columns of the input those stand last that a spreadsheet can show.
+    """
+    fields = fields_of(templates)
+    kept = [column.name for column in columns if not _is_binary(column.type)]
+    head = as_csv([[*FIRST, *fields, *kept]])
+    lines_of = partial(_lines_of, folder, fields, kept)
+    folder.write_file(WIDE, chain([head], of_each(lines_of, folder.groups(), spread)))
 
 
-def _lines_of(folder: LabelingRunFolder, fields: Sequence[str], group: Group) -> bytes:
-    return b"".join(as_csv(lines(rows, fields)) for rows in folder.shards(group))
+def fields_of(templates: Sequence[Template]) -> list[str]:
+    return list(dict.fromkeys(field.name for template in templates for field in template.fields))
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _lines_of(folder: LabelingRunFolder, fields: Sequence[str], kept: Sequence[str], group: Group) -> bytes:
+    return b"".join(as_csv(lines(rows, fields, kept)) for rows in folder.shards(group))
 
 
 def as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -39,14 +55,19 @@ def as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def lines(rows: pa.Table, fields: Sequence[str], of_a_page: Sequence[str] = ("source", "page")) -> Iterator[list[Any]]:
-    """A line for consecutive rows that have these columns in common."""
-    kept = rows.select(list(dict.fromkeys([*of_a_page, *READ]))).to_pylist()
-    for _, of_page in groupby(kept, itemgetter(*of_a_page)):
-        yield _line(list(of_page), fields)
+def lines(
+    rows: pa.Table,
+    fields: Sequence[str],
+    kept: Sequence[str] = (),
+    of_a_page: Sequence[str] = ("source", "page"),
+) -> Iterator[list[Any]]:
+    """A line for consecutive rows that have these columns in common; `kept` are columns of the input."""
+    read = rows.select(list(dict.fromkeys([*of_a_page, *READ, *kept]))).to_pylist()
+    for _, of_page in groupby(read, itemgetter(*of_a_page)):
+        yield _line(list(of_page), fields, kept)
 
 
-def _line(rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
+def _line(rows: Sequence[dict[str, Any]], fields: Sequence[str], kept: Sequence[str]) -> list[Any]:
     values = {row["field"]: row["value"] for row in rows}
     worst = next(status for status in WORST_FIRST if any(row["status"] == status for row in rows))
     return [
@@ -56,6 +77,7 @@ def _line(rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Any]:
         worst.value,
         "; ".join(_reasons(rows)),
         *(values.get(one) for one in fields),
+        *(rows[0][one] for one in kept),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pipelines.labeling.forms.pages import PreparedShard
 from pipelines.labeling.forms.report import report
 from pipelines.labeling.forms.rows import FORM_SCHEMA
 from pipelines.labeling.forms.summary import FormTally
-from pipelines.labeling.forms.wide_table import write_wide
+from pipelines.labeling.forms.wide_table import fields_of, write_wide
 from pipelines.labeling.inputs.base import Spread
 from pipelines.labeling.run_folder import Group, LabelingRunFolder
 from pipelines.labeling.summary import tally
@@ -37,6 +37,10 @@ class FormWorkload(Workload[PreparedShard]):
 
     def __init__(self, templates: Sequence[Template], pictures: PictureOptions, lines: LineModel) -> None:
         self._templates, self._picture_options, self._lines = tuple(templates), pictures, lines
+
+    @property
+    def names(self) -> Collection[str]:
+        return {*self.schema.names, *fields_of(self._templates)}
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -61,7 +65,7 @@ class FormWorkload(Workload[PreparedShard]):
 
     def finalize(self, folder: LabelingRunFolder, spread: Spread) -> None:
         mark_across_pages(folder, self._templates, spread)
-        write_wide(folder, self._templates, spread)
+        write_wide(folder, self._templates, spread, self.columns)
 
     def tally(self, folder: LabelingRunFolder, group: Group) -> FormTally:
         worst = worst_fields(field for shard in kept(folder, group) for field in shard["fields"])

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.errors import InkrayError, UsageError
 from pipelines.files.reading import Unread
 from pipelines.images import SIDE, decode, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
 
 ROWS_PER_SHARD = 16_384
 FILES_PER_SHARD = 2_000
@@ -57,6 +59,8 @@ class Items:
     images: NDArray[np.uint8]
     reasons: Sequence[Reason | None] | None = None
     """The reason of each item that could not be read; None if all could."""
+    kept: pa.Table | None = None
+    """The columns of the input that are kept, with a row for each item."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -86,6 +90,10 @@ class Input(ABC, Generic[P]):
     @abstractmethod
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         """The source of an item and its number there, without reading it."""
+
+    def kept(self, task: ReadTask, shard: int, index: int) -> pa.Table | None:
+        """The columns of the input that are kept of an item, without reading it."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,8 @@ class ListedInput(ABC):
 
     preparation: str | None = None
     """What `found` is busy with, if that takes long."""
+    columns: pa.Schema = NO_COLUMNS
+    """The columns of the input that are kept in the rows."""
 
     @property
     def module(self) -> str:

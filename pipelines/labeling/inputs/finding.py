@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -25,56 +26,66 @@ KINDS = "images (png, jpeg, tiff, bmp, webp), parquet, IDX, zip or tar"
 
 
 def list_input(
-    place: str, column: str | None = None, output: Path | None = None, uri_column: str | None = None
+    place: str,
+    column: str | None = None,
+    output: Path | None = None,
+    uri_column: str | None = None,
+    keep: Sequence[str] = (),
 ) -> ListedInput:
-    """List what lies at a place, and recognise what it is; `output`, if it lies within, is left out."""
+    """List what lies at a place, and recognise what it is; `output`, if it lies within, is left out.
+
+    `keep` names columns of its tables that are passed through to the rows.
+    """
     where = parse_location(place)
     if uri_column is not None:
         if column is not None:
             raise UsageError("Images are in a column or named in one; name one column.", option="uri_column")
-        files = find_uris(where, uri_column, output)
-        return ListedImages(ByUri(files.source), files, (f"images that the column {uri_column!r} names",))
+        files = find_uris(where, uri_column, output, keep)
+        about = (f"images that the column {uri_column!r} names",)
+        return ListedImages(ByUri(files.source), files, about, files.columns)
     seen = Seen(SUFFIXES | TABLES)
     passing = list_files(where, output)
     first = next(passing, None)
     if first is None:
         raise UsageError(f"{where.shown} holds no files; expected {KINDS}.")
     if first.path == where.path:
-        return _list_file(where, first, column)
+        return _list_file(where, first, column, keep)
     spool = spooled(seen.wanted(chain([first], passing)))
     kind = _kind_of_folder(where, seen)
-    _check_column(where, kind, column)
+    _check_columns(where, kind, column, keep)
     if kind == "parquet":
-        return list_tables(where, list(spool), column)
+        return list_tables(where, list(spool), column, keep)
     other = seen.count - spool.count
     remarks = (f"{other:,} files are no images by their names and are left out",) if other else ()
     return ListedImages(OnFilesystem(where.filesystem, where.prefix), spool, remarks)
 
 
-def find_uris(where: Location, column: str, output: Path | None) -> UriTables:
+def find_uris(where: Location, column: str, output: Path | None, keep: Sequence[str] = ()) -> UriTables:
     """The files that the column of one parquet table names, or of several."""
     tables = [file for file in spooled(list_files(where, output)) if file.suffix in TABLES]
     if not tables:
         raise UsageError(f"{where.shown} holds no parquet table whose column could name files.", option="uri_column")
-    return list_uris(where, tables, column)
+    return list_uris(where, tables, column, keep)
 
 
-def _list_file(where: Location, file: File, column: str | None) -> ListedInput:
+def _list_file(where: Location, file: File, column: str | None, keep: Sequence[str]) -> ListedInput:
     kind = _kind_of_file(where, file)
-    _check_column(where, kind, column)
+    _check_columns(where, kind, column, keep)
     if kind == "images":
         return ListedImages(OnFilesystem(where.filesystem, where.prefix), spooled([file]), ())
     if kind == "parquet":
-        return list_tables(where, [file], column)
+        return list_tables(where, [file], column, keep)
     found = find_idx(where, file) if kind == "idx" else find_archive(kind, where, file)
     return Ready(not_empty(found, where.shown))
 
 
-def _check_column(where: Location, kind: str, column: str | None) -> None:
-    if column is not None and kind != "parquet":
-        raise UsageError(
-            f"Only parquet has columns such as {column!r}; {where.shown} holds {kind}. Name no column.", option="column"
-        )
+def _check_columns(where: Location, kind: str, column: str | None, keep: Sequence[str]) -> None:
+    if kind == "parquet" or (column is None and not keep):
+        return
+    name, option = (keep[0], "keep_columns") if column is None else (column, "column")
+    raise UsageError(
+        f"Only parquet has columns such as {name!r}; {where.shown} holds {kind}. Name no column.", option=option
+    )
 
 
 def _kind_of_folder(where: Location, seen: Seen) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,7 @@ from pipelines.files.reading import open_anywhere
 from pipelines.files.remote import File
 from pipelines.labeling.inputs.base import Kept, Spread
 from pipelines.labeling.inputs.columns import check_column
+from pipelines.labeling.inputs.kept_columns import check_kept
 from pipelines.labeling.inputs.sources import AT_ONCE, OnFilesystem
 
 BATCH = 16
@@ -45,23 +46,24 @@ def footers_of(source: OnFilesystem, files: Iterable[File]) -> Iterator[Footer]:
     return map(read, files) if source.is_local else ahead(read, files, AT_ONCE)
 
 
-def checked_groups(source: OnFilesystem, column: str, files: Sequence[File]) -> list[Groups]:
-    """The row groups of some files, each of which has the column."""
+def checked_groups(source: OnFilesystem, column: str, kept: pa.Schema, files: Sequence[File]) -> list[Groups]:
+    """The row groups of some files, each of which has the column and those that are kept."""
     found = []
     for file, footer in zip(files, footers_of(source, files), strict=True):
         check_column(footer.schema, column, source.name(file))
+        check_kept(footer.schema, kept, source.name(file))
         found.append(footer.groups)
     return found
 
 
 def groups_of_all(
-    source: OnFilesystem, column: str, files: Sequence[File], kept: Kept, spread: Spread, name: str
+    check: Callable[[Sequence[File]], list[Groups]], files: Sequence[File], kept: Kept, spread: Spread, name: str
 ) -> list[Groups]:
-    """The row groups of each file, read by tasks unless an earlier start of the run kept them."""
+    """The row groups of each file, read and checked by tasks unless an earlier start of the run kept them."""
     there = kept.get(name)
     if there is not None:
         return [tuple(groups) for groups in json.loads(there)]
     batches = (files[start : start + BATCH] for start in range(0, len(files), BATCH))
-    found = [groups for some in spread(partial(checked_groups, source, column), batches) for groups in some]
+    found = [groups for some in spread(check, batches) for groups in some]
     kept.put(name, json.dumps(found).encode())
     return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.labeling.inputs.base import (
     ALL,
@@ -19,7 +20,8 @@ from pipelines.labeling.inputs.base import (
     Spread,
     decoded,
 )
-from pipelines.labeling.inputs.listing import FileList, Listing, choose, chosen_files
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
+from pipelines.labeling.inputs.listing import FileList, Listing, choose, chosen_files, kept_of
 from pipelines.labeling.inputs.sources import FileSource, contents
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
@@ -39,10 +41,16 @@ class ImageFiles(Input[Items]):
         if task.first in pending:
             files = chosen_files(self._listing, task.payload)[only]
             sources = [self._source.name(file) for file in files]
-            yield decoded(task.first, sources, np.zeros(len(files), np.int64), contents(self._source, files))
+            items = decoded(task.first, sources, np.zeros(len(files), np.int64), contents(self._source, files))
+            kept = kept_of(self._listing, task.payload)
+            yield items if kept is None else replace(items, kept=kept[only])
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         return self._source.name(chosen_files(self._listing, task.payload)[index]), 0
+
+    def kept(self, task: ReadTask, shard: int, index: int) -> pa.Table | None:
+        kept = kept_of(self._listing, task.payload)
+        return None if kept is None else kept.slice(index, 1)
 
 
 def files_per_shard(count: int, is_local: bool) -> int:
@@ -55,6 +63,7 @@ class ListedImages(ListedInput):
     source: FileSource
     files: FileList
     remarks: tuple[str, ...]
+    columns: pa.Schema = NO_COLUMNS
 
     @property
     def size(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+import pyarrow as pa
+
 from pipelines.files.remote import File
 from pipelines.labeling.inputs.base import Kept
 
@@ -14,6 +16,10 @@ class Listing(Protocol):
 
     def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
         """A piece, or a stretch of it."""
+        ...
+
+    def columns_of(self, number: int, start: int = 0, end: int | None = None) -> pa.Table | None:
+        """The columns that are kept of these files' rows, if a table names them."""
         ...
 
 
@@ -62,3 +68,8 @@ def chosen_files(listing: Listing | None, chosen: Chosen) -> list[File]:
         return chosen
     assert listing is not None
     return listing.piece(*chosen)
+
+
+def kept_of(listing: Listing | None, chosen: Chosen) -> pa.Table | None:
+    """The columns that are kept of what names these files."""
+    return None if listing is None or isinstance(chosen, list) else listing.columns_of(*chosen)

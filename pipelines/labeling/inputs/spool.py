@@ -78,6 +78,9 @@ class Spool:
     def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
         return decoded_files(self._packed(number), start, end) if self._pieces else self._held[start:end]
 
+    def columns_of(self, number: int, start: int = 0, end: int | None = None) -> None:
+        return None
+
     def __iter__(self) -> Iterator[File]:
         return self._files(0, len(self.sizes))
 
@@ -124,6 +127,9 @@ class KeptListing:
                 f"Piece {number} of the list of files that the run keeps in its output is gone; start the run afresh."
             )
         return decoded_files(content, start, end)
+
+    def columns_of(self, number: int, start: int = 0, end: int | None = None) -> None:
+        return None
 
 
 def _piece_name(name: str, number: int) -> str:

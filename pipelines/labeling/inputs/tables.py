@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
+from functools import partial
+from itertools import islice, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +35,8 @@ from pipelines.labeling.inputs.base import (
     unreadable,
 )
 from pipelines.labeling.inputs.columns import RAW, choose_column, holds_images, tensor_shape
-from pipelines.labeling.inputs.footers import Footer, Groups, checked_groups, footers_of, groups_of_all
+from pipelines.labeling.inputs.footers import Footer, Groups, checked_groups, footer_of, footers_of, groups_of_all
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS, chosen_columns, nulls, taken
 from pipelines.labeling.inputs.sources import OnFilesystem
 
 NULL = Reason(ReasonCode.MISSING_IMAGE, "it is null")
@@ -44,53 +46,73 @@ PARTLY_NULL = Reason(ReasonCode.MISSING_IMAGE, "some of its pixels are null")
 class Tables(Input[Items]):
     kind = "parquet"
 
-    def __init__(self, source: OnFilesystem, column: str) -> None:
-        self._source, self._column = source, column
+    def __init__(self, source: OnFilesystem, column: str, kept: pa.Schema = NO_COLUMNS) -> None:
+        self._source, self._column, self._kept = source, column, kept
 
     def read(self, task: ReadTask, pending: Collection[int], only: slice = ALL) -> Iterator[Items]:
         file, groups, row = task.payload
-        shards = self._columns(file, groups, task.sizes)
+        names = list(dict.fromkeys([self._column, *self._kept.names]))
+        parts = self._parts(file, groups, task.sizes, names)
         for shard, size in zip(task.shards, task.sizes, strict=True):
-            column = next(shards)
+            part = next(parts)
             numbers = np.arange(row, row + size)
             row += size
             if shard in pending:
-                chosen = column if isinstance(column, Reason) else column[only]
-                yield _items(shard, self._source.name(file), numbers[only], chosen)
+                yield self._read(shard, self._source.name(file), numbers[only], part, only)
+
+    def _read(self, shard: int, source: str, numbers: NDArray[np.int64], part: pa.Table | Reason, only: slice) -> Items:
+        if isinstance(part, Reason):
+            items, kept = unread(shard, source, numbers, part), nulls(self._kept, len(numbers))
+        else:
+            items = _items(shard, source, numbers, _whole(part[self._column][only]))
+            kept = taken(part[only], self._kept)
+        return replace(items, kept=kept) if self._kept.names else items
 
     def name(self, task: ReadTask, shard: int, index: int) -> tuple[str, int]:
         file, _, row = task.payload
         return self._source.name(file), row + task.before(shard) + index
 
-    def _columns(self, file: File, groups: list[int], sizes: tuple[int, ...]) -> Iterator[pa.Array | Reason]:
-        """The column in arrays of these sizes; the reason in place of each array from the damage on."""
+    def kept(self, task: ReadTask, shard: int, index: int) -> pa.Table | None:
+        if not self._kept.names:
+            return None
+        file, groups, _ = task.payload
+        parts = self._parts(file, groups, task.sizes, self._kept.names)
+        part = next(islice(parts, shard - task.first, None))
+        return nulls(self._kept, 1) if isinstance(part, Reason) else taken(part.slice(index, 1), self._kept)
+
+    def _parts(
+        self, file: File, groups: list[int], sizes: tuple[int, ...], names: list[str]
+    ) -> Iterator[pa.Table | Reason]:
+        """These columns in parts of these sizes; the reason in place of each part from the damage on."""
         changed = changed_since(self._source.filesystem, file)
         if changed and changed.changed:
             yield from repeat(reason_of(changed))
         try:
             with open_anywhere(self._source.filesystem, file.path) as opened:
-                batches = pq.ParquetFile(opened).iter_batches(sizes[0], row_groups=groups, columns=[self._column])
-                yield from _in_sizes((batch.column(0) for batch in batches), sizes)
+                batches = pq.ParquetFile(opened).iter_batches(sizes[0], row_groups=groups, columns=names)
+                yield from _in_sizes((pa.Table.from_batches([batch]) for batch in batches), sizes)
         except (OSError, pa.ArrowException) as error:
             yield from repeat(unreadable(f"its part of the file cannot be read: {first_line(error)}"))
 
 
-def _in_sizes(arrays: Iterator[pa.Array], sizes: tuple[int, ...]) -> Iterator[pa.Array]:
-    held: list[pa.Array] = []
+def _in_sizes(tables: Iterator[pa.Table], sizes: tuple[int, ...]) -> Iterator[pa.Table]:
+    held: list[pa.Table] = []
     for size in sizes:
         while sum(map(len, held)) < size:
-            array = next(arrays, None)
-            if array is None:
+            table = next(tables, None)
+            if table is None:
                 raise pa.ArrowInvalid("it has fewer rows than its footer declares")
-            held.append(array)
-        joined = held[0] if len(held) == 1 else pa.concat_arrays(held)
+            held.append(table)
+        joined = held[0] if len(held) == 1 else pa.concat_tables(held)
         yield joined[:size]
         held = [joined[size:]] if len(joined) > size else []
 
 
-def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array | Reason) -> Items:
-    if isinstance(column, Reason):
-        return unread(shard, source, numbers, column)
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _items(shard: int, source: str, numbers: NDArray[np.int64], column: pa.Array) -> Items:
     shape = tensor_shape(column.type)
     if shape is None:
         return _from_bytes(shard, source, numbers, _binary(column))
@@ -146,6 +168,7 @@ class ListedTables(ListedInput):
     column: str
     groups: list[Groups] | None
     """The row groups of each file, if they are few."""
+    columns: pa.Schema = NO_COLUMNS
 
     @property
     def preparation(self) -> str | None:  # type: ignore[override]
@@ -158,7 +181,8 @@ class ListedTables(ListedInput):
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         name, groups = f"{self.fingerprint}/groups.json", self.groups
         if groups is None:
-            groups = groups_of_all(self.source, self.column, self.files, kept, spread, name)
+            check = partial(checked_groups, self.source, self.column, self.columns)
+            groups = groups_of_all(check, self.files, kept, spread, name)
         return not_empty(self._cut(groups), self.shown)
 
     def _cut(self, groups: list[Groups]) -> FoundInput:
@@ -169,16 +193,18 @@ class ListedTables(ListedInput):
                 tasks.append(task)
                 shard = task.shards.stop
         remarks = (f"images from the column {self.column!r}",)
-        return FoundInput(Tables(self.source, self.column), tasks, self.fingerprint, remarks)
+        return FoundInput(Tables(self.source, self.column, self.columns), tasks, self.fingerprint, remarks)
 
 
-def list_tables(where: Location, files: list[File], column: str | None) -> ListedInput:
+def list_tables(where: Location, files: list[File], column: str | None, keep: Sequence[str] = ()) -> ListedInput:
     source = OnFilesystem(where.filesystem, where.prefix)
+    column = column or _choose(source, files)
+    columns = chosen_columns(footer_of(source, files[0]).schema, keep, source.name(files[0])) if keep else NO_COLUMNS
     if len(files) > FEW:
-        return ListedTables(source, where.shown, files, column or _choose(source, files), None)
-    chosen = column or _choose(source, files)
-    listed = ListedTables(source, where.shown, files, chosen, checked_groups(source, chosen, files))
-    not_empty(listed._cut(listed.groups or []), where.shown)
+        return ListedTables(source, where.shown, files, column, None, columns)
+    groups = checked_groups(source, column, columns, files)
+    listed = ListedTables(source, where.shown, files, column, groups, columns)
+    not_empty(listed._cut(groups), where.shown)
     return listed
 
 

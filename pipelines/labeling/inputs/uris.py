@@ -21,6 +21,7 @@ from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.inputs import spool
 from pipelines.labeling.inputs.base import Kept, bytes_or_reason, unreadable
 from pipelines.labeling.inputs.footers import footers_of
+from pipelines.labeling.inputs.kept_columns import NO_COLUMNS, check_kept, chosen_columns, taken
 from pipelines.labeling.inputs.listing import Listing
 from pipelines.labeling.inputs.sources import OnFilesystem
 
@@ -43,11 +44,11 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of names as it was listed, and the column that has them."""
+    """A table of names as it was listed, and which of its columns are read, the one with the names first."""
 
     source: OnFilesystem = field(compare=False)
     file: File
-    column: str
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class UriTables:
     column: str
     pieces: tuple[Rows, ...]
     files: tuple[File, ...]
+    columns: pa.Schema = NO_COLUMNS
+    """Those that are kept."""
 
     @property
     def sizes(self) -> Sequence[int]:
@@ -68,12 +71,23 @@ class UriTables:
         return sum(self.sizes)
 
     def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
-        file, group, first, here, last = self.pieces[number]
+        file, _, first, here, last = self.pieces[number]
         chosen = range(here, last)[start:end]
-        names = _names(Table(self.source, file, self.column), group)[chosen.start : chosen.stop].to_pylist()
+        names = self._rows(number, chosen)[self.column].cast(pa.large_string()).to_pylist()
         rows = range(first + chosen.start, first + chosen.stop)
         folder = posixpath.dirname(file.path)
         return [self._named(name, folder, file, row) for name, row in zip(names, rows, strict=True)]
+
+    def columns_of(self, number: int, start: int = 0, end: int | None = None) -> pa.Table | None:
+        if not self.columns.names:
+            return None
+        _, _, _, here, last = self.pieces[number]
+        return taken(self._rows(number, range(here, last)[start:end]), self.columns)
+
+    def _rows(self, number: int, chosen: range) -> pa.Table:
+        file, group, *_ = self.pieces[number]
+        names = tuple(dict.fromkeys([self.column, *self.columns.names]))
+        return _row_group(Table(self.source, file, names), group)[chosen.start : chosen.stop]
 
     def _named(self, name: str | None, folder: str, table: File, row: int) -> File:
         if not name:
@@ -90,17 +104,16 @@ class UriTables:
 
 
 @lru_cache(maxsize=1)
-def _names(table: Table, group: int) -> pa.Array:
+def _row_group(table: Table, group: int) -> pa.Table:
     """Kept from task to task, since a row group is only read as a whole, and may have the files of many tasks."""
     shown = table.source.name(table.file)
     if changed_since(table.source.filesystem, table.file):
         raise DataError(f"{shown} is not the table any more that the run listed; start the run afresh.")
     try:
         with open_anywhere(table.source.filesystem, table.file.path) as file:
-            column = pq.ParquetFile(file).read_row_group(group, columns=[table.column])[table.column]
+            return pq.ParquetFile(file).read_row_group(group, columns=list(table.columns))
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{shown} cannot be read as parquet: {first_line(error)}.") from error
-    return column.cast(pa.large_string()).combine_chunks()
 
 
 @dataclass(frozen=True)
@@ -147,11 +160,14 @@ def _filesystem(root: str) -> tuple[fs.FileSystem, str]:
     return found
 
 
-def list_uris(where: Location, tables: Sequence[File], column: str) -> UriTables:
+def list_uris(where: Location, tables: Sequence[File], column: str, keep: Sequence[str] = ()) -> UriTables:
     source = OnFilesystem(where.filesystem, where.prefix)
     pieces: list[Rows] = []
+    columns: pa.Schema | None = None
     for file, footer in zip(tables, footers_of(source, tables), strict=True):
         _check(footer.schema, column, source.name(file))
+        columns = columns if columns is not None else chosen_columns(footer.schema, keep, source.name(file))
+        check_kept(footer.schema, columns, source.name(file))
         first = 0
         for group, rows in enumerate(footer.groups):
             starts = range(0, rows, spool.PIECE)
@@ -159,7 +175,7 @@ def list_uris(where: Location, tables: Sequence[File], column: str) -> UriTables
             first += rows
     if not pieces:
         raise UsageError(f"{where.shown} holds nothing to label: its parquet has no rows.")
-    return UriTables(source, column, tuple(pieces), tuple(tables))
+    return UriTables(source, column, tuple(pieces), tuple(tables), columns or NO_COLUMNS)
 
 
 def _check(schema: pa.Schema, column: str, shown: str) -> None:

@@ -83,7 +83,7 @@ class WideTables:
         rows = rows.sort_by([(column, "ascending") for column in ORDER])
         yield as_csv([[*FIRST, *self._fields]])
         for some in _pieces(rows):
-            yield as_csv(lines(some, self._fields, (*ITEM, "page")))
+            yield as_csv(lines(some, self._fields, of_a_page=(*ITEM, "page")))
 
 
 def _pieces(rows: pa.Table) -> Iterator[pa.Table]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipelines.labeling.forms.wide_table import write_wide
 from tests.page_results import CARD, form_folder, page_read, unread
 
@@ -22,4 +24,7 @@ def test_a_line_a_page_and_a_column_a_field(tmp_path: Path) -> None:
         ["b,\n.png", "1", "", "error", "blank page", "", ""],
         ["c.pdf", "2", "card", "error", "number: number is odd; amount: amount is odd", "00123", ""],
     ]
+    columns = pa.schema([("cells", pa.binary()), ("engine", pa.string())])
+    write_wide(folder, [CARD], map, columns)
+    assert (tmp_path / "wide.csv").read_text().splitlines()[0].endswith("reason,number,amount,engine")
     assert len(list(tmp_path.glob("*.csv"))) == len(list(tmp_path.glob(".*.csv*"))) + 1

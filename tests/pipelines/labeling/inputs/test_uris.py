@@ -23,7 +23,7 @@ from tests.stores import refusal
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "PIECE", 4)
-    uris._names.cache_clear()
+    uris._row_group.cache_clear()
 
 
 @pytest.fixture
