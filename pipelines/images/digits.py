@@ -29,7 +29,11 @@ BLACK = 8
 """The paper of a prepared digit is no brighter than this."""
 
 Digits = NDArray[np.uint8]
-_POSITIONS = np.arange(SIDE, dtype=np.float32)
+CHUNK = 256
+"""Images that are looked at together: as many as a core's own cache holds."""
+_ROW, _COLUMN = np.indices((SIDE, SIDE), np.float32).reshape(2, -1)
+_MOMENTS = np.ascontiguousarray(np.stack([np.ones(SIDE * SIDE, np.float32), _ROW, _COLUMN], 1))
+"""Mass, and mass by row and column. The sums of an image stay below 2**24, so that float32 has them exactly."""
 
 
 def to_model_input(images: NDArray[Any] | Sequence[NDArray[Any]]) -> Digits:
@@ -59,22 +63,32 @@ def _prepare_stack(images: Digits) -> Digits:
 
 def is_prepared(images: Digits) -> NDArray[np.bool_]:
     """Which of these 28x28 images already have the model's form, or are blank."""
-    ink = images >= INK
-    across, down = ink.any(1), ink.any(2)
-    length = np.maximum(_extent(across), _extent(down))
-    placed = _is_placed(images, 1) & _is_placed(images, 2)
-    dark = np.count_nonzero(ink, axis=(1, 2)) <= (INK_SIDE + 1) ** 2
-    black = np.count_nonzero(images <= BLACK, axis=(1, 2)) >= SIDE * SIDE // 20
-    bright = images.max(axis=(1, 2), initial=0)
-    form = dark & black & placed & (length >= INK_SIDE - 3) & (length <= INK_SIDE + 1) & (bright >= 200)
+    chunks = [_is_prepared(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.bool_)
+
+
+def _is_prepared(images: Digits) -> NDArray[np.bool_]:
+    pixels = images.reshape(len(images), SIDE * SIDE)
+    ink = pixels >= INK
+    dark = np.count_nonzero(ink, axis=1) <= (INK_SIDE + 1) ** 2
+    black = np.count_nonzero(pixels <= BLACK, axis=1) >= SIDE * SIDE // 20
+    bright = pixels.max(1, initial=0)
+    field = ink.reshape(-1, SIDE, SIDE)
+    length = np.maximum(_extent(field.any(1)), _extent(field.any(2)))
+    form = dark & black & (length >= INK_SIDE - 3) & (length <= INK_SIDE + 1) & (bright >= 200)
+    mass, down, across = (pixels.astype(np.float32) @ _MOMENTS).T
+    for moment, axis in ((down, 2), (across, 1)):
+        form &= _is_placed(images, moment / np.maximum(mass, 1) - 13.5, axis)
     return form | (bright == 0)
 
 
-def _is_placed(images: Digits, axis: int) -> NDArray[np.bool_]:
+def _is_placed(images: Digits, off: NDArray[np.float32], axis: int) -> NDArray[np.bool_]:
     """Whether the centre of mass is in the middle, or as near as a lopsided shape can be without leaving the field."""
-    sums = images.sum(axis, dtype=np.float32)
-    off = sums @ _POSITIONS / np.maximum(sums.sum(1), 1) - 13.5
-    return (np.abs(off) <= 1.5) | ((off > 0) & (sums[:, :2] > 0).any(1)) | ((off < 0) & (sums[:, -2:] > 0).any(1))
+    placed = np.abs(off) <= 1.5
+    rest = np.flatnonzero(~placed)
+    inked = images[rest].max(axis, initial=0) > 0
+    placed[rest] = np.where(off[rest] > 0, inked[:, :2].any(1), inked[:, -2:].any(1))
+    return placed
 
 
 def _extent(marked: Any) -> NDArray[np.intp]:
