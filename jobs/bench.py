@@ -18,6 +18,7 @@ from jobs.benches.gpu.bench import GpuBench
 from jobs.benches.serve.bench import ServeBench
 from jobs.benches.serve.hostile import HostileBench
 from jobs.benches.serve.overload import OverloadBench
+from jobs.benches.stream.bench import StreamBench
 from jobs.benches.strings import StringBench
 from jobs.benches.training.bench import TrainBench
 from jobs.benches.training.variants import VariantsBench
@@ -39,6 +40,7 @@ class Bench:
         | Annotated[BatchBench, subcommand("batch")]
         | Annotated[FormsBench, subcommand("forms")]
         | Annotated[FormsAccuracy, subcommand("forms-accuracy")]
+        | Annotated[StreamBench, subcommand("stream")]
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[StringBench, subcommand("strings")]
         | Annotated[ServeBench, subcommand("serve")]

@@ -165,3 +165,9 @@ def test_strings_are_read_whole_by_a_reader_of_lines(repo: Path, tmp_path: Path)
     assert "66.7% exact" in bench(repo, tmp_path, *words)
     saved = json.loads((tmp_path / "a.json").read_text())
     assert (saved["strings"], saved["exact"]) == (3, 2 / 3)
+
+
+def test_streams_are_measured_against_bulk(repo: Path, tmp_path: Path) -> None:
+    printed = bench(repo, tmp_path, "stream", "--files", "600", "--seconds", "1", "--tiny", "2000")
+    assert "of bulk" in printed and "(p99)" in printed
+    assert all(f"memory of the {what}" in printed for what in ("driver", "readers"))

@@ -12,9 +12,9 @@ import secrets
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,73 +38,94 @@ class Torture:
     kills: int
     seed: int
     per_second: float = 100.0
-    acts: Counter[str] = field(default_factory=Counter)
-    recoveries: list[float] = field(default_factory=list)
-    """Seconds from each fault until an item that came after it was in the table and moved away."""
+    drivers: int = 1
+    """One leads, and the others wait to take over."""
+    recoveries: list[tuple[str, float]] = field(default_factory=list)
+    """Each fault, and the seconds from it until an item that came after it was in the table and moved away."""
     starts: int = 0
 
     def run(self) -> Verdict:
         contents, names = pictures(self.items, self.seed), keys(self.items)
         delivered = list(answers(names, contents))
         self._inbox.mkdir()
-        driver = self._driver()
-        try:
-            self._deliver(driver, names, contents)
-            self._until_all_visible(driver)
-        finally:
-            driver.close()
-            self.starts = driver.starts
+        with ExitStack() as ending:
+            tag = secrets.token_hex(8)
+            drivers = [ending.enter_context(closing(self._driver(tag + str(one)))) for one in range(self.drivers)]
+            self._deliver(drivers, names, contents)
+            self._until_all_visible(drivers)
+        self.starts = sum(driver.starts for driver in drivers)
         return judge(delivered, landed(self.folder / "out"))
 
     @property
     def _inbox(self) -> Path:
         return self.folder / "in"
 
-    def _driver(self) -> Driver:
+    def _driver(self, tag: str) -> Driver:
         # Merged files would no longer tell in which order their rows became visible.
         words = ("--afterwards", "move", "--engine", ENGINE, "--max-actors", "1", "--merge-files", "0")
         job = [str(REPO / "jobs" / "stream.py"), "digits", str(self._inbox), str(self.folder / "out"), *words]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "INKRAY_"))}
         own = {"INKRAY_HOME": str(self.folder / "home"), "TMPDIR": str(self.folder)}
-        return Driver(job, env | own, secrets.token_hex(8), self.folder / "log")
+        return Driver(job, env | own, tag, self.folder / "log")
 
-    def _deliver(self, driver: Driver, names: Sequence[str], contents: Sequence[bytes]) -> None:
+    def _deliver(self, drivers: Sequence[Driver], names: Sequence[str], contents: Sequence[bytes]) -> None:
         """At a steady pace, whatever happens; a fault waits until the one before is got over."""
         chance = random.Random(self.seed)
-        kinds = [ACTS[number % len(ACTS)] for number in range(self.kills)]
-        chance.shuffle(kinds)
-        at = sorted(chance.sample(range(self.items // 10, self.items * 9 // 10), self.kills))
-        watched: tuple[float, Path] | None = None
+        faults = self._faults(chance)
+        watched: tuple[str, float, Path] | None = None
         for number, (name, content) in enumerate(zip(names, contents, strict=True)):
-            began = time.monotonic()
-            fell = not watched and len(kinds) > 0 and number >= at[-len(kinds)] and act(kinds[-1], driver, chance)
+            kind, began, driver = "", time.monotonic(), chance.choice(drivers)
+            is_due = not watched and faults and number >= faults[-1][0]
+            if is_due and act(faults[-1][1], driver, chance):
+                kind = faults.pop()[1]
+                _until_felt(kind, driver)
             while not land(self._inbox, name, content):
-                self._pause(driver)
+                _pause(drivers)
             # What is killed before it has begun proves little.
             while not number and (self._inbox / name).exists():
-                self._pause(driver)
-            if fell:
-                self.acts[kinds.pop()] += 1
-                watched = began, self._inbox / name
-            if watched and not watched[1].exists():
-                self.recoveries.append(time.monotonic() - watched[0])
+                _pause(drivers)
+            if kind:
+                watched = kind, began, self._inbox / name
+            if watched and self._is_over(*watched):
                 watched = None
-            self._pause(driver, 1 / self.per_second)
-        if watched:
-            while watched[1].exists() and time.monotonic() - watched[0] < PATIENCE_S:
-                self._pause(driver)
-            self.recoveries.append(time.monotonic() - watched[0])
+            _pause(drivers, 1 / self.per_second)
+        while watched and not self._is_over(*watched):
+            _pause(drivers)
 
-    def _pause(self, driver: Driver, seconds: float = POLL_S) -> None:
-        driver.keep()
-        time.sleep(seconds)
+    def _faults(self, chance: random.Random) -> list[tuple[int, str]]:
+        """After how many items each is due, the last one first."""
+        kinds = [ACTS[number % len(ACTS)] for number in range(self.kills)]
+        chance.shuffle(kinds)
+        at = chance.sample(range(self.items // 10, self.items * 9 // 10), self.kills)
+        return list(zip(sorted(at, reverse=True), kinds, strict=True))
 
-    def _until_all_visible(self, driver: Driver) -> None:
+    def _is_over(self, kind: str, began: float, after: Path) -> bool:
+        """Whether what came after the fault is done, or never will be."""
+        seconds = time.monotonic() - began
+        over = not after.exists() or seconds > PATIENCE_S
+        if over:
+            self.recoveries.append((kind, seconds))
+        return over
+
+    def _until_all_visible(self, drivers: Sequence[Driver]) -> None:
         left, since = -1, time.monotonic()
         while (now := len(list(self._inbox.glob("*.png")))) and time.monotonic() - since < PATIENCE_S:
             if now != left:
                 left, since = now, time.monotonic()
-            self._pause(driver)
+            _pause(drivers)
+
+
+def _until_felt(kind: str, driver: Driver) -> None:
+    """What is read until a driver notices that its Ray is gone would pass for recovered."""
+    began = time.monotonic()
+    while kind == "raylet" and driver.process.poll() is None and time.monotonic() - began < PATIENCE_S:
+        time.sleep(POLL_S)
+
+
+def _pause(drivers: Sequence[Driver], seconds: float = POLL_S) -> None:
+    for driver in drivers:
+        driver.keep()
+    time.sleep(seconds)
 
 
 def landed(output: Path) -> list[Landed]:
@@ -115,14 +136,16 @@ def landed(output: Path) -> list[Landed]:
 
 
 def told(torture: Torture, verdict: Verdict) -> str:
-    p50, p95 = np.percentile(torture.recoveries, [50, 95]) if torture.recoveries else (0.0, 0.0)
-    faults = ", ".join(f"{count} {kind}" for kind, count in sorted(torture.acts.items())) or "none"
-    return (
-        f"{torture.items:,} items, faults: {faults}; {torture.starts} starts of the driver\n"
-        f"lost {verdict.lost}, doubled {verdict.doubled}, wrong {verdict.wrong}, reordered {verdict.reordered}, "
-        f"foreign {verdict.foreign}\n"
-        f"recovered within {p50:.1f} s (p50), {p95:.1f} s (p95), {max(torture.recoveries, default=0.0):.1f} s at most"
-    )
+    lines = [
+        f"{torture.items:,} items, {torture.drivers} drivers, {torture.starts} starts of them",
+        ", ".join(f"{name} {count}" for name, count in asdict(verdict).items()),
+        "fault   times  recovered p50  p95  most",
+    ]
+    for kind in (*ACTS, "all"):
+        if seconds := [took for what, took in torture.recoveries if kind in (what, "all")]:
+            p50, p95 = np.percentile(seconds, [50, 95])
+            lines.append(f"{kind:8}{len(seconds):5}{p50:13.1f} s{p95:5.1f}{max(seconds):6.1f}")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -131,12 +154,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--per-second", type=float, default=100.0, help="the pace at which items are delivered")
+    parser.add_argument("--drivers", type=int, default=1, help="of which one leads, and the others wait")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        torture = Torture(Path(folder), options.items, options.kills, options.seed, options.per_second)
+        torture = Torture(Path(folder), **vars(options))
         verdict = torture.run()
         print(told(torture, verdict))
-        done = verdict.clean and torture.acts.total() == options.kills
+        done = verdict.clean and len(torture.recoveries) == options.kills
         if not done:
             print((Path(folder) / "log").read_text()[-5_000:], file=sys.stderr)
     sys.exit(0 if done else 1)

@@ -1,0 +1,1 @@
+"""Speed, delays and memory of streams."""
