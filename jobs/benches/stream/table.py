@@ -12,22 +12,22 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 
-class Commit(NamedTuple):
+class VisibleCommit(NamedTuple):
     visible_at: float
     rows: int
     file: Path
 
 
-def commits(output: Path) -> list[Commit]:
+def commits(output: Path) -> list[VisibleCommit]:
     """Those that have rows, in order."""
     return sorted(_commits(output / "rows"))
 
 
-def _commits(table: Path) -> Iterator[Commit]:
+def _commits(table: Path) -> Iterator[VisibleCommit]:
     for entry in (table / "_delta_log").glob("*.json"):
         for line in entry.read_text().splitlines():
             if add := json.loads(line).get("add"):
-                yield Commit(entry.stat().st_mtime, json.loads(add["stats"])["numRecords"], table / add["path"])
+                yield VisibleCommit(entry.stat().st_mtime, json.loads(add["stats"])["numRecords"], table / add["path"])
 
 
 def count(output: Path) -> int:
