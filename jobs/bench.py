@@ -10,6 +10,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, configure, subcom
 
 from jobs._cli import run
 from jobs.benches.batch.bench import BatchBench
+from jobs.benches.batch.scale import ScaleBench
 from jobs.benches.corpora import ReadBench
 from jobs.benches.engines.bench import EngineBench
 from jobs.benches.forms.accuracy import FormsAccuracy
@@ -38,6 +39,7 @@ class Bench:
         | Annotated[EngineBench, subcommand("engine")]
         | Annotated[GpuBench, subcommand("gpu")]
         | Annotated[BatchBench, subcommand("batch")]
+        | Annotated[ScaleBench, subcommand("scale")]
         | Annotated[FormsBench, subcommand("forms")]
         | Annotated[FormsAccuracy, subcommand("forms-accuracy")]
         | Annotated[StreamBench, subcommand("stream")]

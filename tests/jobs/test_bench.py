@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from jobs.benches.batch.scale import write_names
 from jobs.benches.engines import bench as engines
 from jobs.benches.serve import bench as serve
 from jobs.benches.strings import labelled_strings, score_of
@@ -171,3 +174,11 @@ def test_streams_are_measured_against_bulk(repo: Path, tmp_path: Path) -> None:
     printed = bench(repo, tmp_path, "stream", "--files", "600", "--seconds", "1", "--tiny", "2000")
     assert "of bulk" in printed and "(p99)" in printed
     assert all(f"memory of the {what}" in printed for what in ("driver", "readers"))
+
+
+def test_the_table_of_names_has_as_many_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.benches.batch.scale.ROW_GROUP", 1_000)
+    write_names(tmp_path / "list.parquet", ["a.png", "b.png", "c.png"], 2_500)
+    table = pq.ParquetFile(tmp_path / "list.parquet")
+    assert [table.metadata.row_group(group).num_rows for group in range(3)] == [1_000, 1_000, 500]
+    assert Counter(table.read()["image"].to_pylist()) == {"a.png": 835, "b.png": 833, "c.png": 832}
