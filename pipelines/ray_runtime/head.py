@@ -26,7 +26,7 @@ from ray.exceptions import RpcError
 from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime import agent
 from pipelines.ray_runtime.processes import children, kill
-from pipelines.ray_runtime.watch import ended_if
+from pipelines.ray_runtime.watch import LEAVING_S, ended_if
 
 START_S = 120.0
 POLL_S = 0.02
@@ -105,7 +105,11 @@ class Head(Node):
 
 @contextmanager
 def ray_head(
-    folder: str, spilled: str | None = None, without_agents: Sequence[str] = (), preload: Sequence[str] = ()
+    folder: str,
+    spilled: str | None = None,
+    without_agents: Sequence[str] = (),
+    preload: Sequence[str] = (),
+    leaving_s: float = LEAVING_S,
 ) -> Iterator[str]:
     """Start a head and give its address; without autoscaler, log monitor and dashboard, which nobody would ask.
 
@@ -128,7 +132,7 @@ def ray_head(
             f"Ray did not start ({first_line(error)}). Try again when this machine has less to do."
         ) from error
     try:
-        with ended_if(head.lost):
+        with ended_if(head.lost, leaving_s):
             yield head.gcs_address
     finally:
         workers = children(head.all_processes[PROCESS_TYPE_RAYLET][0].process.pid)

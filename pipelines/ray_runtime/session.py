@@ -21,7 +21,7 @@ from pipelines.errors import ClusterError, first_line
 from pipelines.ray_runtime.failures import is_token_error
 from pipelines.ray_runtime.head import DASHBOARD_AGENT, RUNTIME_ENV_AGENT, ray_head
 from pipelines.ray_runtime.session_folder import RAY, session_folder
-from pipelines.ray_runtime.watch import Silence, check_listening, ended_if
+from pipelines.ray_runtime.watch import LEAVING_S, Silence, check_listening, ended_if
 
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 
@@ -37,6 +37,8 @@ class RayNeeds:
     """Whether tasks or actors ask for an environment of their own."""
     preload: Sequence[str] = ()
     """The modules that workers import before their first task, while the job does something else."""
+    leaving_s: float = LEAVING_S
+    """Seconds in which the job may end by itself when Ray is lost, before it is ended."""
 
     @property
     def without_agents(self) -> list[str]:
@@ -58,12 +60,12 @@ def ray_session(needs: RayNeeds = RayNeeds()) -> Iterator[bool]:
         )
         address = ""
     own = not address or address == "local"
-    with own_ray(needs) if own else _connected(address):
+    with own_ray(needs) if own else _connected(address, needs.leaving_s):
         yield own
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[None]:
+def _connected(address: str, leaving_s: float) -> Iterator[None]:
     _hush_core()
     try:
         check_listening(address)
@@ -80,7 +82,7 @@ def _connected(address: str) -> Iterator[None]:
             "Start one with `inkray cluster up`, or unset RAY_ADDRESS to run without."
         ) from error
     try:
-        with ended_if(Silence(address)):
+        with ended_if(Silence(address), leaving_s):
             yield
     finally:
         ray.shutdown()
@@ -133,7 +135,8 @@ def own_ray(needs: RayNeeds = RayNeeds()) -> Iterator[None]:
         inner = str(folder / RAY)
         with _stderr_silenced(), ExitStack() as ending:
             spilled = _linked(needs.spilled, folder) if needs.spilled else None
-            address = ending.enter_context(ray_head(inner, spilled, needs.without_agents, needs.preload))
+            head = ray_head(inner, spilled, needs.without_agents, needs.preload, needs.leaving_s)
+            address = ending.enter_context(head)
             with _sigterm_handler_kept():
                 ray.init(address=address, _temp_dir=inner, **QUIET)
             ending.callback(ray.shutdown)

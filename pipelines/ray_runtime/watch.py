@@ -21,13 +21,13 @@ LEAVING_S = 10.0
 
 
 @contextmanager
-def ended_if(lost: Callable[[], str | None]) -> Iterator[None]:
+def ended_if(lost: Callable[[], str | None], leaving_s: float = LEAVING_S) -> Iterator[None]:
     """Within this context, end this process, and what it started, once `lost` tells what is the matter."""
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(LOOK_S):
-            if (why := lost()) and not over.wait(LEAVING_S):
+            if (why := lost()) and not over.wait(leaving_s):
                 _end(why)
 
     threading.Thread(target=watch, name="ray-watch", daemon=True).start()

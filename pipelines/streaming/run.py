@@ -47,7 +47,10 @@ class StreamRequest:
 def read_stream(request: StreamRequest, listener: StreamListener) -> None:
     """Read until the process is told to end, or until nothing more comes, if that was asked for."""
     preload = [StreamReader.__module__, type(request.work).__module__]
-    with ray_session(RayNeeds(runtime_envs=False, preload=preload)), ExitStack() as ending:
+    # No longer than it needs to be let go, since nothing is read until it is started again.
+    leaving_s = request.pace.drain_seconds + 1
+    needs = RayNeeds(runtime_envs=False, preload=preload, leaving_s=leaving_s)
+    with ray_session(needs), ExitStack() as ending:
         spec = _spec(request, listener)
         pool = ReaderPool(spec, listener.line)
         ending.callback(pool.close)

@@ -50,8 +50,7 @@ def test_a_job_that_is_leaving_when_its_ray_is_lost_is_let_go(monkeypatch: pytes
 
 def test_a_job_that_stays_when_its_ray_is_lost_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LOOK_S", 0.01)
-    monkeypatch.setattr(watch, "LEAVING_S", 0.01)
     ended = threading.Event()
     monkeypatch.setattr(watch, "_end", lambda why: ended.set())
-    with ended_if(lambda: "It is gone."):
+    with ended_if(lambda: "It is gone.", leaving_s=0.01):
         assert ended.wait(60)
