@@ -7,18 +7,23 @@ import random
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from psutil import Error, NoSuchProcess
+from psutil import NoSuchProcess
 
 from cluster.processes import TAG, end, owned
 from tests.processes import title
 
 ACTS = ("driver", "actor", "raylet", "stop")
+FULL = "full"
+"""Where the output lies on a file system that may be filled."""
+OWN_MOUNTS = "TORTURE_OWN_MOUNTS"
+BLOCK = 4096
 STOPPED_S = 3.0
+"""Seconds that a driver stands still, or that there is no room."""
 TITLES = {"actor": "ray::StreamReader", "raylet": "raylet"}
 
 
@@ -56,13 +61,16 @@ class Driver:
             end(self.tag)
 
 
-def act(kind: str, driver: Driver, chance: random.Random) -> bool:
+def act(kind: str, driver: Driver, output: Path, chance: random.Random) -> bool:
     """Whether there was anything to do it to."""
     if kind == "driver":
         driver.process.kill()
         return True
     if kind == "stop":
         return _stop(driver.process.pid)
+    if kind == FULL:
+        _fill(output)
+        return True
     name = TITLES[kind]
     # The title of an actor is all of its command line, the raylet is known by its program.
     found = [one for one in owned(driver.tag) if Path(title(one.pid).partition(" ")[0]).name.startswith(name)]
@@ -74,10 +82,36 @@ def act(kind: str, driver: Driver, chance: random.Random) -> bool:
 
 
 def _stop(pid: int) -> bool:
-    """As a machine that hangs for a while."""
-    with suppress(Error, ProcessLookupError):
+    """As on a machine that hangs for a while."""
+    try:
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(STOPPED_S)
+    except ProcessLookupError:
+        return False
+    threading.Timer(STOPPED_S, _go_on, [pid]).start()
+    return True
+
+
+def _go_on(pid: int) -> None:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
-        return True
-    return False
+
+
+def _fill(folder: Path) -> None:
+    """Leave no room there for a while."""
+    ballast = folder / "ballast"
+    threading.Timer(STOPPED_S, ballast.unlink).start()
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(BLOCK)):
+            pass
+
+
+def within_own_mounts() -> None:
+    """Start this program again where what it mounts is seen by nobody else, and is gone with it."""
+    if OWN_MOUNTS not in os.environ:
+        command = ["unshare", "--mount", sys.executable, "-m", "tests.streaming.torture", *sys.argv[1:]]
+        os.execvpe(command[0], command, {**os.environ, OWN_MOUNTS: "1"})
+
+
+def mount_small(folder: Path, mib: int) -> None:
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "none", str(folder)], check=True)

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from tests.conftest import REPO
-from tests.streaming.adversary import ACTS, Driver, act
+from tests.streaming.adversary import ACTS, FULL, Driver, act, mount_small, within_own_mounts
 from tests.streaming.generator import ENGINE, answers, keys, land, pictures
 from tests.streaming.judge import Landed, Verdict, judge
 
@@ -40,6 +40,8 @@ class Torture:
     per_second: float = 100.0
     drivers: int = 1
     """One leads, and the others wait to take over."""
+    tmpfs: int | None = None
+    """The MiB of the file system of the output, which is filled now and then."""
     recoveries: list[tuple[str, float]] = field(default_factory=list)
     """Each fault, and the seconds from it until an item that came after it was in the table and moved away."""
     starts: int = 0
@@ -48,6 +50,8 @@ class Torture:
         contents, names = pictures(self.items, self.seed), keys(self.items)
         delivered = list(answers(names, contents))
         self._inbox.mkdir()
+        if self.tmpfs:
+            mount_small(self.folder / "out", self.tmpfs)
         with ExitStack() as ending:
             tag = secrets.token_hex(8)
             drivers = [ending.enter_context(closing(self._driver(tag + str(one)))) for one in range(self.drivers)]
@@ -76,7 +80,7 @@ class Torture:
         for number, (name, content) in enumerate(zip(names, contents, strict=True)):
             kind, began, driver = "", time.monotonic(), chance.choice(drivers)
             is_due = not watched and faults and number >= faults[-1][0]
-            if is_due and act(faults[-1][1], driver, chance):
+            if is_due and act(faults[-1][1], driver, self.folder / "out", chance):
                 kind = faults.pop()[1]
                 _until_felt(kind, driver)
             while not land(self._inbox, name, content):
@@ -94,7 +98,8 @@ class Torture:
 
     def _faults(self, chance: random.Random) -> list[tuple[int, str]]:
         """After how many items each is due, the last one first."""
-        kinds = [ACTS[number % len(ACTS)] for number in range(self.kills)]
+        acts = (*ACTS, FULL) if self.tmpfs else ACTS
+        kinds = [acts[number % len(acts)] for number in range(self.kills)]
         chance.shuffle(kinds)
         at = chance.sample(range(self.items // 10, self.items * 9 // 10), self.kills)
         return list(zip(sorted(at, reverse=True), kinds, strict=True))
@@ -141,7 +146,7 @@ def told(torture: Torture, verdict: Verdict) -> str:
         ", ".join(f"{name} {count}" for name, count in asdict(verdict).items()),
         "fault   times  recovered p50  p95  most",
     ]
-    for kind in (*ACTS, "all"):
+    for kind in (*ACTS, FULL, "all"):
         if seconds := [took for what, took in torture.recoveries if kind in (what, "all")]:
             p50, p95 = np.percentile(seconds, [50, 95])
             lines.append(f"{kind:8}{len(seconds):5}{p50:13.1f} s{p95:5.1f}{max(seconds):6.1f}")
@@ -155,7 +160,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--per-second", type=float, default=100.0, help="the pace at which items are delivered")
     parser.add_argument("--drivers", type=int, default=1, help="of which one leads, and the others wait")
+    parser.add_argument(
+        "--tmpfs", type=int, metavar="MIB", help="put the output on so small a file system, and fill it; for root"
+    )
     options = parser.parse_args()
+    if options.tmpfs:
+        within_own_mounts()
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         torture = Torture(Path(folder), **vars(options))
         verdict = torture.run()
