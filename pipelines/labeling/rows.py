@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,8 +55,13 @@ def _nested_as_json(rows: pa.Table) -> pa.Table:
     return rows
 
 
+def json_rows(rows: pa.Table) -> list[str]:
+    """Each row as a JSON object; an instant as ISO 8601 has it."""
+    return [json.dumps(row, ensure_ascii=False, default=datetime.isoformat) for row in rows.to_pylist()]
+
+
 def _to_lines(rows: pa.Table) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.to_pylist()).encode()
+    return "".join(f"{row}\n" for row in json_rows(rows)).encode()
 
 
 def _from_parquet(content: bytes, schema: pa.Schema) -> pa.Table:

@@ -18,6 +18,7 @@ from pipelines.streaming.sink import StreamSink
 from pipelines.streaming.source import StreamSource
 
 OBJECT_STORES = ("s3", "gs", "az", "abfs")
+REDIS = ("redis://", "rediss://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class SourceOptions:
 
 def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
     """Opens what is named, in the process that leads; what can be wrong with the name is told now."""
+    if where.startswith(REDIS):
+        return _redis_opener(where, options)
     if "://" in where:
         return _bucket_opener(where, options)
     folder = Path(absolute_place(where))
@@ -47,7 +50,8 @@ def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
 def _bucket_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
     shown, scheme = display_name(where), where.partition("://")[0]
     if scheme not in OBJECT_STORES:
-        raise UsageError(f"{shown}: a stream reads folders and {', '.join(OBJECT_STORES)}, and not {scheme}://.")
+        known = ", ".join((*OBJECT_STORES, "redis", "rediss"))
+        raise UsageError(f"{shown}: a stream reads folders and {known}, and not {scheme}://.")
     if options.afterwards == "move":
         raise UsageError(
             f"{shown}: objects cannot be moved, since nothing tells whether one was replaced just before; leave them.",
@@ -56,6 +60,21 @@ def _bucket_opener(where: str, options: SourceOptions) -> Callable[[], StreamSou
     from pipelines.streaming.bucket import BucketSource
 
     return partial(BucketSource, where, options.suffixes, options.look_every)
+
+
+def _redis_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
+    check_library("redis", "Redis")
+    from pipelines.streaming.redis_server import RedisStream
+    from pipelines.streaming.redis_source import SETTINGS, RedisSource, trims
+
+    stream = RedisStream.parse(where, SETTINGS)
+    if options.afterwards == "move":
+        raise UsageError(
+            f"{stream.shown}: entries cannot be moved; leave them, or have them deleted by &trim=yes.",
+            option="afterwards",
+        )
+    trims(stream)
+    return partial(RedisSource, stream)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +88,8 @@ class SinkOptions:
 
 
 def sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], StreamSink]:
+    if where.startswith(REDIS):
+        return _redis_sink_opener(where, options, source)
     check_library("deltalake", "a Delta table")
     place = absolute_place(where)
     check_apart(place, source)
@@ -76,6 +97,18 @@ def sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], S
     from pipelines.streaming.sinks.upkeep import Upkeep
 
     return partial(DeltaSink, place, options.schema, Upkeep(options.merge_files, options.keep_days), options.fields)
+
+
+def _redis_sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], StreamSink]:
+    check_library("redis", "Redis")
+    from pipelines.streaming.redis_server import RedisStream
+    from pipelines.streaming.redis_source import SETTINGS
+    from pipelines.streaming.sinks.redis import RedisSink
+
+    stream = RedisStream.parse(where)
+    if source.startswith(REDIS) and RedisStream.parse(source, SETTINGS).place == stream.place:
+        raise UsageError(f"The rows in {stream.shown} would lie among what is read; name another stream.")
+    return partial(RedisSink, stream, options.keep_days)
 
 
 def check_library(name: str, what: str) -> None:

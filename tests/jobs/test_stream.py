@@ -18,6 +18,8 @@ from tests.clusters import RayCluster
 from tests.in_process import RunJob
 from tests.labels import digits
 from tests.processes import Home, Job, new_home, until
+from tests.redis_server import PASSWORD, RedisServer
+from tests.redis_server import redis_server as redis_server
 from tests.streams import in_table
 
 SOME = 300
@@ -37,18 +39,22 @@ Start = Callable[..., Job]
 def start(home: Home, repo: Path, models: ModelStore, tmp_path: Path) -> Start:
     (tmp_path / "in").mkdir()
 
-    def begin(*words: object) -> Job:
+    def begin(*words: object, source: object = tmp_path / "in", output: object = tmp_path / "out") -> Job:
         told = ("--model", "small", "--store", models, "--max-actors", 1, "--engine", "onnxruntime", *words)
-        return home.start(repo / "jobs" / "stream.py", "digits", tmp_path / "in", tmp_path / "out", *told)
+        return home.start(repo / "jobs" / "stream.py", "digits", source, output, *told)
 
     return begin
+
+
+def png(number: int) -> bytes:
+    return cv2.imencode(".png", digits().images[number])[1].tobytes()
 
 
 def land(folder: Path, numbers: range) -> None:
     """As programs should: written by another name, and renamed when it is whole."""
     for number in numbers:
         draft = folder / f".{number}.png"
-        draft.write_bytes(cv2.imencode(".png", digits().images[number])[1].tobytes())
+        draft.write_bytes(png(number))
         draft.rename(folder / f"{number:04d}.png")
 
 
@@ -98,11 +104,39 @@ def test_every_version_has_its_row_once_whoever_is_killed_or_takes_over(start: S
     assert not list(source.glob("*.png"))
 
 
+def test_from_redis_to_redis_with_the_server_and_the_job_killed(start: Start, redis_server: RedisServer) -> None:
+    scans, labels = redis_server.new_name(), redis_server.new_name()
+    places = {"source": redis_server.uri(scans, "&group=readers&trim=yes"), "output": redis_server.uri(labels)}
+    for number in range(SOME):
+        redis_server.client.xadd(scans, {"image": png(number), "name": f"{number}.png"})
+    redis_server.client.xadd(scans, {"text": "no image"})
+    with start("--batch-items", 4, "--commit-seconds", 0.01, **places) as killed:
+        until(lambda: redis_server.client.xlen(labels) >= 20, "some rows are there")
+        redis_server.kill()
+        redis_server.start()
+        until(lambda: redis_server.client.xlen(labels) >= 40, "it goes on with the server")
+        os.kill(killed.process.pid, signal.SIGKILL)
+        killed.ended()
+    assert redis_server.client.xlen(labels) < SOME
+    with start("--end-when-idle", 1, **places) as last:
+        assert last.ended() == 0
+    *rows, failed = redis_server.rows(labels)
+    assert [row["source"] for row in rows] == [f"{number}.png" for number in range(SOME)]
+    right = [row["value"] == str(digits().labels[number]) for number, row in enumerate(rows) if row["value"]]
+    assert sum(right) > 0.9 * SOME
+    assert (failed["key"], failed["reason_code"]) == (scans, "missing_image")
+    assert redis_server.client.xinfo_groups(scans)[0]["last-delivered-id"].decode() == failed["at"]
+    assert redis_server.client.xlen(scans) == 1
+    for job in (killed, last):
+        assert PASSWORD not in job.out + job.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("digits", "none", "out"), "is no folder; name one that exists."),
-        (("digits", "s4://bucket/in", "out"), "a stream reads folders and s3, gs, az, abfs, and not s4://."),
+        (("digits", "s4://bucket/in", "out"), "a stream reads folders and s3, gs, az, abfs, redis, rediss, and not s4"),
+        (("digits", "redis://:word@host", "out"), "redis://host names no stream; add it: redis://host?stream=NAME."),
         (("digits", ".", "out", "--deadline", 0), "--deadline is 0; it must be above 0."),
         (("digits", ".", "out", "--settle", -1), "--settle is -1; it must be at least 0."),
         (("digits", ".", "out", "--batch-items", 0), "--batch-items is 0; it must be at least 1."),
