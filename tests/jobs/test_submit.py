@@ -86,4 +86,4 @@ def test_what_travels_is_the_code_alone_and_is_what_runs(ray_cluster: RayCluster
     assert TRAVELLED.search(came)
     assert f"\n{came}\n" in done.stdout
     [kilobytes] = re.findall(r"^(\d+)\t\.$", done.stdout, re.M)
-    assert int(kilobytes) < 9000
+    assert int(kilobytes) < 10_000

@@ -79,10 +79,19 @@ class Torture:
         watched: tuple[str, float, Path] | None = None
         for number, (name, content) in enumerate(zip(names, contents, strict=True)):
             kind, began, driver = "", time.monotonic(), chance.choice(drivers)
-            is_due = not watched and faults and number >= faults[-1][0]
-            if is_due and act(faults[-1][1], driver, self.folder / "out", chance):
-                kind = faults.pop()[1]
-                _until_felt(kind, driver)
+            # The last items are held back for the faults that are left: each is judged by an item that comes after it.
+            is_last = len(faults) >= len(names) - number
+            while is_last and watched:
+                watched = None if self._is_over(*watched) else watched
+                _pause(drivers)
+            while not watched and faults and number >= faults[-1][0]:
+                began = time.monotonic()
+                if act(faults[-1][1], driver, self.folder / "out", chance):
+                    kind = faults.pop()[1]
+                    _until_felt(kind, driver)
+                if kind or not is_last:
+                    break
+                _pause(drivers)
             while not land(self._inbox, name, content):
                 _pause(drivers)
             # What is killed before it has begun proves little.
