@@ -79,9 +79,6 @@ class StreamOptions(ReaderOptions):
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"--{name} is {value:g}; it must be above 0.")
 
-    def work(self, models: Sequence[ModelFolder]) -> Work:
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, kw_only=True)
 class StreamDigits(StreamOptions):
