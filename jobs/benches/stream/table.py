@@ -26,7 +26,9 @@ def commits(output: Path) -> list[VisibleCommit]:
 def _commits(table: Path) -> Iterator[VisibleCommit]:
     for entry in (table / "_delta_log").glob("*.json"):
         for line in entry.read_text().splitlines():
-            if add := json.loads(line).get("add"):
+            add = json.loads(line).get("add")
+            # Files that were merged have rows that were visible before.
+            if add and add["dataChange"]:
                 yield VisibleCommit(entry.stat().st_mtime, json.loads(add["stats"])["numRecords"], table / add["path"])
 
 
