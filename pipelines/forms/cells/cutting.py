@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.forms.cells.blank import is_blank
-from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.cells.frames import boxes_of
 from pipelines.forms.cells.ink import Written, read_ink
 from pipelines.forms.cells.owners import owners_of
 from pipelines.forms.registration.registered_page import RegisteredPage
 from pipelines.forms.template import Box, Field
+from pipelines.images.rules.darkness import Grey
 
 FLAT = 0.5
 """The height of a digit is at least this share of its width."""

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Darkness, Grey, measure
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box, Field
+from pipelines.images.rules.darkness import Darkness, Grey, measure
+from pipelines.images.rules.lines import Cells
 
 MARGIN = round(2.5 * DOTS_PER_MM)
 """Margin around the field in dots: room for a displaced field and for digits that stick out."""
@@ -20,14 +21,12 @@ IN_A_ROW = 0.15
 STRAIGHT = 0.1
 """A row whose ends differ in height by fewer dots than this is not rotated."""
 
-Cells = NDArray[np.float64]
-"""[N, 4]: left, top, right and bottom of each cell, in dots of the frame."""
-
 
 @dataclass(frozen=True)
 class Frame:
     dark: Darkness
     cells: Cells
+    """In dots of the frame."""
     matrix: NDArray[np.float64]
     """[2, 3], from dots of the page to dots of the frame."""
 

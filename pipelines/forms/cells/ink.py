@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.erasing import LINE, PERHAPS, erase
 from pipelines.forms.cells.frames import Frame
-from pipelines.forms.cells.lines import PrintedLine
 from pipelines.forms.cells.placing import find_frame
 from pipelines.forms.cells.stains import creases, pen_strokes, through_blobs
 from pipelines.forms.registration.registered_page import RegisteredPage
 from pipelines.forms.template import Box
+from pipelines.images.rules.darkness import Grey
+from pipelines.images.rules.erasing import LINE, PERHAPS, erase
+from pipelines.images.rules.lines import PrintedLine
 
 REMAINS = 4
 """Ink within this many dots of a printed line is a remnant of it."""

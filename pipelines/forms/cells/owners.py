@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.frames import Cells
 from pipelines.forms.cells.ink import Written
+from pipelines.images.rules.lines import Cells
 
 OWNED = 0.75
 """A blob with this share of its ink in one cell belongs to it entirely; other blobs are cut at the cell boundary."""

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.fitting import GAP, NEAR, find_lines
-from pipelines.forms.cells.frames import Cells, Frame, lay
-from pipelines.forms.cells.lines import JOINED, Edge, PrintedLine, bundle, edges_of
+from pipelines.forms.cells.frames import Frame, lay
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box
+from pipelines.images.rules.darkness import Grey
+from pipelines.images.rules.fitting import GAP, NEAR, find_lines
+from pipelines.images.rules.lines import JOINED, Cells, Edge, PrintedLine, bundle, edges_of
 
 REACH = round(1.8 * DOTS_PER_MM)
 """How far in dots from its expected position the whole field is searched for."""

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Darkness, Grey
-from pipelines.forms.cells.lines import PrintedLine
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
+from pipelines.images.rules.darkness import Darkness, Grey
+from pipelines.images.rules.lines import PrintedLine
 
 WIDER = round(1.6 * DOTS_PER_MM)
 """Anything wider than this many dots is not a pen stroke."""

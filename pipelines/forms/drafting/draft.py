@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey, measure
 from pipelines.forms.cells.frames import boxes_of
 from pipelines.forms.drafting.grouping import fields_of
 from pipelines.forms.drafting.shapes import Rectangle, open_combs, rectangles, solid_squares
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
 from pipelines.forms.template import Box, Corner, Field, Register, Template
 from pipelines.images.levels import as_bytes
+from pipelines.images.rules.darkness import Grey, measure
 
 CORNER = 0.25
 """Corner marks lie within this share of the page from its corners."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
 from pipelines.forms.registration.registered_page import DOTS_PER_MM
+from pipelines.images.rules.darkness import Grey
 
 SMALLEST = 2.2
 """In millimetres; anything smaller is the inside of a letter."""

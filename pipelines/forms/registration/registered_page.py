@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 from pipelines.forms.template import Box, Template
+from pipelines.images.rules.scale import DOTS_PER_MM as DOTS_PER_MM
 from pipelines.inference.outcome import ReasonCode
-
-DOTS_PER_MM = 8
 
 Grey = NDArray[np.uint8]
 Matrix = NDArray[np.float64]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.forms.cells.frames import boxes_of
+from pipelines.forms.cells.frames import boxes_of, lay
 from pipelines.forms.cells.placing import find_frame
+from pipelines.forms.template import Box, Field
 from tests.pipelines.forms.cells.drawing import CELLS, COMB, DOTS, STYLES, Drawing, comb_field
 
 
@@ -40,3 +41,9 @@ def test_a_line_that_strokes_lie_along_for_the_most_part_is_found() -> None:
     flat = [line for line in lines if line.flat]
     assert len(flat) == 2
     assert max(line.thickness for line in flat) < 6
+
+
+def test_a_comb_that_lies_straight_is_seen_as_it_is() -> None:
+    page = np.random.default_rng(0).integers(0, 256, (400, 900)).astype(np.uint8)
+    field = Field("number", "digits", Box(12.3, 14.1, 70.7, 8), cells=7)
+    assert np.array_equal(lay(page, boxes_of(field)).matrix[:, :2], np.eye(2))

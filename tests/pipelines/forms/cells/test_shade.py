@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.forms.cells.cutting import CellCut, cut_cells
-from pipelines.forms.cells.darkness import measure
+from pipelines.images.rules.darkness import measure
 from tests.pipelines.forms.cells.drawing import CELLS, COMB, DOTS, Drawing, comb_field
 
 NUMBER = [None, 4, None, None, 7, 2, None, 0, None]

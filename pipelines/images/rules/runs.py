@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.lines import THICKEST
+from pipelines.images.rules.darkness import Grey
+from pipelines.images.rules.lines import THICKEST
 
 MOST = 2 * THICKEST
 """How many dots to either side of the path are examined."""

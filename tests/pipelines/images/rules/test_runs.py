@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.forms.cells.fitting import medians
-from pipelines.forms.cells.frames import boxes_of, lay
-from pipelines.forms.cells.runs import MOST, InkRuns, runs_across
-from pipelines.forms.template import Box, Field
+from pipelines.images.rules.fitting import medians
+from pipelines.images.rules.runs import MOST, InkRuns, runs_across
 
 
 def ink_in(rows: slice, height: int = 60, width: int = 20) -> np.ndarray:
@@ -46,9 +44,3 @@ def test_beyond_the_picture_there_is_paper() -> None:
 def test_medians_leave_out_what_is_not_known() -> None:
     rows = np.array([[3, np.nan, 1, 2], [np.nan, 4, 8, np.nan], [7, np.nan, np.nan, np.nan], [np.nan] * 4])
     assert np.array_equal(medians(rows), [2, 6, 7, np.nan], equal_nan=True)
-
-
-def test_a_comb_that_lies_straight_is_seen_as_it_is() -> None:
-    page = np.random.default_rng(0).integers(0, 256, (400, 900)).astype(np.uint8)
-    field = Field("number", "digits", Box(12.3, 14.1, 70.7, 8), cells=7)
-    assert np.array_equal(lay(page, boxes_of(field)).matrix[:, :2], np.eye(2))

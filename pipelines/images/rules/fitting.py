@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Grey
-from pipelines.forms.cells.lines import THICKEST, Edge, PrintedLine
-from pipelines.forms.cells.runs import InkRuns, runs_across
-from pipelines.forms.registration.registered_page import DOTS_PER_MM
+from pipelines.images.rules.darkness import Grey
+from pipelines.images.rules.lines import THICKEST, Edge, PrintedLine
+from pipelines.images.rules.runs import InkRuns, runs_across
+from pipelines.images.rules.scale import DOTS_PER_MM
 
 NEAR = round(0.6 * DOTS_PER_MM)
 """How far in dots a line may lie from its expected position."""

@@ -1,4 +1,4 @@
-"""The printed lines of a field's cells: where they are expected and where they are."""
+"""Printed lines: where they are expected, as the edges of cells, and where they are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.frames import Cells
-from pipelines.forms.registration.registered_page import DOTS_PER_MM
+from pipelines.images.rules.scale import DOTS_PER_MM
 
 THICKEST = round(1.0 * DOTS_PER_MM)
 JOINED = round(0.6 * DOTS_PER_MM)
 """Edges of neighbouring cells within this many dots are one line."""
+
+Cells = NDArray[np.float64]
+"""[N, 4]: left, top, right and bottom of each cell, in dots."""
 
 Side = tuple[float, float, float]
 """The position, start and stop of one side of a cell."""

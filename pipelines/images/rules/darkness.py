@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.shade import find_shade
 from pipelines.images.levels import as_bytes
+from pipelines.images.rules.shade import find_shade
 
 Grey = NDArray[np.uint8]
 

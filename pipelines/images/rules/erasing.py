@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.forms.cells.darkness import Darkness, Grey
-from pipelines.forms.cells.lines import Bundle, PrintedLine, bundle
-from pipelines.forms.cells.runs import MOST, runs_across
 from pipelines.images.levels import as_bytes
+from pipelines.images.rules.darkness import Darkness, Grey
+from pipelines.images.rules.lines import Bundle, PrintedLine, bundle
+from pipelines.images.rules.runs import MOST, runs_across
 
 STICKS_OUT = 1.5
 """Ink that extends this many dots beyond the edge of the line belongs to a stroke."""
