@@ -9,18 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pipelines.errors import UsageError
 from pipelines.files.remote import display_name
+from pipelines.files.s3_uri import REGION, s3_place, told_by
 
-OF_S3 = {
-    "access_key_id": ("AWS_ACCESS_KEY_ID",),
-    "secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
-    "session_token": ("AWS_SESSION_TOKEN",),
-    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-}
 OF_GCS = {
     "service_account": ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH"),
     "service_account_key": ("GOOGLE_SERVICE_ACCOUNT_KEY",),
@@ -34,8 +28,6 @@ OF_AZURE = {
     "client_secret": ("AZURE_CLIENT_SECRET",),
     "tenant_id": ("AZURE_TENANT_ID",),
 }
-QUERY = ("region", "endpoint_override", "scheme")
-"""What may follow the `?` of an s3:// URI, as in that of an input."""
 
 
 class Access(NamedTuple):
@@ -62,26 +54,18 @@ def access_of(uri: str) -> Access:
 
 
 def _s3(uri: str, environment: Mapping[str, str]) -> Access:
-    parts = urlsplit(uri)
-    said = dict(parse_qsl(parts.query))
-    if unknown := sorted(set(said) - set(QUERY)):
-        raise ValueError(f"it asks for {unknown[0]}, and only {', '.join(QUERY)} are known")
-    config = {"region": "us-east-1"} | _from(environment, OF_S3)
-    named = {"access_key_id": parts.username, "secret_access_key": parts.password, "region": said.get("region")}
-    config |= {name: unquote(value) for name, value in named.items() if value}
-    if place := said.get("endpoint_override"):
-        config["endpoint"] = place if "://" in place else f"{said.get('scheme', 'https')}://{place}"
-    url = f"s3://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return Access(url, config, config.get("endpoint", "").startswith("http://"))
+    bucket, path, _, settings = s3_place(uri, environment)
+    config = {"region": REGION} | settings
+    return Access(f"s3://{bucket}{path}", config, config.get("endpoint", "").startswith("http://"))
 
 
 def _gcs(uri: str, environment: Mapping[str, str]) -> Access:
-    return Access(_plain(uri, ""), _from(environment, OF_GCS), False)
+    return Access(_plain(uri, ""), told_by(environment, OF_GCS), False)
 
 
 def _azure(uri: str, environment: Mapping[str, str]) -> Access:
     # What stands before the @ of abfs:// is the container; a password could only follow it.
-    return Access(_plain(uri, urlsplit(uri).username or ""), _from(environment, OF_AZURE), False)
+    return Access(_plain(uri, urlsplit(uri).username or ""), told_by(environment, OF_AZURE), False)
 
 
 def _plain(uri: str, container: str) -> str:
@@ -89,11 +73,6 @@ def _plain(uri: str, container: str) -> str:
     if parts.password or parts.query or (parts.username and not container):
         raise ValueError("passwords and settings belong into the environment")
     return uri
-
-
-def _from(environment: Mapping[str, str], names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    found = {key: next(filter(None, map(environment.get, of)), "") for key, of in names.items()}
-    return {key: value for key, value in found.items() if value}
 
 
 KINDS: dict[str, Callable[[str, Mapping[str, str]], Access]] = {

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import pyarrow as pa
 from pyarrow import fs
 
 from pipelines.errors import InkrayError, UsageError, first_line
 from pipelines.files.paths import printable
+from pipelines.files.s3_uri import open_s3
 
 NOWHERE = -1
 """The size of a dangling link's target."""
@@ -72,8 +72,8 @@ def parse_location(place: str) -> Location:
     if "://" not in place:
         return Location(fs.LocalFileSystem(), _absolute(place), name)
     try:
-        filesystem, path = fs.FileSystem.from_uri(place)
-    except pa.ArrowInvalid as error:
+        filesystem, path = open_uri(place, os.environ)
+    except ValueError as error:
         raise UsageError(
             f"{name!r} cannot be opened ({str(error).replace(place, name)}); name a path, or a URI such as "
             "s3://BUCKET/FOLDER."
@@ -81,6 +81,14 @@ def parse_location(place: str) -> Location:
     except OSError as error:
         raise InkrayError(f"{name!r} cannot be reached: {first_line(error).replace(place, name)}.") from error
     return Location(filesystem, path, printable(path) if isinstance(filesystem, fs.LocalFileSystem) else name)
+
+
+def open_uri(uri: str, environment: Mapping[str, str]) -> tuple[fs.FileSystem, str]:
+    """The filesystem of a URI, and the path there. What is wrong with it is told by a `ValueError`, as Arrow does."""
+    if uri.lower().startswith("s3://"):
+        return open_s3(uri, environment)
+    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(uri)
+    return found
 
 
 def is_hidden(path: str) -> bool:

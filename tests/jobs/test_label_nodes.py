@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from psutil import Process
 
+from pipelines.files.object_storage import ObjectStorage
+from pipelines.forms.synthesis.designs import meter
+from pipelines.forms.synthesis.forms import synthesise, write_blank_pages
+from pipelines.forms.templates.loading import write_template
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster, new_cluster
 from tests.labels import LONG, actors, at_part, at_work, lasting, once, rows, shards, tables, with_a_long_part
 from tests.nodes import Node, joined
 from tests.processes import Home, Job, cluster_processes, new_home, until
+from tests.s3 import Bucket
 
 PARTS, SIZE = 60, 1500
+PAGES, DRAWN = 24, 2
 CPUS = THREADS = 2
 
 
@@ -111,6 +121,37 @@ def quiet(start: Start, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_the_pool_grows_over_the_nodes(quiet: pa.Table) -> None:
     once(quiet, PARTS * SIZE)
+
+
+def test_forms_that_a_table_names_are_read_on_every_node_from_an_object_store_into_one(
+    home: Home, nodes: Nodes, repo: Path, bucket: Bucket, tmp_path: Path
+) -> None:
+    """With a column of that table, into a Delta table; the driver is killed on the way."""
+    # In a table, a name that is a URI has no spaces.
+    source, output = f"s3://{bucket.name}/scans", bucket.new_place()
+    scans = [cv2.imencode(".png", one.image)[1].tobytes() for one in synthesise(DRAWN, 3, "easy", (meter(),))]
+    for number in range(PAGES):
+        ObjectStorage(source).put(f"{number:02d}.png", scans[number % DRAWN])
+    names = [f"{source}/{number:02d}.png" for number in range(PAGES)]
+    pq.write_table(pa.table({"scan": names, "street": list(range(PAGES))}), tmp_path / "list.parquet")
+    [card] = [one for one in write_blank_pages(tmp_path) if one.name == "meter"]
+    write_template(card, tmp_path / "meter.yaml")
+    words = ("--uri-column", "scan", "--keep-columns", "street", "--table", "delta", "--engine", "onnxruntime")
+    told = (repo / "jobs" / "label.py", "forms", tmp_path / "list.parquet", output, *words, "--threads", THREADS)
+    here = replace(home, env=home.env | bucket.env)
+    with here.start(*told, "--template", tmp_path / "meter.yaml", "--min-actors", 3) as job:
+        until(lambda: min(nodes.actors(job)) == 1, "every node has an actor")
+        until(lambda: sum("rows/" in name for name in bucket.names(output)) >= 2, "two parts are done")
+        job.process.kill()
+        job.process.wait()
+    with here.start(*told, "--template", tmp_path / "meter.yaml") as again:
+        assert again.ended() == 0, again.out + again.err
+    assert "going on after " in again.out
+    place, options = ObjectStorage(output).for_tables("rows")
+    read = DeltaTable(place, storage_options=options).to_pyarrow_table().to_pylist()
+    of_pages = Counter((row["source"], row["street"]) for row in read)
+    assert set(of_pages) == set(zip(names, range(PAGES), strict=True))
+    assert set(Counter((row["source"], row["field"]) for row in read).values()) == {1}
 
 
 def test_nodes_that_die_cost_no_row(start: Start, nodes: Nodes, quiet: pa.Table, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,7 +16,8 @@ from pyarrow import fs
 from pipelines.errors import DataError, UsageError, first_line
 from pipelines.files.paths import printable
 from pipelines.files.reading import changed_since, open_anywhere, read_file
-from pipelines.files.remote import UNKNOWN, File, Location, display_name, fingerprint
+from pipelines.files.remote import UNKNOWN, File, Location, display_name, fingerprint, open_uri
+from pipelines.files.s3_uri import of_s3
 from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.inputs import spool
 from pipelines.labeling.inputs.base import Kept, bytes_or_reason, unreadable
@@ -121,6 +122,8 @@ class ByUri:
     """Files anywhere: by a path, where the table lies, or by a URI."""
 
     beside: OnFilesystem
+    environment: Mapping[str, str] = field(default_factory=of_s3, repr=False)
+    """What it says of object stores where the run was started."""
 
     @property
     def is_local(self) -> bool:
@@ -139,25 +142,23 @@ class ByUri:
         if "://" not in file.path:
             return self.beside.read(file)
         try:
-            filesystem, path = _resolved(file.path)
+            filesystem, path = self._resolved(file.path)
         except (OSError, ValueError, pa.ArrowException) as error:
             user, at, _ = urlsplit(file.path).netloc.rpartition("@")
             return unreadable(f"it cannot be opened: {first_line(error).replace(user + at, '')}")
         return bytes_or_reason(read_file(filesystem, File(path, UNKNOWN, 0)))
 
-
-def _resolved(uri: str) -> tuple[fs.FileSystem, str]:
-    parts = urlsplit(uri)
-    query = f"?{parts.query}" if parts.query else ""
-    filesystem, root = _filesystem(f"{parts.scheme}://{parts.netloc}/{query}")
-    return filesystem, f"{root.rstrip('/')}/{unquote(parts.path).lstrip('/')}"
+    def _resolved(self, uri: str) -> tuple[fs.FileSystem, str]:
+        parts = urlsplit(uri)
+        query = f"?{parts.query}" if parts.query else ""
+        filesystem, root = _filesystem(f"{parts.scheme}://{parts.netloc}/{query}", tuple(self.environment.items()))
+        return filesystem, f"{root.rstrip('/')}/{unquote(parts.path).lstrip('/')}"
 
 
 @lru_cache(maxsize=64)
-def _filesystem(root: str) -> tuple[fs.FileSystem, str]:
+def _filesystem(root: str, environment: tuple[tuple[str, str], ...]) -> tuple[fs.FileSystem, str]:
     """The filesystem of a bucket, and its path there; to connect takes longer than to read."""
-    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(root)
-    return found
+    return open_uri(root, dict(environment))
 
 
 def list_uris(where: Location, tables: Sequence[File], column: str, keep: Sequence[str] = ()) -> UriTables:

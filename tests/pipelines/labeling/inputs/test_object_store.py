@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,7 @@ from pyarrow import fs
 from pipelines.corpora.corpus import Split
 from pipelines.labeling.inputs import list_input
 from tests.inputs import Memory, find_input, members, pixels, reason_codes, reasons, sources
-from tests.s3 import Bucket
+from tests.s3 import SECRET, Bucket
 
 Put = Callable[[Mapping[str, bytes]], str]
 """Puts files into a new folder of the bucket, and returns the URI of that."""
@@ -46,6 +48,20 @@ def test_files_are_listed_in_order_read_and_held_against_the_list(put: Put, digi
     assert [bool(reason) for reason in reasons(found)] == [False, True, False, False]
     assert reason_codes(found) == {"changed_while_read"}
     assert find_input(uri.format("/**/c/*.png")).count == 1
+
+
+@pytest.mark.parametrize("listed", ["folder", "table"])
+def test_what_opens_a_store_goes_along_to_where_the_environment_says_nothing_of_it(
+    put: Put, digits: Split, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listed: str
+) -> None:
+    uri = put(members(digits.images[:2])).partition("{}")[0]
+    pq.write_table(pa.table({"file": [f"{uri}/00000.png", f"{uri}/00001.png"]}), tmp_path / "list.parquet")
+    read = list_input(uri) if listed == "folder" else list_input(str(tmp_path / "list.parquet"), uri_column="file")
+    packed = pickle.dumps(read.found(Memory(), map))
+    assert SECRET not in repr(pickle.loads(packed))
+    for name in bucket.env:
+        monkeypatch.delenv(name)
+    assert np.array_equal(pixels(pickle.loads(packed)), digits.images[:2])
 
 
 def test_a_table_names_images_beside_it_and_anywhere(put: Put, digits: Split) -> None:
