@@ -21,6 +21,7 @@ from cluster import local
 from jobs._console import open_console
 from jobs.benches.batch.inputs import digits, write_parquet, write_pngs
 from jobs.benches.job import run_job, run_python
+from jobs.benches.memory import ReadersMemory
 from pipelines.files.atomic import write_json
 from pipelines.inference.recognizer import Recognizer
 
@@ -62,8 +63,10 @@ class BatchBench:
             write_parquet(folder / "digits.parquet", self.rows)
             write_pngs(folder / "png", self.files)
             starts = self._starts(folder, console)
-            tables, pictures = self._tables(folder, console), self._pictures(folder, console)
-        for line in (_table(starts, tables, pictures), *_flatness(tables[2:]), *_memory([*tables, *pictures])):
+            readers = ReadersMemory()
+            tables, pictures = self._tables(folder, console, readers), self._pictures(folder, console)
+        driver = _memory([*tables, *pictures])
+        for line in (_table(starts, tables, pictures), *_flatness(tables[2:]), *driver, *readers.in_words()):
             console.print(line, highlight=False)
         write_json(self.json, [asdict(row) for row in (*starts, *tables, *pictures)])
 
@@ -78,7 +81,7 @@ class BatchBench:
         _say(runs, console)
         return runs
 
-    def _tables(self, folder: Path, console: Console) -> list[BatchRow]:
+    def _tables(self, folder: Path, console: Console, readers: ReadersMemory) -> list[BatchRow]:
         source, few, more = folder / "digits.parquet", folder / "few.parquet", folder / "more.parquet"
         write_parquet(few, self.rows // 100)
         write_parquet(more, self.rows // 10)
@@ -87,7 +90,7 @@ class BatchBench:
             self._rival("by-hand", source, folder / "hand.parquet", self.rows, "single-process loop by hand, parquet"),
             self._ours(few, folder / "few", self.rows // 100, "inkray, parquet"),
             self._ours(more, folder / "more", self.rows // 10, "inkray, parquet"),
-            self._ours(source, folder / "labels", self.rows, "inkray, parquet"),
+            self._ours(source, folder / "labels", self.rows, "inkray, parquet", readers=readers),
         ]
         _say(runs, console)
         return runs
@@ -113,9 +116,15 @@ class BatchBench:
             return count, time.perf_counter() - started
 
     def _ours(
-        self, source: Path, output: Path, items: int, name: str, env: Mapping[str, str] | None = None
+        self,
+        source: Path,
+        output: Path,
+        items: int,
+        name: str,
+        env: Mapping[str, str] | None = None,
+        readers: ReadersMemory | None = None,
     ) -> BatchRow:
-        seconds = run_job("label.py", "digits", source, output, "--model", self.model, env=env)
+        seconds = run_job("label.py", "digits", source, output, "--model", self.model, env=env, memory=readers)
         return BatchRow(name, items, seconds, json.loads((output / "summary.json").read_text())["driver_memory_mib"])
 
     def _rival(self, kind: str, source: Path, output: Path, items: int, name: str) -> BatchRow:

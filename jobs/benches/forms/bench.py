@@ -20,6 +20,7 @@ from tyro.conf import arg
 
 from jobs._console import open_console
 from jobs.benches.job import run_job
+from jobs.benches.memory import ReadersMemory
 from pipelines.errors import InkrayError
 from pipelines.files.atomic import write_json
 from pipelines.forms.scoring import Score, score
@@ -68,13 +69,14 @@ class FormsBench:
         with tempfile.TemporaryDirectory(prefix="inkray-") as scratch:
             folder = Path(scratch)
             console.print(f"making {self.pages:,} pages")
+            readers = ReadersMemory()
             answers = write_pages(folder / "scans", self.pages, self)
             write_pages(folder / "few", self.few, replace(self, seed=self.seed + 1))
             templates = write_templates(folder / "templates")
             measured = [
                 decode("only decoded, OpenCV", sorted((folder / "scans").iterdir())),
                 ours("inkray, a few pages", folder / "few", folder / "few-labels", templates, self.few),
-                ours("inkray", folder / "scans", folder / "labels", templates, self.pages),
+                ours("inkray", folder / "scans", folder / "labels", templates, self.pages, readers),
             ]
             memory = json.loads((folder / "labels" / "summary.json").read_text())["driver_memory_mib"]
             rows = [
@@ -86,7 +88,8 @@ class FormsBench:
         console.print(_table(measured))
         for line in _in_words(found, unread, self.pages):
             console.print(line, highlight=False)
-        console.print(f"most memory of the job's driver: {memory:,} MiB", highlight=False)
+        for line in (f"most memory of the job's driver: {memory:,} MiB", *readers.in_words()):
+            console.print(line, highlight=False)
         write_json(self.json, {"runs": [asdict(one) for one in measured], "score": asdict(found)})
 
 
@@ -121,10 +124,18 @@ def decode(name: str, files: list[Path]) -> Measured:
     return Measured(name, len(files), time.perf_counter() - started)
 
 
-def ours(name: str, scans: Path, output: Path, templates: list[Path], pages: int) -> Measured:
+def ours(
+    name: str,
+    scans: Path,
+    output: Path,
+    templates: list[Path],
+    pages: int,
+    readers: ReadersMemory | None = None,
+) -> Measured:
     words = [word for path in templates for word in ("--template", path)]
     # 3: there are pages that could not be read.
-    return Measured(name, pages, run_job("label.py", "forms", scans, output, *words, fine=(0, 3)))
+    seconds = run_job("label.py", "forms", scans, output, *words, fine=(0, 3), memory=readers)
+    return Measured(name, pages, seconds)
 
 
 def _table(measured: list[Measured]) -> Table:

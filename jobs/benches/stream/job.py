@@ -8,17 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 
 import psutil
 
-from cluster.processes import TAG, end, owned
+from cluster.processes import TAG, end
 from jobs.benches.job import JOBS
+from jobs.benches.memory import readers_mib
 from pipelines.errors import InkrayError
 
-READER = "ray::StreamReader"
 PATIENCE_S = 300.0
 LOOK_S = 0.02
 
@@ -36,12 +36,7 @@ class RunningStream:
 
     def memory(self) -> tuple[int, int]:
         """The MiB of the driver, and of its readers together."""
-        readers = 0
-        for process in owned(self._tag):
-            with suppress(psutil.Error):
-                if " ".join(process.cmdline()).startswith(READER):
-                    readers += _mib(process)
-        return _mib(psutil.Process(self._process.pid)), readers
+        return int(psutil.Process(self._process.pid).memory_info().rss >> 20), readers_mib(self._tag)
 
 
 @contextmanager
@@ -63,7 +58,3 @@ def running(source: Path, output: Path, *words: str) -> Iterator[RunningStream]:
         process.kill()
         process.wait()
         end(tag)
-
-
-def _mib(process: psutil.Process) -> int:
-    return int(process.memory_info().rss >> 20)
