@@ -1,4 +1,5 @@
-"""A relay on loopback before a server, which can lose an answer: the server has done it, and the connection breaks."""
+"""A relay on loopback before a server. It can cut all connections, or lose an answer: the server has done what it was
+asked, and the connection breaks."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ class Relay:
         self._listening, self._to = listening, port
         self.port = int(listening.getsockname()[1])
         self._lose = Event()
+        self._open: set[socket.socket] = set()
 
     def lose_next_answer(self) -> None:
         self._lose.set()
@@ -21,6 +23,11 @@ class Relay:
     def lost(self) -> bool:
         """Whether it has lost what it was to lose."""
         return not self._lose.is_set()
+
+    def cut(self) -> None:
+        """Break every connection that there is."""
+        for one in list(self._open):
+            _shut(one)
 
     def serve(self) -> None:
         with suppress(OSError):
@@ -35,16 +42,22 @@ class Relay:
                 Thread(target=self._pass_on, args=(server, client, True), daemon=True).start()
 
     def _pass_on(self, one: socket.socket, other: socket.socket, answers: bool) -> None:
+        self._open.add(one)
         with suppress(OSError):
             while content := one.recv(1 << 16):
                 if answers and self._lose.is_set():
                     self._lose.clear()
                     break
                 other.sendall(content)
+        self._open.discard(one)
         for end in (one, other):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+            _shut(end)
             end.close()
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from jobs.benches.batch.inputs import digits
 from pipelines.inference.outcome import Status
 from pipelines.inference.recognizer import Recognizer
 from pipelines.labeling.inputs.base import decoded
-from tests.streaming.judge import Delivered
+from tests.streaming.places import Goods
 
 ENGINE = "onnxruntime"
 """In fp32, where an answer does not depend on what is read beside it."""
@@ -34,20 +34,26 @@ def keys(count: int) -> list[str]:
     return [f"{number if number % VERSIONS else number // 2:07d}.png" for number in range(count)]
 
 
-def answers(names: Sequence[str], contents: Sequence[bytes]) -> Iterator[Delivered]:
+def goods(count: int, seed: int) -> Goods:
+    contents = pictures(count, seed)
+    return Goods(contents, dict(_answers(contents)))
+
+
+def _answers(contents: Sequence[bytes]) -> Iterator[tuple[str, tuple[str | None, str]]]:
     """What a reader that nobody disturbs makes of them."""
     with Recognizer("builtin", ENGINE) as reader:
-        for start in range(0, len(names), TOGETHER):
+        for start in range(0, len(contents), TOGETHER):
             some = contents[start : start + TOGETHER]
             items = decoded(0, "", np.zeros(len(some), np.int64), iter(some))
             reading = reader.read_prepared(items.images)
-            for name, content, label, sure in zip(
-                names[start : start + TOGETHER], some, reading.labels.tolist(), reading.confidences, strict=True
-            ):
+            for content, label, sure in zip(some, reading.labels.tolist(), reading.confidences, strict=True):
                 value = None if label == "none" else label
                 doubtful = value is None or sure < (reader.accepted_above or 0)
-                digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-                yield Delivered(name, digest, value, Status.REVIEW if doubtful else Status.OK)
+                yield digest_of(content), (value, Status.REVIEW if doubtful else Status.OK)
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def land(folder: Path, name: str, content: bytes) -> bool:

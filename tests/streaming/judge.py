@@ -12,8 +12,8 @@ class Delivered(NamedTuple):
     """A version of a key, as it was delivered, with the right answer."""
 
     key: str
-    digest: str
-    """Of its content, which no other version of the key has."""
+    item: str
+    """What no other version of the key has: a digest of its content, or its place."""
     value: str | None
     status: str
 
@@ -22,7 +22,7 @@ class Landed(NamedTuple):
     """A row in the sink, with its answer."""
 
     key: str
-    digest: str | None
+    item: str | None
     value: str | None
     status: str
 
@@ -47,15 +47,15 @@ class Verdict:
 def judge(delivered: Sequence[Delivered], rows: Iterable[Landed]) -> Verdict:
     """`delivered` in the order of delivery, `rows` in the order in which they became visible."""
     landed = list(rows)
-    expected = {(one.key, one.digest): one for one in delivered}
+    expected = {(one.key, one.item): one for one in delivered}
     if len(expected) != len(delivered):
-        raise ValueError("Two versions of a key have the same content, and could not be told apart in the sink.")
-    found = Counter((row.key, row.digest) for row in landed)
-    known = [row for row in landed if (row.key, row.digest) in expected]
+        raise ValueError("Two versions of a key have the same name, and could not be told apart in the sink.")
+    found = Counter((row.key, row.item) for row in landed)
+    known = [row for row in landed if (row.key, row.item) in expected]
     return Verdict(
         lost=sum(name not in found for name in expected),
         doubled=sum(found[name] - 1 for name in expected if name in found),
-        wrong=sum((row.value, row.status) != expected[row.key, row.digest or ""][2:] for row in known),
+        wrong=sum((row.value, row.status) != expected[row.key, row.item or ""][2:] for row in known),
         reordered=_reordered(delivered, known),
         foreign=len(landed) - len(known),
     )
@@ -63,8 +63,8 @@ def judge(delivered: Sequence[Delivered], rows: Iterable[Landed]) -> Verdict:
 
 def _reordered(delivered: Sequence[Delivered], rows: Sequence[Landed]) -> int:
     """A doubled row is no disorder, so each version counts where it was first seen."""
-    order = {(one.key, one.digest): place for place, one in enumerate(delivered)}
+    order = {(one.key, one.item): place for place, one in enumerate(delivered)}
     places: dict[str, list[int]] = defaultdict(list)
-    for row in dict.fromkeys((row.key, row.digest or "") for row in rows):
+    for row in dict.fromkeys((row.key, row.item or "") for row in rows):
         places[row[0]].append(order[row])
     return sum(seen != sorted(seen) for seen in places.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipelines.forms.reader import FormReader
 from pipelines.forms.results import PageResult
 from pipelines.forms.synthesis.forms import synthesise, write_blank_pages
 from pipelines.forms.templates.loading import write_template
+from tests.streaming.generator import digest_of
 from tests.streaming.judge import Delivered
 
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 90]
@@ -28,7 +28,7 @@ class Page:
 
     def expected(self, name: str, content: bytes) -> Iterator[Delivered]:
         """The rows of this page where it landed by that name, with that content."""
-        digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+        digest = digest_of(content)
         for field, value, status in self.readings:
             yield Delivered(f"{name} {field}", digest, value, status)
 

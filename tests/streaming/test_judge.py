@@ -30,7 +30,7 @@ def test_keys_may_land_in_any_order() -> None:
         (lambda rows: [rows[4], *rows[1:4], rows[0], *rows[5:]], Verdict(reordered=1)),
         (lambda rows: [rows[0]._replace(value="7"), *rows[1:]], Verdict(wrong=1)),
         (lambda rows: [rows[0]._replace(status="error"), *rows[1:]], Verdict(wrong=1)),
-        (lambda rows: [rows[0]._replace(digest=None), *rows[1:]], Verdict(lost=1, foreign=1)),
+        (lambda rows: [rows[0]._replace(item=None), *rows[1:]], Verdict(lost=1, foreign=1)),
         (lambda rows: [rows[0]._replace(key="1.png"), *rows[1:]], Verdict(lost=1, foreign=1)),
         (lambda rows: [*rows, Landed("9.png", "another", "1", "ok")], Verdict(foreign=1)),
         # Two rows that have each other's answer.
@@ -42,5 +42,5 @@ def test_what_was_changed_by_hand_is_seen(change: Callable[[list[Landed]], list[
 
 
 def test_versions_that_nobody_could_tell_apart_are_refused() -> None:
-    with pytest.raises(ValueError, match="same content"):
+    with pytest.raises(ValueError, match="same name"):
         judge([DELIVERED[0], DELIVERED[0]], [])

@@ -1,4 +1,4 @@
-"""A folder is streamed while its driver, actors and Ray are killed, and the judge says what became of each item.
+"""A stream is fed while its driver, actors, Ray and server are killed, and the judge says what became of each item.
 
 python -m tests.streaming.torture --items 10000 --kills 20 --seed 1
 """
@@ -11,24 +11,24 @@ import random
 import secrets
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
-from deltalake import DeltaTable
 
 from tests.conftest import REPO
-from tests.streaming.adversary import ACTS, FULL, Driver, act, mount_small, within_own_mounts
-from tests.streaming.generator import ENGINE, answers, keys, land, pictures
-from tests.streaming.judge import Landed, Verdict, judge
+from tests.streaming.adversary import ACTS, FULL, Driver, mount_small, within_own_mounts
+from tests.streaming.course import Course, faults
+from tests.streaming.folder_places import FolderInlet, TableOutlet
+from tests.streaming.generator import ENGINE, goods
+from tests.streaming.judge import Verdict, judge
+from tests.streaming.places import Broker, Inlet, Outlet
+from tests.streaming.redis_places import redis_broker
 
-POLL_S = 0.02
-PATIENCE_S = 120.0
-"""Seconds without a new row after which what is missing counts as lost."""
+BROKERS: dict[str, Callable[[Path], AbstractContextManager[Broker]]] = {"redis": redis_broker}
+"""The servers that a source or a sink may lie on."""
 
 
 @dataclass
@@ -37,125 +37,64 @@ class Torture:
     items: int
     kills: int
     seed: int
+    source: str = "folder"
+    sink: str = "delta"
     per_second: float = 100.0
     drivers: int = 1
     """One leads, and the others wait to take over."""
     tmpfs: int | None = None
     """The MiB of the file system of the output, which is filled now and then."""
+    kinds: Sequence[str] = ()
+    """The faults that take turns; by default all that there are."""
     recoveries: list[tuple[str, float]] = field(default_factory=list)
-    """Each fault, and the seconds from it until an item that came after it was in the table and moved away."""
+    """Each fault, and the seconds from it until an item that came after it was in the sink."""
     starts: int = 0
 
     def run(self) -> Verdict:
-        contents, names = pictures(self.items, self.seed), keys(self.items)
-        delivered = list(answers(names, contents))
-        self._inbox.mkdir()
+        output = self.folder / "out"
         if self.tmpfs:
-            mount_small(self.folder / "out", self.tmpfs)
+            mount_small(output, self.tmpfs)
         with ExitStack() as ending:
-            tag = secrets.token_hex(8)
-            drivers = [ending.enter_context(closing(self._driver(tag + str(one)))) for one in range(self.drivers)]
-            self._deliver(drivers, names, contents)
-            self._until_all_visible(drivers)
-        self.starts = sum(driver.starts for driver in drivers)
-        return judge(delivered, landed(self.folder / "out"))
+            brokers = {
+                name: ending.enter_context(opened(self.folder / name))
+                for name, opened in BROKERS.items()
+                if name in (self.source, self.sink)
+            }
+            items, on, to = goods(self.items, self.seed), brokers.get(self.source), brokers.get(self.sink)
+            inlet = on.inlet(items) if on else FolderInlet(self.folder / "in", items)
+            outlet = to.outlet() if to else TableOutlet(output)
+            chance = random.Random(self.seed)
+            if not self.kinds:
+                full = [FULL] if self.tmpfs else []
+                self.kinds = [*ACTS, *full, *(kind for broker in brokers.values() for kind in broker.faults)]
+            with self._driven(inlet, outlet) as drivers:
+                course = Course(inlet, outlet, drivers, brokers.values(), output, chance, self.recoveries)
+                course.run(self.items, faults(self.items, self.kills, self.kinds, chance), self.per_second)
+            self.starts = sum(driver.starts for driver in drivers)
+            return judge(inlet.delivered(), map(inlet.landed, outlet.rows()))
 
-    @property
-    def _inbox(self) -> Path:
-        return self.folder / "in"
-
-    def _driver(self, tag: str) -> Driver:
-        # Merged files would no longer tell in which order their rows became visible.
-        words = ("--afterwards", "move", "--engine", ENGINE, "--max-actors", "1", "--merge-files", "0")
-        job = [str(REPO / "jobs" / "stream.py"), "digits", str(self._inbox), str(self.folder / "out"), *words]
+    @contextmanager
+    def _driven(self, inlet: Inlet, outlet: Outlet) -> Iterator[list[Driver]]:
+        words = (*inlet.words, *outlet.words, "--engine", ENGINE, "--max-actors", "1")
+        job = [str(REPO / "jobs" / "stream.py"), "digits", inlet.where, outlet.where, *words]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "INKRAY_"))}
         own = {"INKRAY_HOME": str(self.folder / "home"), "TMPDIR": str(self.folder)}
-        return Driver(job, env | own, tag, self.folder / "log")
-
-    def _deliver(self, drivers: Sequence[Driver], names: Sequence[str], contents: Sequence[bytes]) -> None:
-        """At a steady pace, whatever happens; a fault waits until the one before is got over."""
-        chance = random.Random(self.seed)
-        faults = self._faults(chance)
-        watched: tuple[str, float, Path] | None = None
-        for number, (name, content) in enumerate(zip(names, contents, strict=True)):
-            kind, began, driver = "", time.monotonic(), chance.choice(drivers)
-            # The last items are held back for the faults that are left: each is judged by an item that comes after it.
-            is_last = len(faults) >= len(names) - number
-            while is_last and watched:
-                watched = None if self._is_over(*watched) else watched
-                _pause(drivers)
-            while not watched and faults and number >= faults[-1][0]:
-                began = time.monotonic()
-                if act(faults[-1][1], driver, self.folder / "out", chance):
-                    kind = faults.pop()[1]
-                    _until_felt(kind, driver)
-                if kind or not is_last:
-                    break
-                _pause(drivers)
-            while not land(self._inbox, name, content):
-                _pause(drivers)
-            # What is killed before it has begun proves little.
-            while not number and (self._inbox / name).exists():
-                _pause(drivers)
-            if kind:
-                watched = kind, began, self._inbox / name
-            if watched and self._is_over(*watched):
-                watched = None
-            _pause(drivers, 1 / self.per_second)
-        while watched and not self._is_over(*watched):
-            _pause(drivers)
-
-    def _faults(self, chance: random.Random) -> list[tuple[int, str]]:
-        """After how many items each is due, the last one first."""
-        acts = (*ACTS, FULL) if self.tmpfs else ACTS
-        kinds = [acts[number % len(acts)] for number in range(self.kills)]
-        chance.shuffle(kinds)
-        at = chance.sample(range(self.items // 10, self.items * 9 // 10), self.kills)
-        return list(zip(sorted(at, reverse=True), kinds, strict=True))
-
-    def _is_over(self, kind: str, began: float, after: Path) -> bool:
-        """Whether what came after the fault is done, or never will be."""
-        seconds = time.monotonic() - began
-        over = not after.exists() or seconds > PATIENCE_S
-        if over:
-            self.recoveries.append((kind, seconds))
-        return over
-
-    def _until_all_visible(self, drivers: Sequence[Driver]) -> None:
-        left, since = -1, time.monotonic()
-        while (now := len(list(self._inbox.glob("*.png")))) and time.monotonic() - since < PATIENCE_S:
-            if now != left:
-                left, since = now, time.monotonic()
-            _pause(drivers)
-
-
-def _until_felt(kind: str, driver: Driver) -> None:
-    """What is read until a driver notices that its Ray is gone would pass for recovered."""
-    began = time.monotonic()
-    while kind == "raylet" and driver.process.poll() is None and time.monotonic() - began < PATIENCE_S:
-        time.sleep(POLL_S)
-
-
-def _pause(drivers: Sequence[Driver], seconds: float = POLL_S) -> None:
-    for driver in drivers:
-        driver.keep()
-    time.sleep(seconds)
-
-
-def landed(output: Path) -> list[Landed]:
-    """In the order in which they became visible: the name of a commit's file has the commit's number."""
-    columns = ["key", "digest", "value", "status"]
-    files = sorted(DeltaTable(str(output / "rows")).file_uris(), key=lambda file: Path(file).name)
-    return [Landed(**row) for file in files for row in pq.read_table(file, columns=columns).to_pylist()]
+        with ExitStack() as ending:
+            tag = secrets.token_hex(8)
+            yield [
+                ending.enter_context(closing(Driver(job, env | own, f"{tag}{one}", self.folder / "log")))
+                for one in range(self.drivers)
+            ]
 
 
 def told(torture: Torture, verdict: Verdict) -> str:
     lines = [
-        f"{torture.items:,} items, {torture.drivers} drivers, {torture.starts} starts of them",
+        f"{torture.items:,} items from {torture.source} to {torture.sink}, "
+        f"{torture.drivers} drivers, {torture.starts} starts of them",
         ", ".join(f"{name} {count}" for name, count in asdict(verdict).items()),
         "fault   times  recovered p50  p95  most",
     ]
-    for kind in (*ACTS, FULL, "all"):
+    for kind in (*torture.kinds, "all"):
         if seconds := [took for what, took in torture.recoveries if kind in (what, "all")]:
             p50, p95 = np.percentile(seconds, [50, 95])
             lines.append(f"{kind:8}{len(seconds):5}{p50:13.1f} s{p95:5.1f}{max(seconds):6.1f}")
@@ -167,6 +106,8 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=500)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--source", choices=("folder", *BROKERS), default="folder")
+    parser.add_argument("--sink", choices=("delta", *BROKERS), default="delta")
     parser.add_argument("--per-second", type=float, default=100.0, help="the pace at which items are delivered")
     parser.add_argument("--drivers", type=int, default=1, help="of which one leads, and the others wait")
     parser.add_argument(
