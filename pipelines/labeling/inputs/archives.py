@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import lzma
 import tarfile
 import zipfile
@@ -27,9 +28,14 @@ from pipelines.labeling.inputs.base import (
     FoundInput,
     Input,
     Items,
+    Kept,
+    ListedInput,
     ReadTask,
+    Ready,
+    Spread,
     cut,
     decoded,
+    not_empty,
     reason_of,
     unread,
     unreadable,
@@ -49,6 +55,8 @@ BROKEN = (
 )
 MAX_MEMBER = 200_000_000
 """Maximum bytes of an unpacked image; more is a bomb or a mistake."""
+LARGE = 256 << 20
+"""Bytes of an archive in which the driver counts the images itself; of a larger one a task does."""
 
 
 class Packed(NamedTuple):
@@ -163,13 +171,45 @@ def _images(files: Iterable[Packed]) -> Iterator[Image]:
             before[file.name] += 1
 
 
-def find_archive(kind: str, where: Location, file: File) -> FoundInput:
-    place = Place(kind, where.filesystem, file, where.shown)
-    sizes = cut(len(_images_of(place)), FILES_PER_SHARD)
-    if kind == "zip":
-        tasks = [ReadTask(number, (size,), number * FILES_PER_SHARD) for number, size in enumerate(sizes)]
-    else:
-        # A tar file has no index, and a compressed one no middle: one task reads it from end to end.
-        tasks = [ReadTask(0, sizes, 0)] if sizes else []
+@dataclass(frozen=True)
+class ListedArchive(ListedInput):
+    """An archive so large that a task counts what is in it: its directory may take minutes, and much memory."""
+
+    place: Place
+
+    @property
+    def preparation(self) -> str | None:  # type: ignore[override]
+        return f"counting the images in the {self.place.kind} file"
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.place.kind, [self.place.file], FILES_PER_SHARD)
+
+    def found(self, kept: Kept, spread: Spread) -> FoundInput:
+        name = f"{self.fingerprint}/images.json"
+        content = kept.get(name)
+        if content is None:
+            [count] = spread(count_images, [self.place])
+            content = json.dumps(count).encode()
+            kept.put(name, content)
+        return self.cut(json.loads(content))
+
+    def cut(self, count: int) -> FoundInput:
+        sizes = cut(count, FILES_PER_SHARD)
+        if self.place.kind == "zip":
+            tasks = [ReadTask(number, (size,), number * FILES_PER_SHARD) for number, size in enumerate(sizes)]
+        else:
+            # A tar file has no index, and a compressed one no middle: one task reads it from end to end.
+            tasks = [ReadTask(0, sizes, 0)] if sizes else []
+        return not_empty(FoundInput(Archive(self.place), tasks, self.fingerprint), self.place.shown)
+
+
+def count_images(place: Place) -> int:
+    count = len(_images_of(place))
     _images_of.cache_clear()
-    return FoundInput(Archive(place), tasks, fingerprint(kind, [file], FILES_PER_SHARD))
+    return count
+
+
+def list_archive(kind: str, where: Location, file: File) -> ListedInput:
+    listed = ListedArchive(Place(kind, where.filesystem, file, where.shown))
+    return listed if file.size > LARGE else Ready(listed.cut(count_images(listed.place)))

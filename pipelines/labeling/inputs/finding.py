@@ -10,7 +10,7 @@ from pipelines.errors import UsageError
 from pipelines.files.listing import list_files
 from pipelines.files.paths import printable
 from pipelines.files.remote import File, Location, parse_location
-from pipelines.labeling.inputs.archives import find_archive
+from pipelines.labeling.inputs.archives import list_archive
 from pipelines.labeling.inputs.base import ListedInput, Ready, not_empty
 from pipelines.labeling.inputs.idx import find_idx
 from pipelines.labeling.inputs.image_files import SUFFIXES, ListedImages
@@ -75,8 +75,9 @@ def _list_file(where: Location, file: File, column: str | None, keep: Sequence[s
         return ListedImages(OnFilesystem(where.filesystem, where.prefix), spooled([file]), ())
     if kind == "parquet":
         return list_tables(where, [file], column, keep)
-    found = find_idx(where, file) if kind == "idx" else find_archive(kind, where, file)
-    return Ready(not_empty(found, where.shown))
+    if kind == "idx":
+        return Ready(not_empty(find_idx(where, file), where.shown))
+    return list_archive(kind, where, file)
 
 
 def _check_columns(where: Location, kind: str, column: str | None, keep: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ import gzip
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +18,10 @@ from pyarrow import fs
 from pipelines.corpora.corpus import Split
 from pipelines.errors import DataError
 from pipelines.files.reading import open_anywhere
-from pipelines.labeling.inputs import archives
+from pipelines.labeling.inputs import archives, list_input
 from tests.inputs import (
     Files,
+    Memory,
     find_input,
     flip,
     members,
@@ -39,6 +41,8 @@ EVERY = pytest.mark.parametrize(
     ("file", "write"), [("a.zip", zip_of), ("a.tar", tar_of), ("a.tar.gz", tar_of), ("a.tar.xz", tar_of)]
 )
 Write = Callable[[Path, Files], Path]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +72,27 @@ def test_each_part_of_a_zip_is_a_task_and_a_tar_is_read_from_end_to_end(
 ) -> None:
     assert shape_of(find_input(str(zip_of(tmp_path / "a.zip", files)))) == [(0, (4,)), (1, (4,)), (2, (2,))]
     assert shape_of(find_input(str(tar_of(tmp_path / "a.tar", files)))) == [(0, (4, 4, 2))]
+
+
+@EVERY
+def test_a_task_counts_what_is_in_a_large_one_and_a_later_start_does_not_count_again(
+    file: str, write: Write, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = str(write(tmp_path / file, files))
+    counted_here = find_input(place)
+    monkeypatch.setattr(archives, "LARGE", 0)
+    listed, kept, asked = list_input(place), Memory(), list[object]()
+
+    def spread(do: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
+        for thing in things:
+            asked.append(thing)
+            yield do(thing)
+
+    found, again = listed.found(kept, spread), listed.found(kept, spread)
+    assert len(asked) == 1
+    assert found.tasks == again.tasks == counted_here.tasks
+    assert found.fingerprint == counted_here.fingerprint
+    assert np.array_equal(pixels(found), pixels(counted_here))
 
 
 @EVERY
