@@ -19,9 +19,10 @@ from pipelines.documents.pdf import is_pdf
 from pipelines.documents.pool import DocumentPool
 from pipelines.errors import DataError, UsageError
 from pipelines.files.atomic import refuse_existing, write_named
+from pipelines.forms.drafting.attempt_picture import draw_attempt
 from pipelines.forms.drafting.draft import draft, draw_template
-from pipelines.forms.registration.page_size import page_size
-from pipelines.forms.registration.register import register
+from pipelines.forms.registration.page_size import page_size, said_size
+from pipelines.forms.registration.register import NotRegistered, register
 from pipelines.forms.template import Template
 from pipelines.forms.templates.loading import load_template, write_template
 
@@ -51,6 +52,9 @@ class Draft:
     """The number of the page, in a file that has several."""
     dpi: float | None = None
     """The picture's dots per inch; without it, its shape decides between A4 and Letter. A PDF states its own size."""
+    size: str | None = None
+    """The size of what the picture shows: a paper such as A5, 210x297mm, or the width alone, such as 80mm for a
+    receipt."""
     overwrite: bool = False
     """Replace an existing template and its pictures."""
 
@@ -67,7 +71,7 @@ class Check:
     scan: Annotated[Positional[Path], arg(metavar="SCAN")]
     """The filled-in page: a PDF, PNG, JPEG, TIFF, BMP or WebP file."""
     out: Path
-    """The PNG to write the overlay to."""
+    """The PNG to write the overlay to. If the scan does not fit, it shows what was found of the form and what not."""
     page: int = 1
     """The number of the page, in a file that has several."""
 
@@ -95,17 +99,21 @@ def draft_from(options: Draft) -> str:
     for path in (options.out, found, *([] if _is_same(picture, options.blank) else [picture])):
         refuse_existing(path, options.overwrite)
     content = _read(options.blank)
-    if is_pdf(content) and options.dpi is not None:
-        raise UsageError(f"{options.blank} is a PDF, which knows its size; leave out --dpi.")
+    if is_pdf(content) and (options.dpi is not None or options.size is not None):
+        raise UsageError(f"{options.blank} is a PDF, which knows its size; leave out --dpi and --size.")
     page = _page(content, options.blank, options.page)
-    height, width = page.shape
-    drafted = draft(page, name, *page_size(width, height, PDF_DPI if is_pdf(content) else options.dpi))
+    drafted = draft(page, name, *_size(page, PDF_DPI if is_pdf(content) else options.dpi, options.size))
     if not drafted.fields:
         raise DataError(
             f"{options.blank}, page {options.page}: no comb, box or square was found on the page; "
             "give a sharper picture of it, or write the template by hand."
         )
     return _write(drafted, page, options)
+
+
+def _size(page: NDArray[np.uint8], dpi: float | None, said: str | None) -> tuple[float, float]:
+    height, width = page.shape
+    return page_size(width, height, dpi) if said is None else said_size(said, width, height)
 
 
 def _pictures(out: Path) -> tuple[Path, Path]:
@@ -145,7 +153,14 @@ def check(options: Check) -> str:
         raise UsageError(f"--page is {options.page}; pages count from 1.")
     template = load_template(options.template)
     page = _page(_read(options.scan), options.scan, options.page)
-    straight = register(page, template)
+    try:
+        straight = register(page, template)
+    except NotRegistered as error:
+        _save(options.out, draw_attempt(page, template, error.attempt))
+        raise DataError(
+            f"{options.scan}: {error} {options.out} shows the form and the scan, with what was found in green and what "
+            "was not in red."
+        ) from error
     _save(options.out, draw_template(straight.image, template))
     return (
         f"{options.out}: {_count('field', len(template.fields))} of {template.name} on the scan, which lies within "
@@ -160,6 +175,8 @@ def _check_draft(options: Draft, name: str) -> None:
         raise UsageError(f"--out {options.out} is no template's name; it must end in .yaml.")
     if options.page < 1:
         raise UsageError(f"--page is {options.page}; pages count from 1.")
+    if options.dpi is not None and options.size is not None:
+        raise UsageError("--dpi and --size both say how large the page is; say one of them.")
     if options.dpi is not None and not DPI[0] <= options.dpi <= DPI[1]:
         raise UsageError(f"--dpi is {options.dpi:g}; it must be from {DPI[0]} to {DPI[1]}.")
 

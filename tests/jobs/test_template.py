@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.forms.synthesis.designs import invoice
-from pipelines.forms.templates.loading import load_template
+from pipelines.forms.drafting.attempt_picture import FOUND, MISSING
+from pipelines.forms.synthesis.designs import Design, invoice, survey
+from pipelines.forms.synthesis.forms import write_blank_pages
+from pipelines.forms.templates.loading import load_template, write_template
 from tests.in_process import RunJob
 
 Template = Callable[..., tuple[int, str, str]]
@@ -84,6 +86,8 @@ def test_pictures_that_are_there_are_not_written_over(
         (("--out", "f.yaml", "--page", 0), 2, "--page is 0; pages count from 1"),
         (("--out", "f.yaml", "--page", 2), 1, "there is no such page; the file has 1"),
         (("--out", "f.yaml", "--dpi", 7), 2, "--dpi is 7; it must be from 50 to 1200"),
+        (("--out", "f.yaml", "--dpi", 150, "--size", "A5"), 2, "say one of them"),
+        (("--out", "f.yaml", "--size", "A9"), 2, "--size is 'A9'; say a paper such as A5"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -92,6 +96,38 @@ def test_what_makes_no_sense_is_refused(
     ended, _, said = template("draft", blank, *options)
     assert ended == code
     assert message in said
+
+
+def test_a_picture_of_another_shape_is_a_page_of_the_size_that_is_said(
+    template: Template, blank: Path, tmp_path: Path
+) -> None:
+    cut = cv2.imread(str(blank))[:, 60:]
+    cv2.imwrite(str(blank), cut)
+    code, _, said = template("draft", blank, "--out", tmp_path / "f.yaml")
+    assert (code, "has the shape of neither A4 nor Letter; say its --size: " in said) == (2, True)
+    code, said, _ = template("draft", blank, "--out", tmp_path / "f.yaml", "--size", "205.7x279.4mm")
+    assert (code, "on 205.7 x 279.4 mm" in said) == (0, True)
+
+
+@pytest.mark.parametrize(("design", "found"), [(invoice, True), (survey, False)])
+def test_a_scan_that_does_not_fit_is_drawn_with_what_was_found_and_what_was_not(
+    template: Template, tmp_path: Path, design: Callable[[], Design], found: bool
+) -> None:
+    """Of a form known by its print the part that the scan shows is found; nothing of one known by marks it lacks."""
+    [form] = [one for one in write_blank_pages(tmp_path) if one.name == design().template.name]
+    write_template(form, tmp_path / "form.yaml")
+    half = invoice().blank_page(150)
+    half[half.shape[0] // 2 :] = 255
+    cv2.imwrite(str(tmp_path / "scan.png"), half)
+    code, _, said = template("check", tmp_path / "form.yaml", tmp_path / "scan.png", "--out", tmp_path / "o.png")
+    assert code == 1
+    assert said.startswith(f"error: {tmp_path}/scan.png: ")
+    assert said.endswith(
+        f"{tmp_path}/o.png shows the form and the scan, with what was found in green and what was not in red.\n"
+    )
+    drawn = cv2.imread(str(tmp_path / "o.png"))
+    assert (drawn == FOUND).all(axis=2).any() == found
+    assert (drawn == MISSING).all(axis=2).any()
 
 
 def test_a_missing_page_and_a_page_without_fields_are_told(template: Template, tmp_path: Path) -> None:

@@ -9,17 +9,25 @@ import numpy as np
 
 from pipelines.forms.registration.alignment import Alignment, align, warp
 from pipelines.forms.registration.coarse import rough_match, rough_scan
-from pipelines.forms.registration.corner_marks import rough_by_marks
+from pipelines.forms.registration.corner_marks import dark_squares, rough_by_marks
 from pipelines.forms.registration.edges import Edges, find_edges
 from pipelines.forms.registration.gaps import outside, without_print
-from pipelines.forms.registration.landmarks import Landmarks, landmarks
+from pipelines.forms.registration.landmarks import BLOCK, Landmarks, landmarks
 from pipelines.forms.registration.qr_codes import rough_by_code
 from pipelines.forms.registration.registered_page import DOTS_PER_MM as DOTS_PER_MM
-from pipelines.forms.registration.registered_page import Grey, Matrix, quarter_turns, scaling, shrink, transform
+from pipelines.forms.registration.registered_page import (
+    Attempt,
+    Grey,
+    Matrix,
+    quarter_turns,
+    scaling,
+    shrink,
+    transform,
+)
 from pipelines.forms.registration.registered_page import NotRegistered as NotRegistered
 from pipelines.forms.registration.registered_page import RegisteredPage as RegisteredPage
 from pipelines.forms.registration.scan import ScannedPage, is_blurred, scan_page
-from pipelines.forms.template import Template
+from pipelines.forms.template import Box, Template
 
 ENOUGH = 0.75
 """The minimum share of the print that must be found for a page to be accepted as the form."""
@@ -57,7 +65,7 @@ def register_page(page: ScannedPage, template: Template, rough: Matrix | None, o
     marks = landmarks(template)
     best = _best_alignment(page, marks, [rough] if only and rough is not None else _ideas(page, template, rough))
     if best is None or not _is_trusted(best) or not _is_sensible(best.matrix, page.working, template):
-        raise NotRegistered(_why_not(page, template, best.share if best else 0.0))
+        raise NotRegistered(_why_not(page, template, best.share if best else 0.0), _print_found(page, marks, best))
     matrix = best.matrix @ page.to_working
     straight = lay_out(page.image, template, matrix, best.residual_mm, best.share)
     return replace(
@@ -108,7 +116,9 @@ def _by_marks_alone(page: ScannedPage, template: Template) -> RegisteredPage:
     seen = [_edges(page, matrix, template) for matrix in ideas]
     best = max(range(len(ideas)), key=lambda at: (seen[at].share, -seen[at].residual_mm), default=None)
     if best is None or seen[best].share < ENOUGH:
-        raise NotRegistered(_why_not(page, template, 0.0 if best is None else seen[best].share))
+        nearest = None if best is None else ideas[best] @ page.to_working
+        share = 0.0 if best is None else seen[best].share
+        raise NotRegistered(_why_not(page, template, share), _marks_found(page, template, nearest))
     matrix = ideas[best] @ page.to_working
     straight = lay_out(page.image, template, matrix, seen[best].residual_mm, seen[best].share)
     return replace(straight, outside=outside(matrix, page.image.shape, template))
@@ -147,6 +157,24 @@ def _is_sensible(matrix: Matrix, working: Grey, template: Template) -> bool:
     lengths = np.hypot(*sides.T)
     leaning = max(lengths[:2] / lengths[2:]), max(lengths[2:] / lengths[:2])
     return bool((bends > 0).all() and bends.mean() > SMALLEST * working.size and max(*leaning) < LEANING)
+
+
+def _print_found(page: ScannedPage, marks: Landmarks, best: Alignment | None) -> Attempt:
+    found = best.found if best else np.zeros(len(marks.blocks), bool)
+    pieces = tuple(Box(x, y, BLOCK, BLOCK) for x, y in marks.blocks.tolist())
+    return Attempt(pieces, tuple(found.tolist()), best.matrix @ page.to_working if best else None, np.zeros((0, 2)))
+
+
+def _marks_found(page: ScannedPage, template: Template, nearest: Matrix | None) -> Attempt:
+    squares, _ = dark_squares(page.working, template)
+    squares = transform(squares, np.linalg.inv(page.to_working))
+    corners = template.register.corners
+    pieces = tuple(Box(one.x - one.side / 2, one.y - one.side / 2, one.side, one.side) for one in corners)
+    found = [False] * len(pieces)
+    if nearest is not None:
+        there = transform(squares, nearest)
+        found = [bool((np.hypot(*(there - (one.x, one.y)).T) < one.side).any()) for one in corners]
+    return Attempt(pieces, tuple(found), nearest, squares)
 
 
 def _code_seen(page: ScannedPage) -> str:

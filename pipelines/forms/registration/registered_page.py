@@ -19,10 +19,27 @@ Matrix = NDArray[np.float64]
 Points = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """How far the registration of a page came, for people who want to know why it failed."""
+
+    pieces: tuple[Box, ...]
+    """What was searched for, pieces of print or corner marks, where the form has them in mm."""
+    found: tuple[bool, ...]
+    matrix: Matrix | None
+    """From pixels of the scan to mm, as well as they could be brought together."""
+    marks: Points
+    """Centres of what may be corner marks on the scan, in its pixels."""
+
+
 class NotRegistered(DataError):
     """This page could not be registered on a template; the message follows the page's name."""
 
     code = ReasonCode.FORM_NOT_RECOGNIZED
+
+    def __init__(self, message: str, attempt: Attempt | None = None) -> None:
+        super().__init__(message)
+        self.attempt = attempt
 
 
 class BlankPage(NotRegistered):
