@@ -87,7 +87,7 @@ def test_pictures_that_are_there_are_not_written_over(
         (("--out", "f.yaml", "--page", 2), 1, "there is no such page; the file has 1"),
         (("--out", "f.yaml", "--dpi", 7), 2, "--dpi is 7; it must be from 50 to 1200"),
         (("--out", "f.yaml", "--dpi", 150, "--size", "A5"), 2, "say one of them"),
-        (("--out", "f.yaml", "--size", "A9"), 2, "--size is 'A9'; say a paper such as A5"),
+        (("--out", "f.yaml", "--size", "A9"), 2, "'A9' is no size of a page; say a paper such as A5"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -104,7 +104,7 @@ def test_a_picture_of_another_shape_is_a_page_of_the_size_that_is_said(
     cut = cv2.imread(str(blank))[:, 60:]
     cv2.imwrite(str(blank), cut)
     code, _, said = template("draft", blank, "--out", tmp_path / "f.yaml")
-    assert (code, "has the shape of neither A4 nor Letter; say its --size: " in said) == (2, True)
+    assert (code, "has the shape of neither A4 nor Letter; say its size: " in said) == (2, True)
     code, said, _ = template("draft", blank, "--out", tmp_path / "f.yaml", "--size", "205.7x279.4mm")
     assert (code, "on 205.7 x 279.4 mm" in said) == (0, True)
 

@@ -36,16 +36,18 @@ def said_size(text: str, width: int, height: int) -> tuple[float, float]:
     """Return the size in mm that somebody says of a page with this many pixels."""
     size = _paper(text, width, height) or _measures(text, width, height)
     if size is None:
-        raise UsageError(f"--size is {text!r}; say {EXAMPLES}.")
+        raise UsageError(f"{text!r} is no size of a page; say {EXAMPLES}.", option="size")
     if not all(LEAST_MM <= side <= MOST_MM for side in size):
         raise UsageError(
-            f"--size {text} is a page of {size[0]:g} x {size[1]:g} mm; each side must be from {LEAST_MM:g} to "
-            f"{MOST_MM:g} mm."
+            f"A page of size {text} has {size[0]:g} x {size[1]:g} mm; each side must be from {LEAST_MM:g} to "
+            f"{MOST_MM:g} mm.",
+            option="size",
         )
     if abs(width / height * size[1] / size[0] - 1) > OTHER_SHAPE:
         raise UsageError(
-            f"--size {text} has another shape than the picture, which has {width} x {height} pixels; cut the picture "
-            "to the page, or say the size of what it shows."
+            f"A page of size {text} has another shape than the picture of {width} x {height} pixels; cut the picture "
+            "to the page, or say the size of what it shows.",
+            option="size",
         )
     return size
 
@@ -70,8 +72,8 @@ def _by_shape(width: int, height: int) -> tuple[float, float]:
     paper = min(_turned(*SIZES.values()), key=lambda size: abs(shape * size[1] / size[0] - 1))
     if abs(shape * paper[1] / paper[0] - 1) > SAME_SHAPE:
         raise UsageError(
-            f"A page of {width} x {height} pixels has the shape of neither A4 nor Letter; say its --size: {EXAMPLES}; "
-            "or the --dpi of a scan.",
+            f"A page of {width} x {height} pixels has the shape of neither A4 nor Letter; say its size: {EXAMPLES}; "
+            "or the resolution of a scan.",
             option="size",
         )
     return paper

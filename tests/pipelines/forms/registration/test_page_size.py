@@ -26,7 +26,7 @@ def test_pages_of_usual_and_other_sizes(pixels: tuple[int, int], dpi: float | No
 
 
 def test_an_unusual_shape_of_which_nothing_is_said_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"883 x 1280 pixels.*say its --size"):
+    with pytest.raises(UsageError, match=r"883 x 1280 pixels.*say its size"):
         page_size(883, 1280)
 
 
@@ -48,10 +48,10 @@ def test_a_size_that_is_said(said: str, pixels: tuple[int, int], size: tuple[flo
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ("A9", "--size is 'A9'; say a paper such as A5"),
-        ("210x297", "--size is '210x297'; say a paper such as A5"),
-        ("1mm", "--size 1mm is a page of 1 x 1.45 mm; each side must be from 20 to 1500 mm."),
-        ("297x210mm", "--size 297x210mm has another shape than the picture, which has 883 x 1280 pixels"),
+        ("A9", "'A9' is no size of a page; say a paper such as A5"),
+        ("210x297", "'210x297' is no size of a page; say a paper such as A5"),
+        ("1mm", "A page of size 1mm has 1 x 1.45 mm; each side must be from 20 to 1500 mm."),
+        ("297x210mm", "A page of size 297x210mm has another shape than the picture of 883 x 1280 pixels"),
     ],
 )
 def test_a_size_that_cannot_be_is_refused(said: str, message: str) -> None:
