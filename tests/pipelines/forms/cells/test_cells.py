@@ -82,6 +82,17 @@ def test_a_thin_or_faint_one_is_not_blank(width: float, level: int, noise: float
     assert [cut.blank for cut in cut_cells(drawing.scan(comb_field(), noise), comb_field())] == [False] * CELLS
 
 
+@pytest.mark.parametrize(("size", "blank"), [(2.5, False), (2.0, False), (1.2, True)])
+def test_a_small_one_in_a_tall_cell_is_not_blank_and_a_speck_is(size: float, blank: bool) -> None:
+    """A hand that writes small does so in a tall cell, too, and there a speck is no larger than elsewhere."""
+    tall = Field("tall", "digits", Box(15, 12, 45, 14.5), 3)
+    drawing = Drawing()
+    for at in range(3):
+        drawing.box(Box(15 + 15 * at, 12, 15, 14.5))
+    drawing.stroke((37, 18), (37.2, 18 + size), width=0.35)
+    assert [cut.blank for cut in cut_cells(drawing.scan(tall), tall)] == [True, blank, True]
+
+
 def test_blank_and_filled_cells_stand_in_their_order() -> None:
     number = [None, 4, None, None, 7, 2, None, 0, None]
     drawing = Drawing((0.3, 0.3))
