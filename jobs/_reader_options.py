@@ -19,6 +19,7 @@ from pipelines.labeling.forms.labeler import LineModel, PictureOptions
 from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI
 from pipelines.labeling.forms.workload import FormWorkload
 from pipelines.labeling.gpus import check_gpus
+from pipelines.labeling.readers import Readers
 from pipelines.models.folder import ModelFolder, open_model
 from pipelines.models.store import ModelStore
 from pipelines.models.version import BUILTIN_LINES
@@ -71,6 +72,19 @@ class ReaderOptions:
     def models(self) -> list[ModelFolder]:
         """The models that read; the one for single digits comes first."""
         return [open_model(self.model, self.store_of_models())]
+
+    def readers(self, models: Sequence[ModelFolder]) -> Readers:
+        return Readers(
+            models=models,
+            engine=self.engine,
+            precision=self.precision,
+            accept_above=self.accept_above,
+            threads=self.threads,
+            gpus_per_actor=self.gpus_per_actor,
+            min_actors=self.min_actors,
+            max_actors=self.max_actors,
+            store=self.store,
+        )
 
     def store_of_models(self) -> ModelStore | None:
         return ModelStore(self.store) if self.store else None

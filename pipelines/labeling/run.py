@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.errors import InkrayError
 from pipelines.files.remote import display_name
-from pipelines.labeling.capacity import check_room, plan_capacity, remaining_capacity
+from pipelines.labeling.capacity import remaining_capacity
 from pipelines.labeling.delta_table import commit_table
 from pipelines.labeling.gpus import lost
 from pipelines.labeling.inputs.base import FoundInput, ListedInput
@@ -25,17 +25,16 @@ from pipelines.labeling.manifest import write_manifest
 from pipelines.labeling.memory import peak_mib
 from pipelines.labeling.passed_through import check_storable
 from pipelines.labeling.pipeline import LabelShards, RunSpec, ShardDone, run_pipeline
+from pipelines.labeling.readers import Readers
 from pipelines.labeling.retry import Isolation
 from pipelines.labeling.run_folder import LISTING, LabelingRunFolder, open_run
 from pipelines.labeling.spread import over_the_cluster
 from pipelines.labeling.summing import total
-from pipelines.labeling.workload import ReaderConfig, Workload
-from pipelines.models.folder import ModelFolder
-from pipelines.models.store import store_location
+from pipelines.labeling.workload import Workload
 from pipelines.ray_runtime.data import no_helping_actors
 from pipelines.ray_runtime.failures import RESTARTS, a_process_died, cause_chain
 from pipelines.ray_runtime.last_words import last_words
-from pipelines.ray_runtime.nodes import all_nodes, free_nodes
+from pipelines.ray_runtime.nodes import all_nodes
 from pipelines.ray_runtime.session import RayNeeds, ray_session
 
 
@@ -48,33 +47,18 @@ class LabelingRequest:
     """Path, pattern or URI."""
     list_input: Callable[[], ListedInput]
     """Lists what lies there."""
-    models: Sequence[ModelFolder]
-    """The models that read, that of single digits first."""
+    readers: Readers
     output: str
     """Folder or URI."""
     format: str
-    engine: str
-    precision: str
-    accept_above: float | None
-    """The least confidence of readings that are ok; None leaves it to each model."""
-    threads: int | None
-    gpus_per_actor: float | None
-    """None takes a share of those that are free, if the engine can use it."""
-    min_actors: int | None
-    max_actors: int | None
     deadline: float
     """Seconds after which a shard is given up, and its items are tried one by one."""
-    store: str | None
     delta: bool
     """Whether to make the rows a Delta table in the end."""
     fresh: bool
     """Whether to drop the rows of an earlier run and to start over."""
     started: float
     """When the run was asked for, as `time.time()` counts."""
-
-    @property
-    def accepted_above(self) -> float:
-        return self.models[0].accepted_above if self.accept_above is None else self.accept_above
 
 
 class ProgressListener(Protocol):
@@ -147,8 +131,8 @@ def _about(request: LabelingRequest, folder: LabelingRunFolder) -> dict[str, Any
         "work": request.workload.name,
         "input": display_name(request.input),
         "output": folder.place.shown,
-        "model": request.models[0].reference,
-        "accept_above": request.accepted_above,
+        "model": request.readers.model.reference,
+        "accept_above": request.readers.accepted_above,
         "format": request.format,
     }
 
@@ -169,44 +153,15 @@ def _spec(
     request: LabelingRequest, found: FoundInput, folder: LabelingRunFolder, listener: ProgressListener
 ) -> RunSpec:
     """Fit the run into the free capacity of the cluster, and announce it."""
-    workload, model = request.workload, request.models[0]
-    nodes = free_nodes()
-    capacity = plan_capacity(
-        nodes,
-        request.threads,
-        request.gpus_per_actor,
-        request.min_actors,
-        request.max_actors,
-        workload.needs,
-        request.engine,
-    )
-    check_room(capacity, nodes)
+    workload, readers = request.workload, request.readers
+    capacity = readers.capacity(workload.needs)
     listener.line(
-        f"{found.count:,} {workload.items} in {display_name(request.input)}, {capacity}, model {model.reference}"
+        f"{found.count:,} {workload.items} in {display_name(request.input)}, {capacity}, "
+        f"model {readers.model.reference}"
     )
-    for remark in (*found.remarks, capacity.remark, *(untested(request.accept_above, one) for one in request.models)):
-        if remark:
-            listener.line(remark)
-    reader = ReaderConfig(
-        model.reference,
-        model.digest,
-        store_location(request.store),
-        request.engine,
-        request.precision,
-        capacity.threads,
-        request.accepted_above,
-    )
-    return RunSpec(workload, found.input, folder, reader, capacity, request.deadline)
-
-
-def untested(accept_above: float | None, model: ModelFolder) -> str | None:
-    """A remark where neither the user nor the model states from which confidence on a reading is ok."""
-    if accept_above is not None or model.accepted_above:
-        return None
-    return (
-        f"all that {model.reference} reads counts as ok, however unsure, since it was tested on no images, or on too "
-        "few to say how sure is sure enough; state from which confidence on to accept"
-    )
+    for remark in (*found.remarks, *readers.remarks(capacity)):
+        listener.line(remark)
+    return RunSpec(workload, found.input, folder, readers.config(capacity), capacity, request.deadline)
 
 
 def _already_done(found: FoundInput, folder: LabelingRunFolder) -> int:
@@ -216,17 +171,17 @@ def _already_done(found: FoundInput, folder: LabelingRunFolder) -> int:
 
 def _identity(request: LabelingRequest, listed: ListedInput) -> dict[str, Any]:
     """Everything that the rows depend on; a run is resumed only if all of it is the same."""
-    model = request.models[0]
+    readers = request.readers
     return {
         "work": request.workload.name,
         "input": display_name(request.input),
         "files of the input": listed.fingerprint,
         **request.workload.identity(),
-        "model": model.reference,
-        "files of the model": model.digest,
-        "engine": request.engine,
-        "precision": request.precision,
-        "accept-above": request.accepted_above,
+        "model": readers.model.reference,
+        "files of the model": readers.model.digest,
+        "engine": readers.engine,
+        "precision": readers.precision,
+        "accept-above": readers.accepted_above,
         "format": request.format,
         "columns of the rows": ", ".join(request.workload.schema.names),
     }

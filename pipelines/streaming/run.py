@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event
 
-from pipelines.labeling.capacity import check_room, plan_capacity
-from pipelines.labeling.run import untested
-from pipelines.labeling.workload import ReaderConfig
-from pipelines.models.folder import ModelFolder
-from pipelines.models.store import store_location
-from pipelines.ray_runtime.nodes import free_nodes
+from pipelines.labeling.readers import Readers
 from pipelines.ray_runtime.session import RayNeeds, ray_session
 from pipelines.streaming.driver import Pace, StreamDriver, StreamListener, wait_to_lead
 from pipelines.streaming.isolation import ItemByItem
@@ -25,22 +20,14 @@ from pipelines.streaming.work import Work
 
 @dataclass(frozen=True, kw_only=True)
 class StreamRequest:
-    """What is to be read for ever, with which models, and where the rows go."""
+    """What is to be read for ever, by whom, and where the rows go."""
 
     work: Work
     source: Callable[[], StreamSource]
     sink: Callable[[], StreamSink]
-    models: Sequence[ModelFolder]
-    """The models that read, that of single digits first."""
-    engine: str
-    precision: str
-    accept_above: float | None
-    threads: int | None
-    gpus_per_actor: float | None
-    min_actors: int | None
-    max_actors: int | None
+    readers: Readers
     deadline: float
-    store: str | None
+    """Seconds after which a batch is given up, and its items are tried one by one."""
     pace: Pace
 
 
@@ -83,28 +70,9 @@ def _until_told(running: Future[None], stop: Event) -> None:
 
 
 def _spec(request: StreamRequest, listener: StreamListener) -> ReadingSpec:
-    model, nodes = request.models[0], free_nodes()
-    capacity = plan_capacity(
-        nodes,
-        request.threads,
-        request.gpus_per_actor,
-        request.min_actors,
-        request.max_actors,
-        request.work.needs,
-        request.engine,
-    )
-    check_room(capacity, nodes)
-    listener.line(f"{capacity}, model {model.reference}")
-    for remark in (capacity.remark, *(untested(request.accept_above, one) for one in request.models)):
-        if remark:
-            listener.line(remark)
-    reader = ReaderConfig(
-        model.reference,
-        model.digest,
-        store_location(request.store),
-        request.engine,
-        request.precision,
-        capacity.threads,
-        model.accepted_above if request.accept_above is None else request.accept_above,
-    )
-    return ReadingSpec(request.work, reader, capacity, request.deadline)
+    readers = request.readers
+    capacity = readers.capacity(request.work.needs)
+    listener.line(f"{capacity}, model {readers.model.reference}")
+    for remark in readers.remarks(capacity):
+        listener.line(remark)
+    return ReadingSpec(request.work, readers.config(capacity), capacity, request.deadline)

@@ -23,8 +23,8 @@ from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
 from pipelines.corpora.parquet import write_parquet
+from pipelines.labeling.readers import untested
 from pipelines.labeling.rows import SCHEMA, read_shards
-from pipelines.labeling.run import untested
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster, kept_files

@@ -29,6 +29,7 @@ import json, os, sys, time
 from functools import partial
 
 from pipelines.errors import DataError
+from pipelines.labeling.readers import Readers
 from pipelines.models.folder import open_model
 from pipelines.models.store import ModelStore
 from pipelines.streaming.driver import Pace
@@ -100,16 +101,18 @@ read_stream(
         work=work,
         source=lambda: source,
         sink=partial(DeltaSink, output, work.workload.schema, Upkeep()),
-        models=[open_model("small", ModelStore(store))],
-        engine="onnxruntime",
-        precision="auto",
-        accept_above=None,
-        threads=1,
-        gpus_per_actor=None,
-        min_actors=None,
-        max_actors=1,
+        readers=Readers(
+            models=[open_model("small", ModelStore(store))],
+            engine="onnxruntime",
+            precision="auto",
+            accept_above=None,
+            threads=1,
+            gpus_per_actor=None,
+            min_actors=None,
+            max_actors=1,
+            store=store,
+        ),
         deadline=2,
-        store=store,
         pace=Pace(batch_items=8, held_batches=2, commit_seconds=0.01, end_when_idle=0.5, alert_seconds=1),
     ),
     Told(),
