@@ -43,8 +43,8 @@ class StreamOptions(ReaderOptions):
     """The longest that an item waits for others to be read with."""
     commit_seconds: float = 0.2
     """The least time between two commits."""
-    merge_files: int = 200
-    """How many files of a day are merged into one at the latest; 0 leaves them as they are."""
+    merge_files: int | None = None
+    """How many files of a day are merged into one at the latest, by default 200; 0 leaves them as they are."""
     keep_days: int | None = None
     """The days whose rows are kept, besides today; by default all."""
     deadline: float = 60
@@ -144,15 +144,7 @@ def stream_request(what: StreamDigits | StreamForms) -> StreamRequest:
         work=work,
         source=source_opener(what.source, source),
         sink=sink_opener(what.output, sink, what.source),
-        models=models,
-        engine=what.engine,
-        precision=what.precision,
-        accept_above=what.accept_above,
-        threads=what.threads,
-        gpus_per_actor=what.gpus_per_actor,
-        min_actors=what.min_actors,
-        max_actors=what.max_actors,
+        readers=what.readers(models),
         deadline=what.deadline,
-        store=what.store,
         pace=pace,
     )

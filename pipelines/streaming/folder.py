@@ -9,18 +9,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
-
-from pyarrow import fs
+from typing import Literal, NamedTuple
 
 from pipelines.errors import DataError, UsageError, first_line
 from pipelines.files.paths import printable
-from pipelines.files.reading import read_file
-from pipelines.files.remote import File
-from pipelines.inference.outcome import Reason
-from pipelines.labeling.inputs.base import bytes_or_reason
 from pipelines.streaming.at_rest import is_written_to
 from pipelines.streaming.changes import Changes
+from pipelines.streaming.file_versions import FileVersion, Sight, move_version, sight_of
 from pipelines.streaming.source import Arrival, Lag, Positions
 
 Afterwards = Literal["move", "leave"]
@@ -43,37 +38,10 @@ class FolderOptions:
     """Seconds between two looks where the system tells of no events; None trusts in events."""
 
 
-class VersionOfFile(NamedTuple):
-    changed: int
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.changed}-{self.size}"
-
-
-class Sight(NamedTuple):
-    version: VersionOfFile
-    landed: float
-    """When it was written, or moved here, as the file system says."""
-
-
 class Waiting(NamedTuple):
     sight: Sight
     since: float
     """When it was first seen like this, as `time.monotonic()` counts."""
-
-
-@dataclass(frozen=True)
-class FileVersion:
-    """What an actor reads: one version of a file, wherever the folder is mounted alike."""
-
-    path: str
-    version: VersionOfFile
-    waits: ClassVar[bool] = False
-
-    def read(self) -> bytes | Reason:
-        file = File(self.path, self.version.size, self.version.changed)
-        return bytes_or_reason(read_file(fs.LocalFileSystem(), file))
 
 
 class FolderSource:
@@ -203,7 +171,7 @@ class FolderSource:
             self._see_file(key, path, now)
 
     def _see_file(self, key: str, path: str, now: float) -> bool:
-        sight = _sight_of(path)
+        sight = sight_of(path)
         if sight and self._known.get(key) != str(sight.version):
             waiting = self._waiting.get(key)
             if waiting is None or waiting.sight.version != sight.version:
@@ -212,7 +180,7 @@ class FolderSource:
 
     def _come_to_rest(self, key: str, waiting: Waiting, now: float) -> None:
         path = f"{self._folder}/{key}"
-        sight = _sight_of(path)
+        sight = sight_of(path)
         if sight is None:
             del self._waiting[key]
         elif sight.version != waiting.sight.version or is_written_to(path):
@@ -232,48 +200,10 @@ class FolderSource:
             return []
         gone = []
         for key, position in done.items():
-            self._move(key, position.at, FAILED if position.failed else DONE)
+            to = self._folder / (FAILED if position.failed else DONE)
+            move_version(self._folder / key, position.at, to / key)
             # What lands by this name from now on is new, and so is what has replaced it.
             if self._known.get(key) == position.at:
                 del self._known[key]
                 gone.append(key)
         return gone
-
-    def _move(self, key: str, at: str, to: str) -> None:
-        """Move this version of a file, if it is still there."""
-        source = self._folder / key
-        if not _is(source, at):
-            return
-        target = _free(self._folder / to / key)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.rename(target)
-            if not _is(target, at) and not source.exists():
-                # It was replaced in this very instant, by what was not read.
-                target.rename(source)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise DataError(f"{source} cannot be moved to {target}: {first_line(error)}.") from error
-
-
-def _is(path: Path, at: str) -> bool:
-    sight = _sight_of(path)
-    return sight is not None and str(sight.version) == at
-
-
-def _sight_of(path: Path | str) -> Sight | None:
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return Sight(VersionOfFile(found.st_mtime_ns, found.st_size), found.st_ctime)
-
-
-def _free(path: Path) -> Path:
-    """A name that is free: files of one name may be done on different days."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_stem(f"{path.stem}~{number}")
-    return free

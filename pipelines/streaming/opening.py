@@ -83,7 +83,8 @@ class SinkOptions:
     """The columns of the rows."""
     fields: tuple[str, ...] = ()
     """The columns of a table for spreadsheets, where there is to be one."""
-    merge_files: int = 200
+    merge_files: int | None = None
+    """None leaves it to the sink, and is all that one without files takes."""
     keep_days: int | None = None
 
 
@@ -94,9 +95,10 @@ def sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], S
     place = absolute_place(where)
     check_apart(place, source)
     from pipelines.streaming.sinks.delta import DeltaSink
-    from pipelines.streaming.sinks.upkeep import Upkeep
+    from pipelines.streaming.sinks.upkeep import MERGED_AT, Upkeep
 
-    return partial(DeltaSink, place, options.schema, Upkeep(options.merge_files, options.keep_days), options.fields)
+    merge_files = MERGED_AT if options.merge_files is None else options.merge_files
+    return partial(DeltaSink, place, options.schema, Upkeep(merge_files, options.keep_days), options.fields)
 
 
 def _redis_sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], StreamSink]:
@@ -106,9 +108,15 @@ def _redis_sink_opener(where: str, options: SinkOptions, source: str) -> Callabl
     from pipelines.streaming.sinks.redis import RedisSink
 
     stream = RedisStream.parse(where)
+    refuse_merging(stream.shown, options)
     if source.startswith(REDIS) and RedisStream.parse(source, SETTINGS).place == stream.place:
         raise UsageError(f"The rows in {stream.shown} would lie among what is read; name another stream.")
     return partial(RedisSink, stream, options.keep_days)
+
+
+def refuse_merging(shown: str, options: SinkOptions) -> None:
+    if options.merge_files is not None:
+        raise UsageError(f"{shown} has no files that could be merged.", option="merge_files")
 
 
 def check_library(name: str, what: str) -> None:

@@ -140,6 +140,10 @@ def test_from_redis_to_redis_with_the_server_and_the_job_killed(start: Start, re
         (("digits", ".", "out", "--deadline", 0), "--deadline is 0; it must be above 0."),
         (("digits", ".", "out", "--settle", -1), "--settle is -1; it must be at least 0."),
         (("digits", ".", "out", "--batch-items", 0), "--batch-items is 0; it must be at least 1."),
+        (
+            ("digits", ".", "redis://host?stream=a", "--merge-files", 9),
+            "redis://host?stream=a has no files that could be merged (--merge-files).",
+        ),
         (("forms", ".", "out"), "Which form?"),
     ],
 )

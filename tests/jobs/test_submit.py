@@ -1,4 +1,4 @@
-"""Training submitted to a cluster as a Ray job."""
+"""Training and streams submitted to a cluster as Ray jobs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 from pipelines.corpora import Corpus
@@ -18,8 +19,13 @@ from pipelines.files.paths import TRAVELLED
 from pipelines.models.store import ModelStore
 from tests.clusters import RayCluster
 from tests.digits import drawn
+from tests.processes import until
+from tests.streaming.generator import land
+from tests.streams import in_table
 
 RAY = str(Path(sys.executable).parent / "ray")
+STREAM = ("jobs/stream.py", "digits", "--afterwards", "move", "--max-actors", "1", "--batch-items", "8")
+SOME = 300
 OPTIONS = ("--network", "mlp3", "--epochs", "1")
 # Other jobs that came the same way share the folder, and leave their compiled modules in it.
 SAY_WHAT_CAME = (
@@ -44,8 +50,16 @@ def store(ray_cluster: RayCluster) -> ModelStore:
 
 
 def submit(cluster: RayCluster, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [RAY, "job", "submit", *words]
+    return job(cluster, "submit", *words, folder=folder)
+
+
+def job(cluster: RayCluster, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [RAY, "job", *words]
     return subprocess.run(command, env=cluster.env, cwd=folder, capture_output=True, text=True, timeout=200)
+
+
+def rows_in(output: Path) -> int:
+    return len(in_table(output)) if (output / "rows" / "_delta_log").exists() else 0
 
 
 def test_the_bare_job_runs_where_the_cluster_was_started(
@@ -55,6 +69,25 @@ def test_the_bare_job_runs_where_the_cluster_was_started(
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^bare:1 test accuracy \d+\.\d\d % ", done.stdout, re.M)
     assert store.verify(store.resolve("bare:1")) == []
+
+
+def test_a_stopped_stream_writes_what_was_under_way(ray_cluster: RayCluster, repo: Path, tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    began = submit(ray_cluster, repo, "--no-wait", "--submission-id", "stream", "--", *STREAM, str(source), str(output))
+    assert began.returncode == 0, began.stdout + began.stderr
+    content = cv2.imencode(".png", drawn(1).images[0])[1].tobytes()
+    try:
+        land(source, "first.png", content)
+        until(lambda: rows_in(output) == 1, "the stream reads")
+        for number in range(SOME):
+            land(source, f"{number}.png", content)
+        until(lambda: rows_in(output) > 1, "some of the others are read")
+    finally:
+        stopped = job(ray_cluster, "stop", "stream")
+    assert "was stopped" in stopped.stdout, stopped.stdout + stopped.stderr
+    # What was polled has its row and is moved away, and nothing else is.
+    assert rows_in(output) == len(list((source / "done").iterdir())) == SOME + 1 - len(list(source.glob("*.png")))
 
 
 @pytest.mark.parametrize("words", [("jobs/train.py",), ("--", "inkray", "train")])

@@ -15,13 +15,14 @@ LOOK_S, VACUUM_S = 5.0, 3600.0
 """Seconds between two looks at the files, and between two at what lies there and belongs to no version."""
 KEPT_HOURS = 1
 """Hours that files are kept after they were merged or retired, for those who read an older version."""
+MERGED_AT = 200
 LARGE = 64 << 20
 """Bytes from which on a file is not merged any more."""
 
 
 @dataclass
 class Upkeep:
-    merge_files: int = 200
+    merge_files: int = MERGED_AT
     """How many files of a day are merged at the latest; 0 leaves them."""
     keep_days: int | None = None
     """Days whose rows are kept, besides today; None keeps all."""

@@ -69,6 +69,19 @@ def test_old_days_retire_and_positions_stay(clock: type[Clock], tmp_path: Path) 
     assert DeltaSink(str(tmp_path), SCHEMA, Upkeep()).try_to_lead() == positions(("a", "3"))
 
 
+def test_a_clock_that_jumps_changes_days_alone(clock: type[Clock], tmp_path: Path) -> None:
+    sink = DeltaSink(str(tmp_path), SCHEMA, Upkeep(merge_files=2))
+    for at, days in enumerate((0, -400, 400, 0, -1)):
+        clock.ahead = timedelta(days=days)
+        if at != 2:
+            sink.close()
+            sink = DeltaSink(str(tmp_path), SCHEMA, Upkeep(merge_files=2))
+            assert sink.try_to_lead() == (positions(("a", str(at - 1))) if at else {})
+        sink.commit(rows_of(("a", str(at))), positions(("a", str(at))), [])
+        sink.tidy()
+    assert in_table(tmp_path) == [("a", str(at)) for at in range(5)]
+
+
 def test_what_belongs_to_no_version_is_deleted(
     clock: type[Clock], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
