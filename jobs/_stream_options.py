@@ -26,13 +26,14 @@ class StreamOptions(ReaderOptions):
     source: Positional[Annotated[str, arg(metavar="SOURCE")]]
     """The folder to watch, or a URI of one in an object store (s3://, gs://, az://), or of a stream of Redis:
     redis://HOST:PORT/NUMBER?stream=NAME, with &group=NAME to show how far it is, and &trim=yes to delete what is
-    done."""
+    done; or of a topic of Kafka: kafka://HOST:PORT/TOPIC, with ?group=NAME to show how far it is."""
     output: Positional[Annotated[str, arg(metavar="OUTPUT")]]
     """The folder for the table of rows, visible to every node, or a URI (s3://, gs://, az://), or a stream of Redis
-    for the rows: redis://HOST:PORT/NUMBER?stream=NAME. Started again, the stream goes on where it stopped."""
+    for the rows: redis://HOST:PORT/NUMBER?stream=NAME, or a topic of Kafka: kafka://HOST:PORT/TOPIC. Started again,
+    the stream goes on where it stopped."""
     afterwards: Afterwards = "leave"
     """What becomes of a file when its rows are written: move: to the folders done/ and failed/ within, or leave.
-    Objects of a store are always left, and entries of Redis, too."""
+    Objects of a store are always left, and entries of Redis and messages of Kafka, too."""
     settle: float = 0.1
     """The seconds that size and time of a file must stand still before it is read."""
     look_every: float | None = None

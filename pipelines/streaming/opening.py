@@ -19,6 +19,7 @@ from pipelines.streaming.source import StreamSource
 
 OBJECT_STORES = ("s3", "gs", "az", "abfs")
 REDIS = ("redis://", "rediss://")
+KAFKA = ("kafka://", "kafkas://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
     """Opens what is named, in the process that leads; what can be wrong with the name is told now."""
     if where.startswith(REDIS):
         return _redis_opener(where, options)
+    if where.startswith(KAFKA):
+        return _kafka_opener(where, options)
     if "://" in where:
         return _bucket_opener(where, options)
     folder = Path(absolute_place(where))
@@ -50,7 +53,7 @@ def source_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
 def _bucket_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
     shown, scheme = display_name(where), where.partition("://")[0]
     if scheme not in OBJECT_STORES:
-        known = ", ".join((*OBJECT_STORES, "redis", "rediss"))
+        known = ", ".join((*OBJECT_STORES, "redis", "rediss", "kafka", "kafkas"))
         raise UsageError(f"{shown}: a stream reads folders and {known}, and not {scheme}://.")
     if options.afterwards == "move":
         raise UsageError(
@@ -77,6 +80,17 @@ def _redis_opener(where: str, options: SourceOptions) -> Callable[[], StreamSour
     return partial(RedisSource, stream)
 
 
+def _kafka_opener(where: str, options: SourceOptions) -> Callable[[], StreamSource]:
+    check_library("confluent_kafka", "Kafka")
+    from pipelines.streaming.kafka_server import KafkaTopic
+    from pipelines.streaming.kafka_source import SETTINGS, KafkaSource
+
+    topic = KafkaTopic.parse(where, SETTINGS)
+    if options.afterwards == "move":
+        raise UsageError(f"{topic.shown}: messages cannot be moved; leave them.", option="afterwards")
+    return partial(KafkaSource, topic)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SinkOptions:
     schema: pa.Schema
@@ -91,6 +105,8 @@ class SinkOptions:
 def sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], StreamSink]:
     if where.startswith(REDIS):
         return _redis_sink_opener(where, options, source)
+    if where.startswith(KAFKA):
+        return _kafka_sink_opener(where, options, source)
     check_library("deltalake", "a Delta table")
     place = absolute_place(where)
     check_apart(place, source)
@@ -112,6 +128,21 @@ def _redis_sink_opener(where: str, options: SinkOptions, source: str) -> Callabl
     if source.startswith(REDIS) and RedisStream.parse(source, SETTINGS).place == stream.place:
         raise UsageError(f"The rows in {stream.shown} would lie among what is read; name another stream.")
     return partial(RedisSink, stream, options.keep_days)
+
+
+def _kafka_sink_opener(where: str, options: SinkOptions, source: str) -> Callable[[], StreamSink]:
+    check_library("confluent_kafka", "Kafka")
+    from pipelines.streaming.kafka_server import KafkaTopic
+    from pipelines.streaming.kafka_source import SETTINGS
+    from pipelines.streaming.sinks.kafka import KafkaSink
+
+    topic = KafkaTopic.parse(where)
+    refuse_merging(topic.shown, options)
+    if source.startswith(KAFKA) and topic.is_same(KafkaTopic.parse(source, SETTINGS)):
+        raise UsageError(f"The rows in {topic.shown} would lie among what is read; name another topic.")
+    if options.keep_days is not None:
+        raise UsageError(f"{topic.shown}: the topic says how long rows stay; set its retention.ms.", option="keep_days")
+    return partial(KafkaSink, topic)
 
 
 def refuse_merging(shown: str, options: SinkOptions) -> None:

@@ -8,19 +8,18 @@ read.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from redis.exceptions import ResponseError
 
 from pipelines.errors import DataError, UsageError
 from pipelines.files.paths import printable
-from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.streaming.redis_server import RedisStream, redis_errors_told
-from pipelines.streaming.source import Arrival, Lag, Positions
+from pipelines.streaming.source import Arrival, Lag, NoImage, Positions
 
 SETTINGS = ("group", "trim")
 IMAGE, NAME = (b"image", b"file"), b"name"
+NO_FIELD = "the entry has no field image, nor file"
 START = "0-0"
 POLL_BYTES = 16 << 20
 """About how much is asked for at a time, by the mean size of what came before."""
@@ -30,16 +29,6 @@ COUNT = """
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
 return {#found, #found > 0 and found[#found][1] or ''}
 """
-
-
-@dataclass(frozen=True)
-class NoImage:
-    """An entry without an image."""
-
-    waits: ClassVar[bool] = False
-
-    def read(self) -> bytes | Reason:
-        return Reason(ReasonCode.MISSING_IMAGE, "the entry has no field image, nor file")
 
 
 class RedisSource:
@@ -97,7 +86,7 @@ class RedisSource:
     def _arrival(self, at: str, fields: dict[bytes, bytes]) -> Arrival:
         content = next((fields[name] for name in IMAGE if name in fields), None)
         name = fields[NAME].decode(errors="surrogateescape") if NAME in fields else f"{self._key}/{at}"
-        return Arrival(self._key, at, printable(name), _seconds(at), NoImage() if content is None else content)
+        return Arrival(self._key, at, printable(name), _seconds(at), NoImage(NO_FIELD) if content is None else content)
 
     def _show(self, group: str) -> None:
         try:

@@ -4,9 +4,10 @@ sink."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
-from pipelines.inference.outcome import Reason
+from pipelines.inference.outcome import Reason, ReasonCode
 
 
 class Position(NamedTuple):
@@ -34,6 +35,17 @@ class Readable(Protocol):
         An `InkrayError` ends the driver, and the item is read at the next start: an outage that does not pass.
         """
         ...
+
+
+@dataclass(frozen=True)
+class NoImage:
+    """An entry or a message without an image."""
+
+    text: str
+    waits: ClassVar[bool] = False
+
+    def read(self) -> bytes | Reason:
+        return Reason(ReasonCode.MISSING_IMAGE, self.text)
 
 
 class Arrival(NamedTuple):

@@ -135,7 +135,7 @@ def test_from_redis_to_redis_with_the_server_and_the_job_killed(start: Start, re
     ("words", "said"),
     [
         (("digits", "none", "out"), "is no folder; name one that exists."),
-        (("digits", "s4://bucket/in", "out"), "a stream reads folders and s3, gs, az, abfs, redis, rediss, and not s4"),
+        (("digits", "s4://bucket/in", "out"), "abfs, redis, rediss, kafka, kafkas, and not s4"),
         (("digits", "redis://:word@host", "out"), "redis://host names no stream; add it: redis://host?stream=NAME."),
         (("digits", ".", "out", "--deadline", 0), "--deadline is 0; it must be above 0."),
         (("digits", ".", "out", "--settle", -1), "--settle is -1; it must be at least 0."),

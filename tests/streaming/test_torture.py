@@ -18,7 +18,10 @@ REDIS = pytest.param(
 )
 
 
-@pytest.mark.parametrize(("source", "sink", "faults"), [("folder", "delta", ["actor", "driver"]), REDIS])
+@pytest.mark.parametrize(
+    ("source", "sink", "faults"),
+    [("folder", "delta", ["actor", "driver"]), REDIS, ("kafka", "kafka", ["cut", "driver"])],
+)
 def test_nothing_is_lost_doubled_or_wrong_whoever_is_killed(source: str, sink: str, faults: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         torture = Torture(Path(folder), 300, len(faults), 1, source, sink, kinds=faults)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import REPO
+from tests.kafka_broker import broker_program
 from tests.streaming.adversary import ACTS, FULL, Driver, mount_small, within_own_mounts
 from tests.streaming.course import Course, faults
 from tests.streaming.folder_places import FolderInlet, TableOutlet
@@ -27,7 +28,16 @@ from tests.streaming.judge import Verdict, judge
 from tests.streaming.places import Broker, Inlet, Outlet
 from tests.streaming.redis_places import redis_broker
 
-BROKERS: dict[str, Callable[[Path], AbstractContextManager[Broker]]] = {"redis": redis_broker}
+
+def kafka_broker(folder: Path) -> AbstractContextManager[Broker]:
+    """Skips the test on a platform for which there is no broker."""
+    broker_program()
+    from tests.streaming.kafka_places import kafka_broker as opened
+
+    return opened()
+
+
+BROKERS: dict[str, Callable[[Path], AbstractContextManager[Broker]]] = {"kafka": kafka_broker, "redis": redis_broker}
 """The servers that a source or a sink may lie on."""
 
 
