@@ -34,6 +34,8 @@ class Options(ReaderOptions):
     """What the rows are in the end: files of a data set, or delta: a Delta Lake table, too."""
     deadline: float = 600
     """The seconds after which a shard of the input is abandoned and its items are tried one by one."""
+    update: bool = False
+    """Read only what is new or changed in the input since the run was finished, and replace what changed."""
     fresh: bool = False
     """Start over and delete the rows of an earlier run."""
     progress: Literal["text", "json"] = "text"
@@ -45,6 +47,8 @@ class Options(ReaderOptions):
         super().check()
         if self.deadline <= 0:
             raise UsageError(f"--deadline is {self.deadline:g}; it must be above 0.")
+        if self.update and self.fresh:
+            raise UsageError("--update goes on with what was read before, and --fresh drops it; leave one of the two.")
         if self.table == "delta":
             check_available(self.format)
 
@@ -151,6 +155,7 @@ def labeling_request(what: LabelDigits | LabelForms) -> LabelingRequest:
         format=what.format,
         deadline=what.deadline,
         delta=what.table == "delta",
+        update=what.update,
         fresh=what.fresh,
         started=started,
     )

@@ -75,10 +75,14 @@ def form_folder(path: Path, *parts: Iterable[PageResult], format: str = "parquet
     """A run whose parts hold these pages."""
     folder = LabelingRunFolder(LocalStorage(path), format, FORM_SCHEMA)
     for part, pages in enumerate(parts):
-        results = list(pages)
-        names = [f"page-{part}-{index}" for index in range(len(results))]
-        files = {evidence_name(part, 0): evidence(results, names)}
-        folder.write(
-            part, to_rows(results, ReadBy("onnxruntime fp32", "ink:1"), ReadBy("onnxruntime fp32", "lines:1")), files
-        )
+        write_pages(folder, part, pages)
     return folder
+
+
+def write_pages(folder: LabelingRunFolder, shard: int, pages: Iterable[PageResult]) -> None:
+    """What a reader writes of these pages."""
+    results = list(pages)
+    names = [f"page-{shard}-{index}" for index in range(len(results))]
+    files = {evidence_name(shard, 0): evidence(results, names)}
+    by = ReadBy("onnxruntime fp32", "ink:1"), ReadBy("onnxruntime fp32", "lines:1")
+    folder.write(shard, to_rows(results, *by), files)

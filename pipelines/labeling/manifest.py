@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InkrayError
 from pipelines.labeling.inputs.base import Spread
-from pipelines.labeling.rows import shard_name
 from pipelines.labeling.run_folder import ROWS, Group, LabelingRunFolder
 from pipelines.labeling.summing import of_each
 
@@ -59,7 +58,7 @@ def _append(whole: pq.FileMetaData, file: RowFile, folder: LabelingRunFolder) ->
 
 
 def _of_group(folder: LabelingRunFolder, group: Group) -> list[RowFile]:
-    return [_row_file(shard_name(shard, folder.format), folder.content(shard)) for shard in group.shards]
+    return [_row_file(name, folder.content(name)) for name in group.files]
 
 
 def _row_file(name: str, content: bytes) -> RowFile:

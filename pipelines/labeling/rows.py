@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -81,6 +82,8 @@ def _from_csv(content: bytes, schema: pa.Schema) -> pa.Table:
 
 
 def _from_lines(content: bytes, schema: pa.Schema) -> pa.Table:
+    if not content:
+        return schema.empty_table()
     return pj.read_json(pa.BufferReader(content), parse_options=pj.ParseOptions(explicit_schema=schema))
 
 
@@ -91,14 +94,16 @@ FORMATS: dict[str, tuple[Callable[[pa.Table], bytes], Callable[[bytes, pa.Schema
 }
 
 
-def shard_name(shard: int, format: str) -> str:
-    return f"part-{shard:06d}.{format}"
+def shard_name(shard: int, format: str, update: int = 0) -> str:
+    """The file of a shard; an update that writes it anew gives it another name, and so leaves alone what was there."""
+    return f"part-{shard:06d}{f'-u{update}' if update else ''}.{format}"
 
 
-def shard_numbers(names: Iterable[str], format: str) -> list[int]:
-    """The shards that these files are, in order."""
-    found = (re.fullmatch(rf"part-(\d+)\.{format}", name) for name in names)
-    return sorted(int(match[1]) for match in found if match)
+def shard_files(names: Iterable[str], format: str, before: float = math.inf) -> dict[int, str]:
+    """The file of each shard, in order: the latest, or the latest before that update."""
+    found = (re.fullmatch(rf"part-(\d+)(?:-u(\d+))?\.{format}", name) for name in names)
+    written = sorted((int(match[1]), int(match[2] or 0), match[0]) for match in found if match)
+    return {shard: name for shard, update, name in written if update < before}
 
 
 def encode(rows: pa.Table, format: str) -> bytes:
@@ -123,5 +128,5 @@ def content_of(folder: Storage, name: str) -> bytes:
 def read_shards(folder: Path | str, format: str, schema: pa.Schema = SCHEMA) -> Iterator[pa.Table]:
     """The rows in a folder or at a URI, a shard at a time, in order."""
     place = open_storage(folder)
-    for shard in shard_numbers(place.names(), format):
-        yield read_shard(place, shard_name(shard, format), format, schema)
+    for name in shard_files(place.names(), format).values():
+        yield read_shard(place, name, format, schema)

@@ -1,7 +1,7 @@
 """The output of a run, in a folder or an object store: whose it is, what is done, what was under way at a crash.
 
 run.json        what this run labels, with what and how: another run is refused
-rows/           the result, a file for each shard of the input
+rows/           the result, a file for each shard of the input, or several of which the latest counts
 summary.json    the mark of a finished run, written last
 report.html     the same for people
 wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read on them, fields as pictures
@@ -10,13 +10,15 @@ wide.csv, overlay/, crops/     of forms: a line a page, pages with what was read
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,9 +28,10 @@ from pipelines.errors import InkrayError, UsageError
 from pipelines.files.locks import HeldByAnother
 from pipelines.files.places import open_storage
 from pipelines.files.storage import Storage
-from pipelines.labeling.rows import SCHEMA, content_of, encode, read_shard, shard_name, shard_numbers
+from pipelines.labeling.rows import SCHEMA, content_of, encode, read_shard, shard_files, shard_name
+from pipelines.labeling.run_file import RUN, Part, next_part, parts_of, run_id
 
-RUN, SUMMARY, REPORT, ROWS, WORK = "run.json", "summary.json", "report.html", "rows", ".work"
+SUMMARY, REPORT, ROWS, WORK = "summary.json", "report.html", "rows", ".work"
 WIDE, OVERLAY, CROPS = "wide.csv", "overlay", "crops"
 OURS = frozenset({RUN, SUMMARY, REPORT, ROWS, WORK, WIDE, OVERLAY, CROPS})
 KEPT = f"{WORK}/kept"
@@ -37,7 +40,9 @@ UNDER_WAY = f"{WORK}/under-way"
 GROUP = 16
 """Shards that are summed up at a time: enough to be worth a task, and few enough to keep all cores busy."""
 LISTING = f"{WORK}/listing"
-"""Holds what the run knows of a long list of files or of their pages."""
+"""Holds what the run knows of its files and of their pages."""
+UNMARKED = f"{WORK}/unmarked"
+"""Holds what stood in rows before a check across pages marked them."""
 
 
 class Group(NamedTuple):
@@ -45,6 +50,10 @@ class Group(NamedTuple):
 
     shards: tuple[int, ...] = ()
     kept: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """The files with the rows of these shards."""
+    part: int = 0
+    """The number of the update that they are of; 0 of none."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +62,33 @@ class LabelingRunFolder:
     format: str
     """Format of the files with rows: parquet, csv or jsonl."""
     schema: pa.Schema = SCHEMA
+    parts: tuple[Part, ...] = (Part(),)
+    """What the run read, and each update of it; the last may be under way."""
+
+    @property
+    def update(self) -> int:
+        """The number of the update that was begun last; 0 before the first."""
+        return len(self.parts) - 1
+
+    @property
+    def part(self) -> Part:
+        return self.parts[-1]
+
+    def begin_update(self, part: Part) -> LabelingRunFolder:
+        """The same run, which has another part of its input to read from now on."""
+        self.check_held()
+        next_part(self.place, part)
+        return replace(self, parts=(*self.parts, part))
 
     def done(self) -> set[int]:
-        return set(shard_numbers(self.place.names(ROWS), self.format))
+        return set(self._files())
 
     def shards(self, group: Group | None = None) -> Iterator[pa.Table]:
         """The rows, all or those of a group, a shard at a time, in order."""
-        return map(self.read, sorted(self.done()) if group is None else group.shards)
+        return map(self.read, self._files().values() if group is None else group.files)
 
-    def read(self, shard: int) -> pa.Table:
-        return read_shard(self.place, self._file(shard), self.format, self.schema)
+    def read(self, file: str) -> pa.Table:
+        return read_shard(self.place, f"{ROWS}/{file}", self.format, self.schema)
 
     def write(self, shard: int, rows: pa.Table, files: Mapping[str, bytes]) -> None:
         """Write the rows last, since a shard counts as done once its rows exist.
@@ -76,14 +102,28 @@ class LabelingRunFolder:
     def replace(self, shard: int, rows: pa.Table) -> None:
         self.place.put(self._file(shard), encode(rows, self.format))
 
-    def groups(self) -> list[Group]:
-        """All shards that are done, in order."""
-        shards, kept = sorted(self.done()), defaultdict(list)
+    def write_anew(self, shard: int, rows: pa.Table) -> None:
+        """The rows of a shard of an earlier part, unless this update wrote them before."""
+        self.place.put_new(self._file(shard), encode(rows, self.format))
+
+    def groups(self, before: bool = False) -> list[Group]:
+        """All shards that are done, in order, none with those of another part; or as they were before this update."""
+        files, kept = self._files(before), defaultdict(list)
         for name in self.place.names(KEPT):
             if not name.startswith("."):
                 kept[int(name.partition("-")[0])].append(name)
-        cuts = [tuple(shards[start : start + GROUP]) for start in range(0, len(shards), GROUP)]
-        return [Group(some, tuple(name for shard in some for name in kept[shard])) for some in cuts]
+        firsts = [part.first for part in self.parts]
+        parts = [list(shards) for _, shards in groupby(files, partial(bisect_right, firsts))]
+        cuts = [tuple(part[start : start + GROUP]) for part in parts for start in range(0, len(part), GROUP)]
+        return [
+            Group(
+                some,
+                tuple(name for shard in some for name in kept[shard]),
+                tuple(files[shard] for shard in some),
+                bisect_right(firsts, some[0]) - 1,
+            )
+            for some in cuts
+        ]
 
     def kept(self, group: Group) -> Iterator[bytes]:
         """What the report needs of these shards, in order."""
@@ -99,8 +139,10 @@ class LabelingRunFolder:
         return self.place.exists(name)
 
     def summary(self) -> dict[str, Any] | None:
+        """None while the run, or the update that was begun last, is not finished."""
         content = self.place.get(SUMMARY)
-        return None if content is None else json.loads(content)
+        found = None if content is None else json.loads(content)
+        return found if found and found.get("update", 0) == self.update else None
 
     def check_held(self) -> None:
         """An error if another process took the run over."""
@@ -112,6 +154,16 @@ class LabelingRunFolder:
         self.place.put(SUMMARY, json.dumps(summary, indent=2).encode())
         # Of processes that were killed.
         self.place.delete(UNDER_WAY)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Delete the rows that an update replaced, which are needed until it is finished, and lists that none reads."""
+        names = self.place.names(ROWS)
+        for name in set(names) - set(shard_files(names, self.format).values()):
+            if shard_files([name], self.format):
+                self.place.delete(f"{ROWS}/{name}")
+        for name in set(self.place.names(LISTING)) - {part.files for part in self.parts}:
+            self.place.delete(f"{LISTING}/{name}")
 
     def spilled(self) -> AbstractContextManager[Path | None]:
         """A folder for objects of Ray; it holds pages only while the run goes on, or if it was killed.
@@ -138,28 +190,44 @@ class LabelingRunFolder:
         shards = (mark.partition("-")[0] for mark in marks)
         return {int(shard) for shard in shards if shard.isdecimal()} - self.done()
 
-    def content(self, shard: int) -> bytes:
+    def content(self, file: str) -> bytes:
         """The rows of a shard as they lie there."""
-        return content_of(self.place, self._file(shard))
+        return content_of(self.place, f"{ROWS}/{file}")
 
     @property
     def run_id(self) -> str:
-        """Tells this run from any other that may have been in its place."""
-        return hashlib.sha256(content_of(self.place, RUN)).hexdigest()
+        """Tells this run, with all its updates, from any other that may have been in its place."""
+        return run_id(content_of(self.place, RUN))
+
+    def _files(self, before: bool = False) -> dict[int, str]:
+        names = self.place.names(ROWS)
+        if not before:
+            return shard_files(names, self.format)
+        files = shard_files(names, self.format, self.update)
+        return {shard: name for shard, name in files.items() if shard < self.part.first}
 
     def _file(self, shard: int) -> str:
-        return f"{ROWS}/{shard_name(shard, self.format)}"
+        """Where rows of a shard are written: those of earlier parts under a new name, since others may read them."""
+        return f"{ROWS}/{shard_name(shard, self.format, self.update if shard < self.part.first else 0)}"
 
 
 @contextmanager
 def open_run(
-    where: Path | str, format: str, identity: dict[str, Any], fresh: bool, schema: pa.Schema = SCHEMA
+    where: Path | str,
+    format: str,
+    identity: dict[str, Any],
+    fresh: bool,
+    schema: pa.Schema = SCHEMA,
+    update: bool = False,
 ) -> Iterator[LabelingRunFolder]:
-    """Lock the folder of this run, new or begun before; the folder of any other run is refused."""
+    """Lock the folder of this run, new or begun before; the folder of any other run is refused.
+
+    With `update`, the files of its input may have become others.
+    """
     folder = LabelingRunFolder(open_storage(where), format, schema)
     with ExitStack() as held:
         try:
-            _open(folder.place, identity, fresh, held)
+            folder = replace(folder, parts=_open(folder.place, identity, fresh, update, held))
         except OSError as error:
             raise UsageError(
                 f"The output folder {folder.place.shown} cannot be written: {error.strerror or error}. Mend that, or "
@@ -168,7 +236,7 @@ def open_run(
         yield folder
 
 
-def _open(place: Storage, identity: dict[str, Any], fresh: bool, held: ExitStack) -> None:
+def _open(place: Storage, identity: dict[str, Any], fresh: bool, update: bool, held: ExitStack) -> tuple[Part, ...]:
     _check_ours(place)
     try:
         held.enter_context(place.locked(f"{WORK}/lock"))
@@ -178,8 +246,9 @@ def _open(place: Storage, identity: dict[str, Any], fresh: bool, held: ExitStack
         ) from None
     if fresh:
         _empty(place)
-    _check_identity(place, identity)
+    parts = parts_of(place, identity, update)
     place.clear_drafts("", ROWS, WORK, KEPT, UNDER_WAY)
+    return parts
 
 
 def _check_ours(place: Storage) -> None:
@@ -199,20 +268,5 @@ def _check_ours(place: Storage) -> None:
 
 def _empty(place: Storage) -> None:
     # The summary first, since with it a run counts as finished; what run it was last, so that an end here is mended.
-    for name in (SUMMARY, REPORT, WIDE, ROWS, OVERLAY, CROPS, KEPT, UNDER_WAY, LISTING, RUN):
+    for name in (SUMMARY, REPORT, WIDE, ROWS, OVERLAY, CROPS, KEPT, UNDER_WAY, LISTING, UNMARKED, RUN):
         place.delete(name)
-
-
-def _check_identity(place: Storage, identity: dict[str, Any]) -> None:
-    content = place.get(RUN)
-    if content is None:
-        place.put(RUN, json.dumps(identity, indent=2).encode())
-        return
-    before = json.loads(content)
-    for name, value in identity.items():
-        if before.get(name) != value:
-            raise UsageError(
-                f"{place.shown} belongs to another run: its {name} is {before.get(name)!r}, and this one's is "
-                f"{value!r}. Name another folder, or start over in this one.",
-                option="fresh",
-            )

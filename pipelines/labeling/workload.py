@@ -20,6 +20,7 @@ from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
 from pipelines.labeling.pace import pace
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.run_folder import Group, LabelingRunFolder
+from pipelines.labeling.sources import Sources
 from pipelines.labeling.summary import Tally
 
 P = TypeVar("P", bound=Shard)
@@ -116,6 +117,14 @@ class Workload(ABC, Generic[P]):
 
     def finalize(self, folder: LabelingRunFolder, spread: Spread) -> None:
         """Do what needs all shards; repeated from the start if the run is ended in the middle of it."""
+
+    def items_in(self, rows: pa.Table) -> int:
+        """How many items have these rows."""
+        return len(rows)
+
+    @abstractmethod
+    def without(self, kept: bytes, sources: Sources) -> tuple[bytes, list[str]]:
+        """What was kept of a shard, less that of these sources, and what the pictures of these are called."""
 
     @abstractmethod
     def tally(self, folder: LabelingRunFolder, group: Group) -> Tally:

@@ -86,18 +86,26 @@ def shards(output: Path) -> int:
     return len(list((output / "rows").glob("part-*.parquet")))
 
 
-def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
+def test_a_run_whose_driver_was_killed_and_whose_scans_changed_since_ends_with_every_page_once(
     start: Start, scans: Path, filled: list[Scan], home: Home, ray_cluster: RayCluster, tmp_path: Path
 ) -> None:
-    output = tmp_path / "out"
+    """At first one scan is not there, and another, which is read early, has the content of its neighbour."""
+    output, whole, scans = tmp_path / "out", scans, Path(shutil.copytree(scans, tmp_path / "in"))
+    (scans / "again.png").unlink()
+    early, later = (f"{scan.name}.png" for scan in filled[:2])
+    shutil.copyfile(whole / later, scans / early)
     with start(scans, output, "--crops", "--overlays", "all") as job:
         until(lambda: shards(output) >= 2, "two parts are done")
         job.process.kill()
         job.process.wait()
     assert not (output / "summary.json").exists()
-    with start(scans, output, "--crops", "--overlays", "all") as again:
+    for name in ("again.png", early):
+        shutil.copyfile(whole / name, scans / name)
+    with start(scans, output, "--crops", "--overlays", "all", "--update") as again:
         assert again.ended() == 3, again.out + again.err
+    assert "what was begun before the input changed is finished first\n" in again.out
     assert "going on after " in again.out
+    assert "files since the last time: 1 new, 1 changed, 5 unchanged\n" in again.out
     assert "1 files are no scans by their names and are left out" in again.out
     rows = [row for shard in read_shards(output / "rows", "parquet", FORM_SCHEMA) for row in shard.to_pylist()]
     assert set(Counter((row["source"], row["page"], row["field"]) for row in rows).values()) == {1}
@@ -105,6 +113,7 @@ def test_a_run_whose_driver_was_killed_ends_with_every_page_once(
     assert names == {path.name for path in scans.iterdir()} - {"notes.txt"}
     check_rows(rows, filled)
     check_files(output)
+    assert json.loads((output / "summary.json").read_text())["update"] == 1
     check_privacy(rows, output, [job, again], home, ray_cluster)
 
 

@@ -30,7 +30,10 @@ class DigitLabeler:
         rows, least = self._label(shard)
         rows = beside(rows, shard.kept)
         kept = thumbnails(
-            shard.images[least], rows["value"].take(least).to_pylist(), rows["confidence"].to_numpy()[least]
+            shard.images[least],
+            rows["value"].take(least).to_pylist(),
+            rows["confidence"].to_numpy()[least],
+            rows["source"].take(least).to_pylist(),
         )
         return LabelledShard(rows, {thumbnails_name(shard.shard, start): kept})
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.labeling.run_folder import KEPT
+from pipelines.labeling.sources import Sources
 
 GALLERY = 6
 """Images kept per shard."""
@@ -27,9 +28,23 @@ def thumbnails_name(shard: int, start: int) -> str:
     return f"{KEPT}/{shard:06d}-{start}.npz"
 
 
-def thumbnails(images: NDArray[np.uint8], values: list[str | None], sure: NDArray[np.float32]) -> bytes:
+def thumbnails(
+    images: NDArray[np.uint8], values: list[str | None], sure: NDArray[np.float32], sources: list[str]
+) -> bytes:
+    texts = {"values": [value or "-" for value in values], "sources": sources}
+    return _packed(images=images, sure=sure, **{name: np.array(some, str) for name, some in texts.items()})
+
+
+def without(content: bytes, sources: Sources) -> bytes:
+    """The rest, if those of these sources are taken out."""
+    held = np.load(io.BytesIO(content))
+    stay = np.array([source not in sources for source in held["sources"].tolist()], np.bool_)
+    return _packed(**{name: held[name][stay] for name in held.files})
+
+
+def _packed(**arrays: Any) -> bytes:
     content = io.BytesIO()
-    np.savez(content, images=images, values=np.array([value or "-" for value in values], str), sure=sure)
+    np.savez(content, **arrays)
     return content.getvalue()
 
 

@@ -11,9 +11,10 @@ from pipelines.labeling.digits.blocks import from_block, to_block
 from pipelines.labeling.digits.labeler import DigitLabeler
 from pipelines.labeling.digits.report import report
 from pipelines.labeling.digits.summary import DigitTally
-from pipelines.labeling.digits.thumbnails import least_certain, unpacked
+from pipelines.labeling.digits.thumbnails import least_certain, unpacked, without
 from pipelines.labeling.inputs import Items
 from pipelines.labeling.run_folder import Group, LabelingRunFolder
+from pipelines.labeling.sources import Sources
 from pipelines.labeling.summary import tally
 from pipelines.labeling.workload import ReaderConfig, Workload
 
@@ -29,6 +30,9 @@ class DigitWorkload(Workload[Items]):
 
     def labeler(self, reader: ReaderConfig) -> DigitLabeler:
         return DigitLabeler(reader)
+
+    def without(self, kept: bytes, sources: Sources) -> tuple[bytes, list[str]]:
+        return without(kept, sources), []
 
     def tally(self, folder: LabelingRunFolder, group: Group) -> DigitTally:
         least = least_certain(unpacked(folder.kept(group)))

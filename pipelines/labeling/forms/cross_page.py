@@ -1,5 +1,7 @@
 """Checks that need all pages: duplicate pages, and forms of several pages of which one is missing.
 
+They are done anew by each update, since what came may be what was missing.
+
 The driver passes all pages once, as lines of a table that tasks make. It holds 16 bytes of each, and of those that need
 a review their names.
 """
@@ -11,39 +13,36 @@ from functools import partial
 from itertools import groupby
 
 import numpy as np
-import pyarrow as pa
 
 from pipelines.forms.template import Template
-from pipelines.inference.outcome import Reason, ReasonCode, Status, reason_columns
-from pipelines.labeling.forms.page_keys import SIZE, PageKey, SeenPage, page_keys, pages_of
+from pipelines.inference.outcome import Reason, ReasonCode
+from pipelines.labeling.forms.page_keys import SIZE, PageKey, SeenPage
+from pipelines.labeling.forms.page_marks import mark
+from pipelines.labeling.forms.page_order import pages_in_order
 from pipelines.labeling.inputs.base import Spread
 from pipelines.labeling.run_folder import LabelingRunFolder
-from pipelines.labeling.summing import of_each
 
 Reasons = dict[int, dict[PageKey, Reason]]
 """Why pages need a review, by their shards."""
-PAGE_CODES = frozenset({ReasonCode.DUPLICATE_PAGE, ReasonCode.MISSING_PAGE})
-"""The reasons that this module gives, each to all rows of a page."""
 
 
 def mark_across_pages(folder: LabelingRunFolder, templates: Sequence[Template], spread: Spread) -> None:
     """Mark the rows of such pages for review. A row that has a reason keeps it, so marking twice changes nothing."""
-    groups = folder.groups()
+    groups, marked = folder.groups(), set[int]()
+    with pages_in_order(folder, groups, spread) as in_order:
 
-    def seen() -> Iterator[SeenPage]:
-        for keys in of_each(partial(page_keys, folder), groups, spread):
-            yield from pages_of(keys)
+        def seen() -> Iterator[SeenPage]:
+            for page in in_order():
+                if page.marked:
+                    marked.add(page.shard)
+                yield page
 
-    found = find_reasons(seen, {template.name: template for template in templates})
-    for _ in spread(partial(_mark, folder), found.items()) if found else ():
+        found = find_reasons(seen, {template.name: template for template in templates})
+    # What was marked before an update may be so no more.
+    files = {shard: file for group in groups for shard, file in zip(group.shards, group.files, strict=True)}
+    to_mark = [(shard, files[shard], found.get(shard, {})) for shard in sorted(found.keys() | marked)]
+    for _ in spread(partial(mark, folder), to_mark) if to_mark else ():
         pass
-
-
-def _mark(folder: LabelingRunFolder, of_shard: tuple[int, Mapping[PageKey, Reason]]) -> None:
-    shard, reasons = of_shard
-    marked = _marked(folder.read(shard), reasons)
-    if marked is not None:
-        folder.replace(shard, marked)
 
 
 def find_reasons(seen: Callable[[], Iterator[SeenPage]], templates: Mapping[str, Template]) -> Reasons:
@@ -136,18 +135,3 @@ def _form(template: Template) -> str:
 
 def _named(key: PageKey) -> str:
     return f"{key[0]}, page {key[1]}"
-
-
-def _marked(rows: pa.Table, reasons: Mapping[PageKey, Reason]) -> pa.Table | None:
-    """The marked rows, or None if there is nothing to mark."""
-    columns = rows.select(["source", "page", "status", "reason_code", "reason"]).to_pylist()
-    found = [reasons.get((row["source"], row["page"])) if row["status"] == Status.OK else None for row in columns]
-    if not any(found):
-        return None
-    for row, reason in zip(columns, found, strict=True):
-        if reason:
-            row.update({"status": Status.REVIEW.value, **reason_columns(reason)})
-    for name in ("status", "reason_code", "reason"):
-        index = rows.schema.get_field_index(name)
-        rows = rows.set_column(index, rows.schema.field(index), pa.array([row[name] for row in columns], pa.string()))
-    return rows

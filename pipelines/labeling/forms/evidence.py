@@ -11,7 +11,8 @@ from typing import Any
 from pipelines.forms.overlay import crop, reading_in_words
 from pipelines.forms.results import FieldReading, PageResult
 from pipelines.inference.outcome import Status, reason_columns
-from pipelines.labeling.run_folder import KEPT, Group, LabelingRunFolder
+from pipelines.labeling.run_folder import CROPS, KEPT, OVERLAY, Group, LabelingRunFolder
+from pipelines.labeling.sources import Sources
 
 SHOWN = 200
 """Fields in the report."""
@@ -25,7 +26,7 @@ def evidence_name(shard: int, start: int) -> str:
 
 def evidence(results: Sequence[PageResult], names: Sequence[str]) -> bytes:
     """The evidence of these pages, whose pictures have these names."""
-    digests = [_digest(result) for result in results if result.picture]
+    digests = [_digest(result, name) for result, name in zip(results, names, strict=True) if result.picture]
     doubtful = [
         (result, name, reading)
         for result, name in zip(results, names, strict=True)
@@ -51,10 +52,19 @@ def worst_fields(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: urgency(one["status"], one["confidence"]))[:SHOWN]
 
 
-def _digest(result: PageResult) -> dict[str, Any]:
+def without(content: bytes, sources: Sources) -> tuple[bytes, list[str]]:
+    """The rest, if the pages of these sources are taken out; and the pictures of these pages."""
+    told: dict[str, list[dict[str, Any]]] = json.loads(content)
+    rest = {kind: [one for one in some if one["source"] not in sources] for kind, some in told.items()}
+    names = [page["name"] for page in told["pages"] if page["source"] in sources]
+    pictures = [picture for name in names for picture in (f"{OVERLAY}/{name}.jpg", f"{CROPS}/{name}")]
+    return json.dumps(rest).encode(), pictures
+
+
+def _digest(result: PageResult, name: str) -> dict[str, Any]:
     # The straightened page, not the file: the same page in two files of other formats is the same.
     digest = hashlib.blake2b(result.picture, digest_size=16).hexdigest()
-    return {"source": result.source, "page": result.page, "digest": digest}
+    return {"source": result.source, "page": result.page, "digest": digest, "name": name}
 
 
 def _field(result: PageResult, name: str, reading: FieldReading) -> dict[str, Any]:

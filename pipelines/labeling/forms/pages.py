@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -24,15 +24,26 @@ from pipelines.forms.pipeline import failed_page, prepare_page, reason_of
 from pipelines.forms.template import Template
 from pipelines.inference.outcome import Reason
 from pipelines.labeling.forms.page_counts import MANY_PAGED, SINGLE, PageCounts, count_pages
-from pipelines.labeling.inputs.base import ALL, FoundInput, Input, Kept, ListedInput, ReadTask, Spread, cut
+from pipelines.labeling.inputs.base import (
+    ALL,
+    KIND,
+    FoundInput,
+    Input,
+    Kept,
+    ListedInput,
+    ReadTask,
+    Spread,
+    cut,
+)
+from pipelines.labeling.inputs.by_file import ByFile, ListedByFile
 from pipelines.labeling.inputs.finding import find_uris
 from pipelines.labeling.inputs.image_files import SUFFIXES
 from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
-from pipelines.labeling.inputs.listing import FileList, Listing
+from pipelines.labeling.inputs.listing import Listing
 from pipelines.labeling.inputs.seen import Seen
 from pipelines.labeling.inputs.sources import FileSource, OnFilesystem, contents
-from pipelines.labeling.inputs.spool import spooled
-from pipelines.labeling.inputs.uris import ByUri
+from pipelines.labeling.inputs.spool import KeptFiles, Spool, spooled
+from pipelines.labeling.inputs.uris import ByUri, UriTables, column_of
 
 LEAST_DPI, MOST_DPI = 75, 600
 SCANS = SUFFIXES | MANY_PAGED
@@ -176,9 +187,9 @@ def _check_name(file: File, source: str, pages: int) -> None:
 
 
 @dataclass(frozen=True)
-class ListedScans(ListedInput):
+class ListedScans(ListedByFile):
     source: FileSource
-    files: FileList
+    files: Spool | KeptFiles | UriTables
     templates: tuple[Template, ...]
     limits: Limits
     remarks: tuple[str, ...] = ()
@@ -191,6 +202,19 @@ class ListedScans(ListedInput):
     @property
     def fingerprint(self) -> str:
         return self.files.fingerprint("scans", MAX_PAGES_PER_SHARD, MIN_SHARDS, self.limits.dpi)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {KIND: "scans", "dpi": self.limits.dpi, **column_of(self.files)}
+
+    def by_file(self) -> ByFile | None:
+        # What a table names is in no order, and has no size or time before it is read.
+        if isinstance(self.files, UriTables):
+            return None
+        return ByFile(self.files, self.source.name, self._only)
+
+    def _only(self, files: KeptFiles) -> ListedScans:
+        return replace(self, files=files)
 
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         name = self.fingerprint

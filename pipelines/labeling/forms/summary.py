@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.inference.outcome import Status
-from pipelines.labeling.forms.cross_page import PAGE_CODES
 from pipelines.labeling.forms.evidence import worst_fields
+from pipelines.labeling.forms.page_keys import PAGE_CODES
 from pipelines.labeling.summary import Tally
 
 SHOWN = 200

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipelines.forms.template import Template
 from pipelines.labeling.capacity import Needs
 from pipelines.labeling.forms.cross_page import mark_across_pages
-from pipelines.labeling.forms.evidence import kept, worst_fields
+from pipelines.labeling.forms.evidence import kept, without, worst_fields
 from pipelines.labeling.forms.labeler import FormLabeler, LineModel, PictureOptions
 from pipelines.labeling.forms.pages import PreparedShard
 from pipelines.labeling.forms.report import report
@@ -25,6 +25,7 @@ from pipelines.labeling.forms.summary import FormTally
 from pipelines.labeling.forms.wide_table import fields_of, write_wide
 from pipelines.labeling.inputs.base import Spread
 from pipelines.labeling.run_folder import Group, LabelingRunFolder
+from pipelines.labeling.sources import Sources
 from pipelines.labeling.summary import tally
 from pipelines.labeling.workload import ReaderConfig, Workload
 
@@ -66,6 +67,12 @@ class FormWorkload(Workload[PreparedShard]):
     def finalize(self, folder: LabelingRunFolder, spread: Spread) -> None:
         mark_across_pages(folder, self._templates, spread)
         write_wide(folder, self._templates, spread, self.columns)
+
+    def items_in(self, rows: pa.Table) -> int:
+        return len(rows.group_by(["source", "page"]).aggregate([]))
+
+    def without(self, kept: bytes, sources: Sources) -> tuple[bytes, list[str]]:
+        return without(kept, sources)
 
     def tally(self, folder: LabelingRunFolder, group: Group) -> FormTally:
         worst = worst_fields(field for shard in kept(folder, group) for field in shard["fields"])

@@ -25,6 +25,7 @@ from pipelines.inference.outcome import Reason
 from pipelines.labeling.inputs.base import (
     ALL,
     FILES_PER_SHARD,
+    KIND,
     FoundInput,
     Input,
     Items,
@@ -184,6 +185,10 @@ class ListedArchive(ListedInput):
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.place.kind, [self.place.file], FILES_PER_SHARD)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {KIND: self.place.kind}
 
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         name = f"{self.fingerprint}/images.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipelines.images import SIDE, decode, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
 
+KIND = "kind of the input"
 ROWS_PER_SHARD = 16_384
 FILES_PER_SHARD = 2_000
 HELD = 64 << 20
@@ -109,6 +110,10 @@ class FoundInput:
     def count(self) -> int:
         return sum(sum(task.sizes) for task in self.tasks)
 
+    def beginning_at(self, shard: int) -> FoundInput:
+        """The same, with this as its first shard."""
+        return replace(self, tasks=[replace(task, first=task.first + shard) for task in self.tasks])
+
 
 class Kept(Protocol):
     """Where a run keeps what its tasks and its later starts need to know of the input."""
@@ -146,6 +151,11 @@ class ListedInput(ABC):
     def fingerprint(self) -> str:
         """A digest of the files and of how they are cut."""
 
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, object]:
+        """How it is read, whatever its files are."""
+
     @abstractmethod
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         """Cut the items into tasks; what that takes is spread, and kept for the next start of the run."""
@@ -164,6 +174,10 @@ class Ready(ListedInput):
     @property
     def fingerprint(self) -> str:
         return self.already.fingerprint
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {KIND: self.already.input.kind}
 
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         return self.already

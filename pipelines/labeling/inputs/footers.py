@@ -65,5 +65,10 @@ def groups_of_all(
         return [tuple(groups) for groups in json.loads(there)]
     batches = (files[start : start + BATCH] for start in range(0, len(files), BATCH))
     found = [groups for some in spread(check, batches) for groups in some]
-    kept.put(name, json.dumps(found).encode())
+    keep_groups(found, kept, name)
     return found
+
+
+def keep_groups(groups: Sequence[Groups], kept: Kept, name: str) -> None:
+    """Keep them for a later start, when some of the files may be gone."""
+    kept.put(name, json.dumps(groups).encode())

@@ -11,18 +11,21 @@ import pyarrow as pa
 from pipelines.labeling.inputs.base import (
     ALL,
     FILES_PER_SHARD,
+    KIND,
     FoundInput,
     Input,
     Items,
     Kept,
-    ListedInput,
     ReadTask,
     Spread,
     decoded,
 )
+from pipelines.labeling.inputs.by_file import ByFile, ListedByFile
 from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
-from pipelines.labeling.inputs.listing import FileList, Listing, choose, chosen_files, kept_of
+from pipelines.labeling.inputs.listing import Listing, choose, chosen_files, kept_of
 from pipelines.labeling.inputs.sources import FileSource, contents
+from pipelines.labeling.inputs.spool import KeptFiles, Spool
+from pipelines.labeling.inputs.uris import UriTables, column_of
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 MIN_SHARDS = 16
@@ -59,9 +62,9 @@ def files_per_shard(count: int, is_local: bool) -> int:
 
 
 @dataclass(frozen=True)
-class ListedImages(ListedInput):
+class ListedImages(ListedByFile):
     source: FileSource
-    files: FileList
+    files: Spool | KeptFiles | UriTables
     remarks: tuple[str, ...]
     columns: pa.Schema = NO_COLUMNS
 
@@ -72,6 +75,19 @@ class ListedImages(ListedInput):
     @property
     def fingerprint(self) -> str:
         return self.files.fingerprint("images", self.size)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {KIND: "images", **column_of(self.files)}
+
+    def by_file(self) -> ByFile | None:
+        # What a table names is in no order, and has no size or time before it is read.
+        if isinstance(self.files, UriTables):
+            return None
+        return ByFile(self.files, self.source.name, self._only)
+
+    def _only(self, files: KeptFiles) -> ListedImages:
+        return replace(self, files=files)
 
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         listing = self.files.keep(kept, self.fingerprint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import io
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,10 @@ from pipelines.labeling.inputs.base import Kept
 
 PIECE = 20_000
 """Files of a piece: a task that reads some of them reads the whole piece of the list."""
+
+
+WHOLE = "whole"
+"""Written last, with the sizes of the pieces."""
 
 
 class Spool:
@@ -69,11 +74,14 @@ class Spool:
         """Put a long list down where the tasks of all nodes find it; a short one is in the tasks themselves."""
         if not self._pieces:
             return None
-        if kept.get(f"{name}/whole") is None:
-            for number in range(len(self._pieces)):
-                kept.put(_piece_name(name, number), self._packed(number))
-            kept.put(f"{name}/whole", b"")
+        self.put_down(kept, name)
         return KeptListing(kept, name)
+
+    def put_down(self, kept: Kept, name: str) -> None:
+        if kept.get(f"{name}/{WHOLE}") is None:
+            for number in range(len(self.sizes)):
+                kept.put(_piece_name(name, number), self._packed(number))
+            kept.put(f"{name}/{WHOLE}", json.dumps(self.sizes).encode())
 
     def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
         return decoded_files(self._packed(number), start, end) if self._pieces else self._held[start:end]
@@ -89,7 +97,8 @@ class Spool:
             yield from self.piece(number)
 
     def _packed(self, number: int) -> bytes:
-        assert self._file is not None
+        if self._file is None:
+            return encoded_files(self._held)
         start, length = self._pieces[number]
         return os.pread(self._file.fileno(), length, start)
 
@@ -130,6 +139,45 @@ class KeptListing:
 
     def columns_of(self, number: int, start: int = 0, end: int | None = None) -> None:
         return None
+
+
+@dataclass(frozen=True)
+class KeptFiles:
+    """The files that a run, or an update of it, read or is to read, as it keeps them."""
+
+    kept: Kept
+    name: str
+    sizes: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(self.sizes)
+
+    def fingerprint(self, kind: str, *settings: object) -> str:
+        return self.name
+
+    def keep(self, kept: Kept, name: str) -> KeptListing | None:
+        return KeptListing(self.kept, self.name) if len(self.sizes) > 1 else None
+
+    def put_down(self, kept: Kept, name: str) -> None:
+        return  # they are
+
+    def piece(self, number: int, start: int = 0, end: int | None = None) -> list[File]:
+        return KeptListing(self.kept, self.name).piece(number, start, end)
+
+    def columns_of(self, number: int, start: int = 0, end: int | None = None) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[File]:
+        for number in range(len(self.sizes)):
+            yield from self.piece(number)
+
+
+def kept_files(kept: Kept, name: str) -> KeptFiles:
+    sizes = kept.get(f"{name}/{WHOLE}")
+    if sizes is None:
+        raise DataError("The list of files that the run keeps in its output is gone; start the run afresh.")
+    return KeptFiles(kept, name, tuple(json.loads(sizes)))
 
 
 def _piece_name(name: str, number: int) -> str:

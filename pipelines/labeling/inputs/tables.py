@@ -20,6 +20,7 @@ from pipelines.images import SIDE, to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.labeling.inputs.base import (
     ALL,
+    KIND,
     ROWS_PER_SHARD,
     FoundInput,
     Input,
@@ -34,10 +35,20 @@ from pipelines.labeling.inputs.base import (
     unread,
     unreadable,
 )
+from pipelines.labeling.inputs.by_file import ByFile, ListedByFile
 from pipelines.labeling.inputs.columns import RAW, choose_column, holds_images, tensor_shape
-from pipelines.labeling.inputs.footers import Footer, Groups, checked_groups, footer_of, footers_of, groups_of_all
+from pipelines.labeling.inputs.footers import (
+    Footer,
+    Groups,
+    checked_groups,
+    footer_of,
+    footers_of,
+    groups_of_all,
+    keep_groups,
+)
 from pipelines.labeling.inputs.kept_columns import NO_COLUMNS, chosen_columns, nulls, taken
 from pipelines.labeling.inputs.sources import OnFilesystem
+from pipelines.labeling.inputs.spool import KeptFiles, spooled
 
 NULL = Reason(ReasonCode.MISSING_IMAGE, "it is null")
 PARTLY_NULL = Reason(ReasonCode.MISSING_IMAGE, "some of its pixels are null")
@@ -161,7 +172,7 @@ FEW = 64
 
 
 @dataclass(frozen=True)
-class ListedTables(ListedInput):
+class ListedTables(ListedByFile):
     source: OnFilesystem
     shown: str
     files: list[File]
@@ -169,6 +180,8 @@ class ListedTables(ListedInput):
     groups: list[Groups] | None
     """The row groups of each file, if they are few."""
     columns: pa.Schema = NO_COLUMNS
+    may_be_empty: bool = False
+    """As what came to it may be."""
 
     @property
     def preparation(self) -> str | None:  # type: ignore[override]
@@ -178,12 +191,25 @@ class ListedTables(ListedInput):
     def fingerprint(self) -> str:
         return fingerprint("parquet", self.files, self.column, ROWS_PER_SHARD)
 
+    @property
+    def settings(self) -> dict[str, object]:
+        return {KIND: "parquet", "column of images": self.column}
+
+    def by_file(self) -> ByFile:
+        return ByFile(spooled(self.files), self.source.name, self._only)
+
+    def _only(self, files: KeptFiles) -> ListedTables:
+        return replace(self, files=list(files), groups=None, may_be_empty=True)
+
     def found(self, kept: Kept, spread: Spread) -> FoundInput:
         name, groups = f"{self.fingerprint}/groups.json", self.groups
         if groups is None:
             check = partial(checked_groups, self.source, self.column, self.columns)
             groups = groups_of_all(check, self.files, kept, spread, name)
-        return not_empty(self._cut(groups), self.shown)
+        else:
+            keep_groups(groups, kept, name)
+        found = self._cut(groups)
+        return found if self.may_be_empty else not_empty(found, self.shown)
 
     def _cut(self, groups: list[Groups]) -> FoundInput:
         tasks: list[ReadTask] = []

@@ -27,6 +27,7 @@ from pipelines.labeling.inputs.listing import Listing
 from pipelines.labeling.inputs.sources import OnFilesystem
 
 NULL = Reason(ReasonCode.MISSING_IMAGE, "the table names no file")
+NAMES = "column of names"
 NAMELESS = "\0"
 """Begins the path of a row that names no file, which no name can; the number of the row follows."""
 
@@ -102,6 +103,11 @@ class UriTables:
 
     def keep(self, kept: Kept, name: str) -> Listing:
         return self
+
+
+def column_of(files: object) -> dict[str, object]:
+    """The column that names the files, if one does."""
+    return {NAMES: files.column} if isinstance(files, UriTables) else {}
 
 
 @lru_cache(maxsize=1)

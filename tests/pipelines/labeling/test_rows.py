@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.files.storage import LocalStorage
-from pipelines.labeling.rows import FORMATS, SCHEMA, encode, read_shard, read_shards, shard_name, shard_numbers
+from pipelines.labeling.rows import FORMATS, SCHEMA, encode, read_shard, read_shards, shard_files, shard_name
 
 EVERY = pytest.mark.parametrize("kind", FORMATS)
 HARD_NAMES = ['a "b", c.png', "zeile\nzwei.png", "null", "", "é漢.png", "\\n;\t'<b>", "NA", "2026-01-01", "007", " x "]
@@ -67,7 +67,7 @@ def test_parts_are_read_in_order_whenever_they_were_written(kind: str, tmp_path:
         "small:10",
         "small:100",
     ]
-    assert shard_numbers(LocalStorage(tmp_path).names(), kind) == [0, 2, 10, 100]
+    assert list(shard_files(LocalStorage(tmp_path).names(), kind)) == [0, 2, 10, 100]
 
 
 @EVERY
@@ -88,5 +88,5 @@ def test_a_part_that_cannot_be_written_whole_is_not_there(
 @EVERY
 def test_a_draft_that_a_kill_left_is_no_part(kind: str, tmp_path: Path) -> None:
     (tmp_path / f".{shard_name(4, kind)}-0123abcd").write_bytes(b"half")
-    assert shard_numbers(LocalStorage(tmp_path).names(), kind) == []
+    assert list(shard_files(LocalStorage(tmp_path).names(), kind)) == []
     assert list(read_shards(tmp_path, kind)) == []

@@ -44,7 +44,7 @@ def filled(path: Path, digits: Split, kind: str = "parquet", shards: int = 12, p
             for item in range(per_part)
         ] + [{"source": "x", "status": "error", "reason_code": "unreadable_file", "reason": "cut"}]
         sure = np.array([row["confidence"] for row in rows[:per_part]], np.float32)
-        kept = thumbnails(digits.images[shard * 10 :][:per_part], ["3"] * per_part, sure)
+        kept = thumbnails(digits.images[shard * 10 :][:per_part], ["3"] * per_part, sure, ["a.png"] * per_part)
         folder.write(shard, pa.Table.from_pylist(rows, SCHEMA), {thumbnails_name(shard, 0): kept})
     return folder
 
@@ -107,7 +107,7 @@ def test_it_holds_the_least_certain_of_all_parts(kind: str, tmp_path: Path, digi
 
 def test_what_has_no_value_is_shown_with_a_dash(tmp_path: Path, digits: Split) -> None:
     folder = filled(tmp_path, digits, shards=0)
-    kept = thumbnails(digits.images[:1], [None], np.array([0.25], np.float32))
+    kept = thumbnails(digits.images[:1], [None], np.array([0.25], np.float32), ["a.png"])
     folder.write(0, SCHEMA.empty_table(), {thumbnails_name(0, 0): kept})
     assert shown(folder)[1] == ["-, 25.0 %"]
 

@@ -71,7 +71,7 @@ def test_a_field_that_has_a_reason_keeps_it(tmp_path: Path) -> None:
     doubtful = page_read("b.png", seed=1, amount=("9", "review", 0.2))
     folder = form_folder(tmp_path, [page_read("a.png", seed=1), doubtful])
     mark_across_pages(folder, [CARD], map)
-    rows = folder.read(0).to_pylist()
+    rows = next(folder.shards()).to_pylist()
     assert [row["reason"] for row in rows] == [None, None, "this page is the same as a.png, page 1", "amount is odd"]
 
 

@@ -81,7 +81,7 @@ def test_what_is_true_of_a_whole_page_is_shown_once(tmp_path: Path) -> None:
     for reading in ("number is odd", "amount is odd"):
         assert reading in written(folder)
     same = "this page is the same as b.png, page 1"
-    folder.replace(0, with_reason(folder.read(0), "duplicate_page", same))
+    folder.replace(0, with_reason(next(folder.shards()), "duplicate_page", same))
     page = written(folder)
     assert f"<td>a.png<td class=number>1<td>{same}" in page
     assert "None: every field" in page
@@ -89,7 +89,7 @@ def test_what_is_true_of_a_whole_page_is_shown_once(tmp_path: Path) -> None:
 
 def test_a_doubt_that_all_fields_share_is_shown_field_by_field(tmp_path: Path) -> None:
     folder = form_folder(tmp_path, [page_read("a.png", number=("1", "review", 0.1), amount=("1", "review", 0.1))])
-    folder.replace(0, with_reason(folder.read(0), "low_confidence", "less sure than 0.5"))
+    folder.replace(0, with_reason(next(folder.shards()), "low_confidence", "less sure than 0.5"))
     page = written(folder)
     assert "Pages to look at" not in page
     assert "None: every field" not in page
