@@ -12,6 +12,7 @@ from jobs._cli import run
 from jobs.benches.batch.bench import BatchBench
 from jobs.benches.batch.scale import ScaleBench
 from jobs.benches.corpora import ReadBench
+from jobs.benches.crops import CropBench
 from jobs.benches.engines.bench import EngineBench
 from jobs.benches.forms.accuracy import FormsAccuracy
 from jobs.benches.forms.bench import FormsBench
@@ -44,6 +45,7 @@ class Bench:
         | Annotated[FormsAccuracy, subcommand("forms-accuracy")]
         | Annotated[StreamBench, subcommand("stream")]
         | Annotated[ReadBench, subcommand("read")]
+        | Annotated[CropBench, subcommand("crops")]
         | Annotated[StringBench, subcommand("strings")]
         | Annotated[ServeBench, subcommand("serve")]
         | Annotated[OverloadBench, subcommand("overload")]

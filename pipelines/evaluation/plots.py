@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from pipelines.evaluation.metrics import CALIBRATION_BINS
-from pipelines.images.ink import is_paper_bright
+from pipelines.images.polarity import is_paper_bright
 
 INK, PAPER, FIRST, SECOND = "#1f2933", "#ffffff", "#1f6feb", "#d9480f"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.images.levels import as_bytes
+from pipelines.images.paper import paper_of, without
+from pipelines.images.polarity import is_paper_bright
 
 Ink = NDArray[np.uint8]
 
@@ -26,6 +29,10 @@ LEAST = 0.15
 OUTSTANDING = 99.5
 """The percentile of brightness that a stroke exceeds; fewer pixels than lie above it are dirt."""
 LEVELS = np.arange(256)
+SEPARATE = 0.75
+"""Ink and paper are two if so much of the variance lies between them; a single one, however noisy, has less."""
+MUCH = 0.25
+"""Ink on so much of the picture is left out where the paper's texture is measured."""
 RIM = 0.14
 """The outer part of the picture, in which lie the remains of a printed box."""
 
@@ -33,20 +40,20 @@ RIM = 0.14
 def find_ink(grey: Ink) -> Ink | None:
     """The ink alone, bright on black and stretched to the full range, or None on blank paper."""
     bright = _smooth(~grey if is_paper_bright(grey) else grey)
-    lifted = as_bytes(cv2.subtract(bright, _paper(bright)))
+    lifted = without(bright, paper_of(bright))
     threshold, _ = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     # The pixels are bytes, so every median and percentile can be computed from their histogram.
     counts = np.bincount(lifted.ravel(), minlength=256)
     inked = np.where(threshold < LEVELS, counts, 0)
     if not inked.any():
         return None
-    full, texture = _median(LEVELS, inked), _texture(counts)
+    full, texture = _median(LEVELS, inked), _texture(counts, int(threshold))
     # On blank paper the threshold cuts through the paper's own texture, and nothing stands out of it.
     if max(full, _outstanding(counts)) < max(FAINTEST, 1.2 * texture):
         return None
     floor = min(texture, threshold / 2)
-    stretched = np.clip((LEVELS - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)[lifted]
-    return _evened(stretched, max(LEAST, min(1.0, 2 * texture / full)))
+    stretched = np.clip((LEVELS - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+    return _evened(as_bytes(cv2.LUT(lifted, stretched)), max(LEAST, min(1.0, 2 * texture / full)))
 
 
 def _evened(ink: Ink, least: float) -> Ink:
@@ -57,7 +64,7 @@ def _evened(ink: Ink, least: float) -> Ink:
     reach = max(ink.shape) // 8 | 1
     near = as_bytes(cv2.blur(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), (reach, reach)))
     lifts = (255 / np.maximum(LEVELS.astype(np.float32), 255 * least)) ** EVENING
-    return np.minimum(ink * lifts[near], 255).astype(np.uint8)
+    return np.minimum(ink * cv2.LUT(near, lifts), 255).astype(np.uint8)
 
 
 def _smooth(bright: Ink) -> Ink:
@@ -65,12 +72,37 @@ def _smooth(bright: Ink) -> Ink:
     return as_bytes(cv2.GaussianBlur(bright, (0, 0), 0.9)) if max(bright.shape) >= GRAINY_SIDE else bright
 
 
-def _texture(counts: NDArray[np.intp]) -> float:
-    """How bright bare paper gets; by medians, which are unaffected by ink on less than half of the image."""
+def _texture(counts: NDArray[np.intp], threshold: int) -> float:
+    """How bright bare paper gets; by medians, which are unaffected by ink on less than half of what is counted."""
+    if counts[threshold + 1 :].sum() > MUCH * counts.sum() and _separation(counts, threshold) > SEPARATE:
+        return min(threshold / 2, _texture_of(np.where(threshold >= LEVELS, counts, 0)))
+    return _texture_of(counts)
+
+
+def _texture_of(counts: NDArray[np.intp]) -> float:
     middle = _median(LEVELS, counts)
+    order, apart = _by_distance(middle)
+    return middle + 4 * 1.4826 * _median(apart, counts[order])
+
+
+@cache
+def _by_distance(middle: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     apart = np.abs(LEVELS - middle)
     order = np.argsort(apart)
-    return middle + 4 * 1.4826 * _median(apart[order], counts[order])
+    return order, apart[order]
+
+
+def _separation(counts: NDArray[np.intp], threshold: int) -> float:
+    """The share of the variance that lies between what is below the threshold and what is above: of noise 0.64."""
+    total = counts.sum()
+    mean = counts @ LEVELS / total
+    low = counts[: threshold + 1]
+    share = low.sum() / total
+    if not 0 < share < 1:
+        return 0.0
+    below = low @ LEVELS[: threshold + 1] / low.sum()
+    between = share / (1 - share) * (mean - below) ** 2
+    return float(between / max(counts @ (LEVELS - mean) ** 2 / total, 1e-9))
 
 
 def _median(values: NDArray[Any], counts: NDArray[np.intp]) -> float:
@@ -88,39 +120,6 @@ def _outstanding(counts: NDArray[np.intp]) -> float:
     return float(low + (high - low) * (rank - int(rank)))
 
 
-def is_paper_bright(grey: Ink) -> bool:
-    """Paper is what most of the picture's rim is; ink touches it in places at most."""
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    rim = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    share = int(np.count_nonzero(rim > threshold)) / rim.size
-    return share > 0.5 if share != 0.5 else bool((grey > threshold).mean() > 0.5)
-
-
-def _paper(bright: Ink) -> Ink:
-    """The paper under the ink, with its shading: strokes are opened away by an element wider than they are."""
-    height, width = bright.shape
-    # Shading is smooth, so a small copy shows it as well as a large scan.
-    factor = min(1.0, 64 / max(height, width))
-    # A strip may be too thin to be scaled down by as much.
-    across, down = max(factor, 1 / width), max(factor, 1 / height)
-    small = cv2.resize(bright, None, fx=across, fy=down, interpolation=cv2.INTER_AREA) if factor < 1 else bright
-    reach = max(small.shape) // 4 | 1
-    framed = _framed(_framed(as_bytes(small), reach).T, reach).T
-    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((reach, reach), np.uint8))
-    paper = cv2.blur(opened, (reach, reach))[reach:-reach, reach:-reach]
-    return as_bytes(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR) if factor < 1 else paper)
-
-
-def _framed(small: Ink, reach: int) -> Ink:
-    """Pad with paper above and below, shaded as at the rim, but without the strokes that end there."""
-    height, width = small.shape
-    framed = np.empty((height + 2 * reach, width), np.uint8)
-    framed[reach:-reach] = small
-    ends = np.array([small[0], small[-1]])
-    framed[:reach], framed[-reach:] = cv2.morphologyEx(ends, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8))
-    return framed
-
-
 def only_digit(ink: Ink) -> Ink | None:
     """The ink cropped to its large blobs, without specks and without the remains of a box; None if nothing is left."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink >= WEAK).astype(np.uint8), connectivity=8)
@@ -128,7 +127,7 @@ def only_digit(ink: Ink) -> Ink | None:
     if not strong.any():
         return None
     areas = stats[1:, cv2.CC_STAT_AREA] * strong
-    inner = ~_lies_in_rim(np.asarray(labels), count)
+    inner = ~_lies_in_rim(np.asarray(labels), stats[1:, cv2.CC_STAT_AREA])
     # A digit can hug the rim too, where the picture is cut tightly: then there is little else.
     candidates = inner if areas[inner].sum() >= 0.2 * areas.sum() else np.ones(count - 1, bool)
     kept = candidates & (areas >= max(2, SPECK * areas[candidates].max()))
@@ -142,9 +141,8 @@ def only_digit(ink: Ink) -> Ink | None:
     return (ink * near)[top : top + height, left : left + width]
 
 
-def _lies_in_rim(labels: NDArray[Any], count: int) -> NDArray[np.bool_]:
+def _lies_in_rim(labels: NDArray[Any], areas: NDArray[Any]) -> NDArray[np.bool_]:
     height, width = labels.shape
     deep = max(1, round(RIM * min(height, width)))
-    whole = np.bincount(labels.ravel(), minlength=count)[1:]
-    inside = np.bincount(labels[deep : height - deep, deep : width - deep].ravel(), minlength=count)[1:]
-    return inside < 0.1 * whole
+    inside = np.bincount(labels[deep : height - deep, deep : width - deep].ravel(), minlength=len(areas) + 1)[1:]
+    return inside < 0.1 * areas
