@@ -44,6 +44,8 @@ def new_cluster(home: Path, repo: Path, cpus: int, gpus: int = 0) -> Iterator[Ra
         patch.delenv("INKRAY_STORE", raising=False)
         # Ray has its workers stand back behind all else on the machine; beside the other half of the suite they starve.
         patch.setenv("RAY_worker_niceness", "0")
+        # Else a job that is stopped on a busy machine is killed before it has ended by itself.
+        patch.setenv("RAY_JOB_STOP_WAIT_TIME_S", "20")
         options = local.Up(port=0, dashboard_port=0, num_cpus=cpus, num_gpus=gpus)
         cluster, _ = local.up(options, local.state_folder(), repo)
         env = cluster.head_env() | cluster.client_env()

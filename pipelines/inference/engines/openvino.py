@@ -18,6 +18,9 @@ TYPES = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}
 
 SMALLEST_SHARE = 32
 """Fewer images than this are not worth a second stream."""
+STEP = 8
+"""Of more images than that so many times as many are computed at a time, and then the rest: OpenVINO compiles for each
+size that it meets, and keeps about a megabyte for it."""
 
 UnderWay = deque[tuple[openvino.InferRequest, BatchSlice]]
 
@@ -50,11 +53,10 @@ class OpenVinoEngine(Engine):
         self._own = threading.local()
 
     def _parts(self, images: Images, answer: Probabilities) -> Iterator[BatchSlice]:
-        """Equal shares for all streams, since a batch is computed by one of them alone."""
-        share = max(SMALLEST_SHARE, -(-len(images) // self._streams))
-        size = min(self.max_batch, share)
-        for start in range(0, len(images), size):
+        start = 0
+        for size in sizes(len(images), self._streams):
             yield BatchSlice(images[start : start + size], answer[start : start + size])
+            start += size
 
     def _infer(self, parts: Iterable[BatchSlice]) -> None:
         requests, under_way = self._requests(), UnderWay()
@@ -77,6 +79,18 @@ class OpenVinoEngine(Engine):
 
     def _release(self) -> None:
         del self._own, self.compiled
+
+
+def sizes(count: int, streams: int) -> Iterator[int]:
+    """About equal shares for all streams, since a batch is computed by one of them alone."""
+    share = max(SMALLEST_SHARE, -(-count // streams))
+    most = min(OpenVinoEngine.max_batch, -(-share // STEP) * STEP)
+    while count:
+        size = min(most, count)
+        if size > SMALLEST_SHARE:
+            size -= size % STEP
+        yield size
+        count -= size
 
 
 def _finish(under_way: UnderWay) -> openvino.InferRequest:
