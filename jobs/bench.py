@@ -17,6 +17,7 @@ from jobs.benches.engines.bench import EngineBench
 from jobs.benches.forms.accuracy import FormsAccuracy
 from jobs.benches.forms.bench import FormsBench
 from jobs.benches.gpu.bench import GpuBench
+from jobs.benches.numbers import NumberBench
 from jobs.benches.serve.bench import ServeBench
 from jobs.benches.serve.hostile import HostileBench
 from jobs.benches.serve.overload import OverloadBench
@@ -47,6 +48,7 @@ class Bench:
         | Annotated[ReadBench, subcommand("read")]
         | Annotated[CropBench, subcommand("crops")]
         | Annotated[StringBench, subcommand("strings")]
+        | Annotated[NumberBench, subcommand("numbers")]
         | Annotated[ServeBench, subcommand("serve")]
         | Annotated[OverloadBench, subcommand("overload")]
         | Annotated[HostileBench, subcommand("hostile")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,11 +20,9 @@ from pipelines.files.atomic import write_json
 from pipelines.images import decode
 from pipelines.inference.line_recognizer import LineRecognizer
 from pipelines.models.version import BUILTIN_LINES
-from pipelines.strings.reading import ReadFrames, StringReading, read_strings_of
+from pipelines.strings.reading import NOTHING, FoundString, ReadFrames, StringReading, read_strings
 from pipelines.strings.synthesis import WrittenString, draw_strings
 
-PART = 100
-"""Strings read in one call."""
 WANTED = 0.95
 
 
@@ -75,10 +73,15 @@ class StringBench:
 
 
 def read_all(strings: Sequence[WrittenString], reader: ReadFrames) -> list[StringReading]:
-    readings: list[StringReading] = []
-    for start in range(0, len(strings), PART):
-        readings += read_strings_of([string.image for string in strings[start : start + PART]], reader)
-    return readings
+    """Read pictures of one number each, as a program reads any picture."""
+    return [_one_of(read_strings(string.image, reader)) for string in strings]
+
+
+def _one_of(found: Sequence[FoundString]) -> StringReading:
+    """The only number; none or several are no number, and as sure as the surest of them."""
+    if len(found) == 1:
+        return found[0].reading
+    return replace(NOTHING, confidence=max((one.reading.confidence for one in found), default=0.0))
 
 
 def labelled_strings(folder: Path) -> Iterator[WrittenString]:

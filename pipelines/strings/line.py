@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.images.levels import as_bytes
+from pipelines.images.rules.seeking import FoundRule
 from pipelines.strings.strip import DIGIT, INK, Strip, find_strip
 
 Picture = NDArray[np.uint8]
@@ -41,9 +43,9 @@ class TextLine:
         return max(int(x), 0), max(int(y), 0), int(far - x), int(low - y)
 
 
-def find_line(grey: Picture) -> TextLine | None:
-    """Find the line in a grey image; None if there is only paper."""
-    strip = find_strip(grey)
+def find_line(grey: Picture, rules: Sequence[FoundRule] = ()) -> TextLine | None:
+    """Find the line in a grey image, without these printed lines; None if there is only paper."""
+    strip = find_strip(grey, rules)
     return None if strip is None else level(strip)
 
 

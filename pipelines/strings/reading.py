@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.images.levels import as_bytes
 from pipelines.strings.ctc import Frames, Value, align, beam_search
-from pipelines.strings.finding import PixelBox, find_strings
+from pipelines.strings.finding import PixelBox, Run, find_strings
 from pipelines.strings.line import HEIGHT, TextLine, find_line
 from pipelines.strings.strip import INK
 
@@ -56,7 +56,10 @@ class FoundString:
 
 def read_strings_of(images: Sequence[Picture], reader: ReadFrames) -> list[StringReading]:
     """Read many images (grey or RGB) of one run each, in one call of the reader."""
-    lines = [find_line(as_grey(image)) for image in images]
+    return _read([find_line(as_grey(image)) for image in images], reader)
+
+
+def _read(lines: Sequence[TextLine | None], reader: ReadFrames) -> list[StringReading]:
     read = iter(reader([line.picture for line in lines if line]))
     return [read_line(line, next(read)) if line else NOTHING for line in lines]
 
@@ -64,15 +67,18 @@ def read_strings_of(images: Sequence[Picture], reader: ReadFrames) -> list[Strin
 def read_strings(image: Picture, reader: ReadFrames) -> list[FoundString]:
     """Read every run of digits in a photo, in reading order; runs in which nothing is read are left out."""
     grey = as_grey(image)
-    boxes = find_strings(grey)
-    readings = read_strings_of(
-        [grey[top : top + height, left : left + width] for left, top, width, height in boxes], reader
-    )
+    runs = find_strings(grey)
+    readings = _read([_line_in(grey, run) for run in runs], reader)
     return [
-        FoundString(box, _moved(reading, box[:2]))
-        for box, reading in zip(boxes, readings, strict=True)
+        FoundString(run.box, _moved(reading, run.part[:2]))
+        for run, reading in zip(runs, readings, strict=True)
         if reading.value
     ]
+
+
+def _line_in(grey: Picture, run: Run) -> TextLine | None:
+    left, top, width, height = run.part
+    return find_line(grey[top : top + height, left : left + width], run.rules)
 
 
 def as_grey(image: Picture) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.images.levels import as_bytes
+from pipelines.images.rules.bare import without_rules
+from pipelines.images.rules.seeking import FoundRule
 
 Picture = NDArray[np.uint8]
 
@@ -36,10 +39,10 @@ class Strip:
     """[2, 3]: the affine transform from the strip to the image."""
 
 
-def find_strip(grey: Picture) -> Strip | None:
-    """Find the strip in a grey image; None if there is only paper."""
+def find_strip(grey: Picture, rules: Sequence[FoundRule] = ()) -> Strip | None:
+    """Find the strip in a grey image, without these printed lines; None if there is only paper."""
     factor = min(WORKING_HEIGHT / grey.shape[0], MOST_ENLARGED)
-    ink = _ink(_resized(grey, factor))
+    ink = _ink(_resized(grey, factor), [rule.placed(0, 0, factor) for rule in rules])
     height = _digit_height(ink)
     if not height:
         return None
@@ -56,10 +59,14 @@ def _resized(image: Picture, factor: float) -> Picture:
     return as_bytes(cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC))
 
 
-def _ink(grey: Picture) -> Picture:
+def _ink(grey: Picture, rules: Sequence[FoundRule]) -> Picture:
     """The ink, from 0 (faint) to 255 (full), without printed lines and grain."""
     smooth = as_bytes(cv2.GaussianBlur(grey, (0, 0), 1.3))
-    bright = ~smooth if _is_ink_dark(smooth) else smooth
+    is_dark = _is_ink_dark(smooth)
+    if rules:
+        bare = without_rules(grey if is_dark else ~grey, rules)
+        smooth = as_bytes(cv2.GaussianBlur(bare if is_dark else ~bare, (0, 0), 1.3))
+    bright = ~smooth if is_dark else smooth
     lifted = _lifted(bright)
     threshold, mask = cv2.threshold(lifted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     inked = lifted[mask > 0]

@@ -87,14 +87,14 @@ def draw_string(random: Random, source: Split, length: int) -> WrittenString:
     _start(line, hand, random)
     for position, index in enumerate(chosen):
         small = hand.small_zeros if source.labels[index] == 0 and position else 1.0
-        glyph = _glyph(source.images[index], hand, small, random)
-        line.put(glyph, _gap(hand, random), _foot(hand, random) - round(random.uniform(0, 1 - small) * TALL))
+        glyph = glyph_of(source.images[index], hand, small, random)
+        line.put(glyph, gap_of(hand, random), foot_of(hand, random) - round(random.uniform(0, 1 - small) * TALL))
         if position and random.random() < hand.ties:
             line.tie(random)
         if (length - position) % 3 == 1 and position < length - 1 and random.random() < 0.45:
             line.put_mark(_separator(random), int(random.integers(0, 8)), random)
     _finish(line, hand, random)
-    ink = _leaning(line.ink(), hand)
+    ink = leaning(line.ink(), hand)
     return WrittenString(on_paper(ink, random), "".join(str(source.labels[index]) for index in chosen))
 
 
@@ -103,8 +103,8 @@ def draw_word(random: Random) -> WrittenString:
     hand, line = Handwriting.draw(random), LineDrawing()
     for _ in range(int(random.integers(1, 8))):
         name = WORDS[int(random.integers(len(WORDS)))]
-        line.put(_sign(LETTERS | SIGNS, name, TALL * random.uniform(0.6, 1.1), random), _gap(hand, random), 0)
-    return WrittenString(on_paper(_leaning(line.ink(), hand), random), "")
+        line.put(_sign(LETTERS | SIGNS, name, TALL * random.uniform(0.6, 1.1), random), gap_of(hand, random), 0)
+    return WrittenString(on_paper(leaning(line.ink(), hand), random), "")
 
 
 def draw_scrawl(random: Random) -> WrittenString:
@@ -167,7 +167,7 @@ def _digits(random: Random, source: Split, length: int) -> NDArray[np.intp]:
     return chosen
 
 
-def _glyph(image: Picture, hand: Handwriting, size: float, random: Random) -> Picture:
+def glyph_of(image: Picture, hand: Handwriting, size: float, random: Random) -> Picture:
     x, y, width, height = cv2.boundingRect(as_bytes(image > 40))
     tall = size * TALL * (1 + random.normal(0, hand.uneven))
     tall *= 1.0 if height > 12 else 0.4
@@ -190,11 +190,11 @@ def _broken(glyph: Picture, random: Random) -> Picture:
     return torn if np.count_nonzero(torn) > 0.7 * np.count_nonzero(glyph) else glyph
 
 
-def _gap(hand: Handwriting, random: Random) -> int:
+def gap_of(hand: Handwriting, random: Random) -> int:
     return round(max(-9.0, random.normal(hand.gap, hand.spread)))
 
 
-def _foot(hand: Handwriting, random: Random) -> int:
+def foot_of(hand: Handwriting, random: Random) -> int:
     return round(random.normal(0, hand.dance))
 
 
@@ -238,7 +238,7 @@ def _finish(line: LineDrawing, hand: Handwriting, random: Random) -> None:
         )
 
 
-def _leaning(ink: Picture, hand: Handwriting) -> Picture:
+def leaning(ink: Picture, hand: Handwriting) -> Picture:
     height, width = ink.shape
     margin = round(abs(hand.slant) * height + abs(hand.climb) * width) + 2
     framed = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT)

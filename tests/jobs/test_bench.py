@@ -10,20 +10,24 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from jobs.benches.batch.scale import write_names
 from jobs.benches.engines import bench as engines
+from jobs.benches.numbers import NumberBench
 from jobs.benches.serve import bench as serve
-from jobs.benches.strings import labelled_strings, score_of
+from jobs.benches.strings import labelled_strings, read_all, score_of
 from jobs.benches.training.variants import VariantsBench
 from pipelines.corpora import Corpus
 from pipelines.corpora.parquet import write_parquet
 from pipelines.errors import DataError, UnknownName
+from pipelines.evaluation.number_scenes import SCENES
 from pipelines.models.store import ModelStore
 from pipelines.strings.reading import StringReading
+from pipelines.strings.synthesis import WrittenString
 from tests import lines
 from tests.clusters import RayCluster
 from tests.digits import drawn
@@ -168,6 +172,26 @@ def test_strings_are_read_whole_by_a_reader_of_lines(repo: Path, tmp_path: Path)
     assert "66.7% exact" in bench(repo, tmp_path, *words)
     saved = json.loads((tmp_path / "a.json").read_text())
     assert (saved["strings"], saved["exact"]) == (3, 2 / 3)
+
+
+def test_pictures_of_a_number_are_read_in_every_way_that_they_are_cut_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    NumberBench(corpus="builtin", count=1, json=tmp_path / "a.json").run()
+    assert [row["scene"] for row in json.loads((tmp_path / "a.json").read_text())] == [*SCENES]
+    assert "nothing found" in capsys.readouterr().out
+
+
+def test_none_or_several_numbers_in_a_picture_of_one_are_wrong() -> None:
+    blank, pair = np.full((60, 200), 220, np.uint8), np.full((300, 300), 220, np.uint8)
+    for top in (30, 200):
+        number = on_paper(row("23"))
+        pair[top : top + number.shape[0], 40 : 40 + number.shape[1]] = number
+    single, nothing, several = read_all(
+        [WrittenString(image, "23") for image in (on_paper(row("23")), blank, pair)], lines.shipped()
+    )
+    assert (single.value, nothing.value, several.value) == ("23", "", "")
+    assert single.confidence > 0.5 and several.confidence > 0.5 and nothing.confidence == 0
 
 
 def test_streams_are_measured_against_bulk(repo: Path, tmp_path: Path) -> None:

@@ -43,21 +43,33 @@ class Darkness:
         levels, ink, shade = (np.ascontiguousarray(one.T) for one in (self.levels, self.ink, self.shade))
         return Darkness(levels, self.faintest, ink, shade)
 
+    def within(self, frame: int) -> Darkness:
+        """Return the measurement without a frame of so many dots."""
+        inner = slice(frame, -frame)
+        levels, ink, shade = (np.ascontiguousarray(one[inner, inner]) for one in (self.levels, self.ink, self.shade))
+        return Darkness(levels, self.faintest, ink, shade)
 
-def measure(image: Grey) -> Darkness:
-    smooth = as_bytes(cv2.GaussianBlur(image, (0, 0), 0.8))
+
+def measure(image: Grey, is_shaded: bool = True) -> Darkness:
+    """`is_shaded` takes off what darkens the picture from beyond its rim, where no stroke of a pen may end."""
+    smooth = smoothed(image)
     lifted = cv2.subtract(_paper(smooth), smooth, dtype=cv2.CV_16S)
     noise = _noise(smooth)
     # Usually most of a field is paper, but up to half of it may be ink.
     middle = int(_lowest(lifted.ravel()[:: max(1, lifted.size // SAMPLE)], 0.3))
     levels = np.clip(lifted - np.int16(middle), 0, 255).astype(np.uint8)
     faintest = max(FAINTEST, NOISES * noise)
-    shade = find_shade(levels, faintest)
+    shade = find_shade(levels, faintest) if is_shaded else np.zeros_like(levels)
     levels = as_bytes(cv2.subtract(levels, shade))
     darkest = cv2.dilate(levels, np.ones((5, 5), np.uint8))
     thresholds = np.maximum(faintest, EDGE * np.arange(256)).clip(0, 255).astype(np.uint8)
     ink = cv2.threshold(cv2.subtract(levels, cv2.LUT(darkest, thresholds)), 0, 1, cv2.THRESH_BINARY)[1]
     return Darkness(levels, faintest, as_bytes(ink), shade)
+
+
+def smoothed(image: Grey) -> Grey:
+    """Return the image as its darkness is measured."""
+    return as_bytes(cv2.GaussianBlur(image, (0, 0), 0.8))
 
 
 def _noise(smooth: Grey) -> float:

@@ -57,16 +57,22 @@ def _fit(ink: Grey, edges: Sequence[Edge]) -> list[PrintedLine]:
     starts = np.array([edge.start for edge in edges])
     length = edges[0].stop - edges[0].start
     places = np.array([edge.place for edge in edges])
-    paths = _search(ink, starts, places, length)
-    seen = runs_across(ink, starts[:, None] + np.arange(length), paths)
+    return follow(ink, starts, _search(ink, starts, places, length), edges[0].flat)
+
+
+def follow(
+    ink: Grey, starts: NDArray[np.intp], paths: Paths, flat: bool, thickest: float = THICKEST
+) -> list[PrintedLine]:
+    """Follow lines of the same length close to these flat paths; `flat` is how they lie on the page."""
+    seen = runs_across(ink, starts[:, None] + np.arange(paths.shape[1]), paths)
     thickness = _thickness(seen)
     clear = seen.there & (seen.last - seen.first < thickness[:, None] + 1)
     exact = np.rint(paths)
     paths = exact + _smooth(np.where(clear, (seen.first + seen.last) / 2, np.nan), paths - exact)
-    drawn = _joined(seen.there & (thickness <= THICKEST)[:, None])
+    drawn = _joined(seen.there & (thickness <= thickest)[:, None])
     return [
-        PrintedLine(edges[at].flat, int(starts[at]) + begin, paths[at, begin:end], float(thickness[at]))
-        for at, (begin, end) in enumerate(_printed(drawn, edges[0].flat))
+        PrintedLine(flat, int(starts[at]) + begin, paths[at, begin:end], float(thickness[at]))
+        for at, (begin, end) in enumerate(_printed(drawn, flat))
         if end > begin
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def holds(box: PixelBox, left: int, top: int, width: int, height: int) -> bool:
 @pytest.mark.parametrize("scale", [1, 3])
 def test_each_run_has_its_box_in_reading_order(dark: bool, scale: int) -> None:
     image = np.kron(photo(dark), np.ones((scale, scale), np.uint8))
-    boxes = find_strings(image)
+    boxes = [run.box for run in find_strings(image)]
     assert len(boxes) == len(PLACES)
     for box, ((left, top), (number, height)) in zip(boxes, PLACES.items(), strict=True):
         width = row(number, height=height).shape[1]
@@ -62,7 +63,7 @@ def test_one_number_on_plain_paper_has_its_box_alone(
     paper = 210 - 40 * right / shape[1] - 20 * down / shape[0] + np.random.default_rng(1).normal(0, 3, shape)
     paper[top : top + height, left : left + ink.shape[1]] -= 100 * (ink / 255.0)
     image = paper.astype(np.uint8)
-    boxes = find_strings(255 - image if dark else image)
+    boxes = [run.box for run in find_strings(255 - image if dark else image)]
     assert len(boxes) == 1
     assert holds(boxes[0], left, top, ink.shape[1], height)
 
@@ -79,6 +80,61 @@ def test_bare_paper_and_broad_shapes_hold_none() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (5, 400), (400, 5), (30, 30)])
 def test_boxes_lie_within_the_picture(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    for left, top, width, height in find_strings(image):
+    for left, top, width, height in (run.box for run in find_strings(image)):
         assert left >= 0 and top >= 0 and width > 0 and height > 0
         assert left + width <= shape[1] and top + height <= shape[0]
+
+
+def on(ink: Picture, level: float = 215.0) -> Picture:
+    grain = np.random.default_rng(2).normal(0, 2, ink.shape)
+    return np.clip(level - 130 * (ink / 255.0) + grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("number", ["2365", "97", "5", "1"])
+@pytest.mark.parametrize("light", [False, True])
+def test_a_picture_that_was_cut_out_closely_is_read_as_a_whole(number: str, light: bool) -> None:
+    image = on(row(number, gap=-6 if len(number) == 2 else 8))
+    (run,) = find_strings(255 - image if light else image)
+    assert run.part == (0, 0, image.shape[1], image.shape[0])
+
+
+@pytest.mark.parametrize("mark", ["comma", "point"])
+def test_a_mark_at_the_foot_of_a_digit_is_no_number_of_its_own(mark: str) -> None:
+    ink = np.zeros((480, 640), np.uint8)
+    number = row("2365", height=80)
+    ink[100:180, 60 : 60 + number.shape[1]] = number
+    right = 60 + number.shape[1]
+    if mark == "comma":
+        cv2.line(ink, (right + 22, 168), (right + 12, 196), 255, 7, cv2.LINE_AA)
+    else:
+        cv2.circle(ink, (right + 14, 174), 7, 255, -1, cv2.LINE_AA)
+    (run,) = find_strings(on(ink))
+    assert holds(run.box, 60, 100, number.shape[1], 80)
+
+
+def test_a_small_number_at_the_foot_of_a_large_one_is_a_number() -> None:
+    ink = np.zeros((480, 640), np.uint8)
+    large, small = row("23", height=110), row("47", height=36)
+    ink[100:210, 60 : 60 + large.shape[1]] = large
+    left = 60 + large.shape[1] + 30
+    ink[190:226, left : left + small.shape[1]] = small
+    assert len(find_strings(on(ink))) == 2
+
+
+def test_numbers_in_the_cells_of_a_table_stand_apart_and_have_the_lines_next_to_them() -> None:
+    ink = np.zeros((480, 640), np.uint8)
+    for x in (40, 230, 420, 610):
+        cv2.line(ink, (x, 30), (x, 230), 200, 3)
+    for y in (30, 130, 230):
+        cv2.line(ink, (40, y), (610, y), 200, 3)
+    for left, top, number in ((120, 50, "2365"), (240, 55, "952"), (430, 150, "720")):
+        part = row(number, height=54)
+        view = ink[top : top + 54, left : left + part.shape[1]]
+        np.maximum(view, part, out=view)
+    runs = find_strings(on(ink))
+    assert [(run.box[0] > 80, run.box[0] > 200, run.box[1] > 130) for run in runs] == [
+        (True, False, False),
+        (True, True, False),
+        (True, True, True),
+    ]
+    assert [[rule.flat for rule in run.rules] for run in runs] == [[False], [False], [False]]

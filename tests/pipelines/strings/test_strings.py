@@ -163,3 +163,25 @@ def test_words_and_scrawls_are_hardly_ever_a_number() -> None:
     pictures = [draw(random).image for draw in (draw_word, draw_scrawl) * 20]
     nothing = [reading.value == "" for reading in read_strings_of(pictures, shipped())]
     assert np.mean(nothing) > 0.8
+
+
+@pytest.mark.parametrize("number", ["230", "97", "300", "530", "5"])
+def test_a_number_that_touches_the_edges_of_its_picture_is_read_as_it_is_cut(number: str) -> None:
+    image = on_paper(row(number, gap=4), margin=1)
+    (found,) = read_strings(image, shipped())
+    assert found.reading.value == number
+    assert found.reading == read(image)
+
+
+@pytest.mark.parametrize("sides", ["right", "left", "left right", "below", "right below", "left right above below"])
+def test_the_lines_of_a_table_are_no_digits(sides: str) -> None:
+    image = on_paper(row("2365"), margin=24)
+    for side in sides.split():
+        turned = image if side in ("above", "below") else image.T
+        at = 9 if side in ("above", "left") else len(turned) - 12
+        turned[at : at + 3] = 110
+    assert [found.reading.value for found in read_strings(image, shipped())] == ["2365"]
+
+
+def test_a_picture_without_a_number_has_none() -> None:
+    assert read_strings(np.full((60, 200), 220, np.uint8), shipped()) == []
