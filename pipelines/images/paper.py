@@ -27,7 +27,7 @@ ROUNDS = 6
 """How often the plane of the paper is lowered to what lies below it."""
 EVEN = 4.0
 """A shadow of fewer grey levels from side to side needs no plane."""
-STROKES = 6
+STROKES = 5
 """A stroke is narrower than this part of the picture."""
 STAIN = 0.6
 """How dark a stain can be, as a share of the threshold between paper and ink; what is darker is broad ink."""
