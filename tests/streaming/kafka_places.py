@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ from tests.streaming.places import Goods, Row, which
 PARTITIONS = 4
 SOME = 10_000
 ANSWER_S = 5
+LOOK_S = 0.05
 UNCOMMITTED = {"isolation.level": "read_uncommitted", "enable.auto.commit": False}
 
 
@@ -105,9 +107,13 @@ class KafkaOutlet:
         self._with_rows: dict[int, int] = {}
         """The last commit with rows as of each commit that may have been taken."""
         self._seen = 0
+        self._look_at = 0.0
 
     def new_rows(self) -> Iterator[Row]:
         """Those of commits that lead from the last one that was taken to the last that was told."""
+        if time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_S
         for message in self._consumer.consume(SOME, 0):
             if message.error() is None and (headers := message.headers()):
                 self._sort(message, int(dict(headers)["commit"]))
