@@ -23,7 +23,12 @@ def is_paper_bright(grey: Grey) -> bool:
     rim = _share_of_rim(as_bytes(cv2.threshold(small, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]))
     if rim >= SURE or rim <= 1 - SURE:
         return rim > 0.5
-    return float(EVIDENCE @ (_as_ink(small) - _as_ink(as_bytes(~small)))) > 0
+    return float(EVIDENCE @ evidence(small)) > 0
+
+
+def evidence(small: Grey) -> NDArray[np.float64]:
+    """How much more of each in `_as_ink` the bright phase has than the dark one."""
+    return _as_ink(small) - _as_ink(as_bytes(~small))
 
 
 def _as_ink(small: Grey) -> NDArray[np.float64]:

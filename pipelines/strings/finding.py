@@ -55,8 +55,8 @@ def find_strings(image: Picture) -> list[Run]:
     inks = ((without_rules(strokes, rules).ink, least) for strokes, least in ((usual, SMALLEST), (broad, BROAD_TALL)))
     found = [(find_blobs(ink), least) for ink, least in inks]
     placed = tuple(rule.placed(0, 0, 1 / factor) for rule in rules)
-    for blobs, least in found:
-        if (line := one_line(blobs, least, rules)) is not None:
+    for blobs, _ in found:
+        if (line := one_line(blobs, rules)) is not None:
             return [Run(_in_image(line, factor, image.shape), (0, 0, image.shape[1], image.shape[0]), placed)]
     runs = outer([run for blobs, least in found for run in find_runs(blobs, least, rules)])
     boxes = [_in_image(run, factor, image.shape) for run in in_reading_order(runs)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.images.rules.seeking import FoundRule
-from pipelines.strings.runs import GAP, Blobs, Boxes, apart, around, hang
+from pipelines.strings.runs import GAP, SMALLEST, Blobs, Boxes, apart, around, hang
 
 FILLS = 1 / 3
 """The number is at least this share of the picture tall."""
@@ -15,14 +15,14 @@ PART, FLAT_PART = 0.35, 0.5
 """What is less tall than this share of the tallest, or that one if it is flat, is a part of a digit or a mark."""
 
 
-def one_line(found: Blobs, smallest: int, rules: Sequence[FoundRule] = ()) -> Boxes | None:
-    """The box around what is written in a picture, if that is one line, at least `smallest` tall, that fills it.
+def one_line(found: Blobs, rules: Sequence[FoundRule] = ()) -> Boxes | None:
+    """The box around what is written in a picture, if that is one line that fills it.
 
     Nothing of it stands beyond an upright one of the rules.
     """
     blobs = found.boxes
     wide, tall = (blobs[:, 2:] - blobs[:, :2]).T
-    if not len(blobs) or tall.max() < max(FILLS * found.height, smallest):
+    if not len(blobs) or tall.max() < max(FILLS * found.height, SMALLEST):
         return None
     tallest = blobs[tall.argmax()]
     parts = np.where(wide > 2 * tall, FLAT_PART, PART)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.images.levels import as_bytes
 from pipelines.images.rules.bare import without_rules
 from pipelines.images.rules.seeking import FoundRule
+from pipelines.strings.polarity import is_ink_dark
 
 Picture = NDArray[np.uint8]
 
@@ -28,6 +29,12 @@ FLOOR = 0.75
 """Ink begins at this share of the threshold between ink and paper."""
 FAINTEST = 8
 """Below this contrast, in grey levels, there is only paper."""
+BROADEST = 1.3
+"""What is level for so many heights of the strip is no stroke of a single digit."""
+PIECE = 0.5
+"""A printed line that leans is level only for this share of the strip, ..."""
+WHOLE, REMAINS = 0.9, 0.0
+"""... but there along that one, as joined digits are not; of rules that were found and erased something may remain."""
 SHEARS = np.arange(-0.8, 0.85, 0.1)
 
 
@@ -62,7 +69,7 @@ def _resized(image: Picture, factor: float) -> Picture:
 def _ink(grey: Picture, rules: Sequence[FoundRule]) -> Picture:
     """The ink, from 0 (faint) to 255 (full), without printed lines and grain."""
     smooth = as_bytes(cv2.GaussianBlur(grey, (0, 0), 1.3))
-    is_dark = _is_ink_dark(smooth)
+    is_dark = is_ink_dark(smooth, _reach(smooth))
     if rules:
         bare = without_rules(grey if is_dark else ~grey, rules)
         smooth = as_bytes(cv2.GaussianBlur(bare if is_dark else ~bare, (0, 0), 1.3))
@@ -74,15 +81,7 @@ def _ink(grey: Picture, rules: Sequence[FoundRule]) -> Picture:
         return np.zeros_like(grey)
     floor, full = FLOOR * threshold, float(np.median(inked))
     ink = np.clip((lifted - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
-    return _without_grain(_without_lines(ink))
-
-
-def _is_ink_dark(smooth: Picture) -> bool:
-    """Whether the ink is darker than the paper: it is the little that differs much from its surroundings."""
-    reach = _reach(smooth)
-    difference = smooth.astype(np.float32) - cv2.blur(smooth, (reach, reach))
-    # As a power it costs fifty times as much.
-    return float((difference * difference * difference).sum()) < 0
+    return _without_grain(_without_lines(ink, REMAINS if rules else WHOLE))
 
 
 def _reach(image: Picture) -> int:
@@ -103,14 +102,16 @@ def _stands_out(lifted: Picture, threshold: float) -> bool:
     return float(ink.mean() - paper.mean()) > 3.0 * float(paper.std()) + 2
 
 
-def _without_lines(ink: Picture) -> Picture:
-    """Remove printed lines that run along most of the strip, but keep the strokes that cross them."""
+def _without_lines(ink: Picture, whole: float) -> Picture:
+    """Remove printed lines along at least this share of the strip, but keep the strokes that cross them."""
     height, width = ink.shape
+    length = max(round(max(PIECE * width, BROADEST * height)), 3)
+    if length > width:
+        return ink
     mask = as_bytes(ink > INK)
-    length = max(round(max(0.5 * width, min(1.3 * height, 0.92 * width))), 3)
     joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
     lines = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    if not lines.any():
+    if not lines.any() or lines.any(0).mean() < whole:
         return ink
     thick = max(3, height // 12)
     near = cv2.dilate(lines, np.ones((thick, 3), np.uint8))

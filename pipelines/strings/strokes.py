@@ -12,6 +12,7 @@ from pipelines.images.levels import as_bytes
 from pipelines.images.rules.darkness import Darkness
 from pipelines.images.rules.erasing import LINE, erase
 from pipelines.images.rules.seeking import FoundRule, trace
+from pipelines.strings.polarity import darker
 
 Picture = NDArray[np.uint8]
 
@@ -28,7 +29,7 @@ def find_strokes(grey: Picture, widest: int) -> Darkness:
     edges = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     dark = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, element))
     light = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, element))
-    hats = [(_marked(hat), hat, share) for hat, share in zip((dark, light), _outliers(smooth), strict=True)]
+    hats = [(_marked(hat), hat, share) for hat, share in zip((dark, light), _likely(smooth), strict=True)]
     ink, levels, _ = max(hats, key=lambda one: _strength(one[1]) * _edged(one[0], one[1], edges) * one[2])
     return Darkness(levels, FAINTEST, ink, np.zeros_like(grey))
 
@@ -54,13 +55,10 @@ def _edged(mask: Picture, hat: Picture, edges: Picture) -> float:
     return float(edges[contour].mean()) / max(float(hat[mask > 0].mean()), 1.0)
 
 
-def _outliers(smooth: Picture) -> tuple[float, float]:
-    """How much of what differs from its surroundings is darker, and how much lighter: ink is the little that does."""
-    reach = round(SURROUNDINGS * min(smooth.shape)) | 1
-    difference = smooth.astype(np.float32) - cv2.blur(smooth, (reach, reach))
-    cubes = difference * difference * difference
-    total, whole = float(cubes.sum()), float(np.abs(cubes).sum()) or 1.0
-    return (1 - total / whole) / 2, (1 + total / whole) / 2
+def _likely(smooth: Picture) -> tuple[float, float]:
+    """How likely ink is darker than its paper, and how likely lighter."""
+    dark = darker(smooth, round(SURROUNDINGS * min(smooth.shape)) | 1)
+    return (1 + dark) / 2, (1 - dark) / 2
 
 
 def _strength(hat: Picture) -> float:

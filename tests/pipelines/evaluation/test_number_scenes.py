@@ -12,7 +12,8 @@ from tests.lines import shipped
 
 PICTURES = 24
 PRINTED = ("a rule right", "a rule left", "rules left and right", "a rule below", "a rule above")
-AS_CUT = ("tight", "tight, light on dark", "tight on one side", "with room", "beside a point", "beside a comma")
+CLOSELY = ("tight", "tight, one digit", "tight, joined", "tight, light on dark", "tight on one side")
+AS_CUT = (*CLOSELY, "with room", "beside a point", "beside a comma")
 
 
 def exact(name: str) -> float:
