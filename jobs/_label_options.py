@@ -11,11 +11,10 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure, subcommand
 
-from jobs._reader_options import FormReaderOptions, ReaderOptions
+from jobs._reader_options import DigitReaderOptions, FormReaderOptions, ReaderOptions
 from pipelines.errors import UsageError
 from pipelines.files.places import absolute_place, check_apart
 from pipelines.labeling.delta_table import check_available
-from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.forms.labeler import Overlays, PictureOptions
 from pipelines.labeling.forms.pages import list_scans
 from pipelines.labeling.inputs import ListedInput, list_input
@@ -54,7 +53,7 @@ class Options(ReaderOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelDigits(Options):
+class LabelDigits(DigitReaderOptions, Options):
     """Label a folder of images of single digits, and write a table with one row per image.
 
     inkray label digits scans/ labels/
@@ -76,7 +75,7 @@ class LabelDigits(Options):
     """Columns of the parquet that are passed through to the rows."""
 
     def workload(self, models: Sequence[ModelFolder]) -> Workload[Any]:
-        return DigitWorkload()
+        return self.digit_workload(models)
 
     def listed(self, output: Path | None) -> ListedInput:
         """The items to label, except for files of the output if it lies within the input."""

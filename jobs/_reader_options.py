@@ -15,6 +15,8 @@ from pipelines.forms.template import Template
 from pipelines.forms.templates.loading import load_templates
 from pipelines.inference.engines.opening import OPENERS
 from pipelines.inference.line_recognizer import open_line_model
+from pipelines.inference.second_opinion import Asked, is_asked
+from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.forms.labeler import LineModel, PictureOptions
 from pipelines.labeling.forms.pages import LEAST_DPI, MOST_DPI
 from pipelines.labeling.forms.workload import FormWorkload
@@ -88,6 +90,19 @@ class ReaderOptions:
 
     def store_of_models(self) -> ModelStore | None:
         return ModelStore(self.store) if self.store else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitReaderOptions(ReaderOptions):
+    """How single digits are read."""
+
+    second_opinion: Asked = "auto"
+    """Whether the model of lines reads what the model is unsure of, such as digits with parts of others beside them:
+    always, never, or auto: with the model builtin."""
+
+    def digit_workload(self, models: Sequence[ModelFolder]) -> DigitWorkload:
+        asked = is_asked(self.second_opinion, models[0])
+        return DigitWorkload(open_line_model(BUILTIN_LINES).digest if asked else None)
 
 
 @dataclass(frozen=True, kw_only=True)

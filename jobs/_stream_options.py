@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, configure, subcommand
 
-from jobs._reader_options import FormReaderOptions, ReaderOptions
+from jobs._reader_options import DigitReaderOptions, FormReaderOptions, ReaderOptions
 from pipelines.errors import UsageError
 from pipelines.labeling.forms.labeler import PictureOptions
 from pipelines.models.folder import ModelFolder
@@ -82,7 +82,7 @@ class StreamOptions(ReaderOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamDigits(StreamOptions):
+class StreamDigits(StreamOptions, DigitReaderOptions):
     """Read images of single digits as they come, and add a row for each to a table.
 
     inkray stream digits scans/ labels/
@@ -92,7 +92,7 @@ class StreamDigits(StreamOptions):
     """
 
     def work(self, models: Sequence[ModelFolder]) -> Work:
-        return DigitWork()
+        return DigitWork(self.digit_workload(models))
 
 
 @dataclass(frozen=True, kw_only=True)

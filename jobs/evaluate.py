@@ -69,7 +69,9 @@ def main(options: Evaluate) -> None:
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}; name another folder.") from error
     split, console = _split(corpus, options.split), open_console(markup=False)
-    with Recognizer(model.reference, options.engine, options.precision, store=options.store) as recognizer:
+    with Recognizer(
+        model.reference, options.engine, options.precision, store=options.store, second_opinion="never"
+    ) as recognizer:
         console.print(str(recognizer), highlight=False, soft_wrap=True)
         probabilities = recognizer.read(split.images).probabilities
         scores = evaluate(probabilities, split, model.classes, out)

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipelines.errors import UsageError
 from pipelines.files import paths
+from pipelines.inference.second_opinion import Asked
 from pipelines.models.version import BUILTIN_LINES
 
 PREFIX = "INKRAY_SERVE_"
@@ -37,6 +38,8 @@ class Settings:
     """The model store; by default INKRAY_STORE, else ~/inkray/store."""
     engine: str = "auto"
     precision: str = "auto"
+    second_opinion: str = "auto"
+    """Whether the model of lines reads the digits that a model is unsure of: always, never, or auto: with builtin."""
     threads: int = 0
     """The number of threads of each engine; 0 means the CPUs of the replica."""
     replicas: int = 1
@@ -91,6 +94,10 @@ class Settings:
         for name in ("cpus", "seconds", "live_seconds", "document_seconds"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{PREFIX}{name.upper()} is {getattr(self, name):g}; it must be above 0.")
+        if self.second_opinion not in (known := get_args(Asked)):
+            raise UsageError(
+                f"{PREFIX}SECOND_OPINION is {self.second_opinion!r}; it must be one of {', '.join(known)}."
+            )
         if not self.models:
             raise UsageError(f"{PREFIX}MODELS names no model.")
         self._check_queues()

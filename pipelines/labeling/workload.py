@@ -14,6 +14,7 @@ import pyarrow as pa
 from pipelines.errors import StoreError
 from pipelines.inference.outcome import Status
 from pipelines.inference.recognizer import Recognizer
+from pipelines.inference.second_opinion import Asked
 from pipelines.labeling.capacity import Needs
 from pipelines.labeling.inputs.base import Shard, Spread
 from pipelines.labeling.inputs.kept_columns import NO_COLUMNS
@@ -39,8 +40,10 @@ class ReaderConfig:
     threads: int
     accept_above: float
 
-    def recognizer(self) -> Recognizer:
-        recognizer = Recognizer(self.model, self.engine, self.precision, self.threads, self.store)
+    def recognizer(self, second_opinion: Asked = "never") -> Recognizer:
+        recognizer = Recognizer(
+            self.model, self.engine, self.precision, self.threads, self.store, second_opinion=second_opinion
+        )
         try:
             self.check_same(self.model, self.digest, recognizer.digest)
         except StoreError:

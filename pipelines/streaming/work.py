@@ -63,8 +63,8 @@ class Work(ABC):
 class DigitWork(Work):
     suffixes, batch = SUFFIXES, 512
 
-    def __init__(self) -> None:
-        self.workload = DigitWorkload()
+    def __init__(self, workload: DigitWorkload | None = None) -> None:
+        self.workload = workload or DigitWorkload()
 
     def reader(self, config: ReaderConfig) -> ItemReader:
         return DigitReader(self.workload.labeler(config))

@@ -47,6 +47,9 @@ class Digit(BaseModel):
     label: str | None = Field(None, description="The most probable class.", examples=["7"])
     confidence: float | None = Field(None, description="The probability of the label.", examples=[0.998])
     probabilities: dict[str, float] | None = Field(None, description="The probability of every class.")
+    second_opinion: str | None = Field(
+        None, description="The model of lines, where it helped to read.", examples=["builtin-lines:1"]
+    )
     input: str | None = Field(None, description="The 28x28 image that the model saw, as a PNG in base64.")
     error: ErrorEntry | None = None
 

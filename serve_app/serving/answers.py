@@ -26,6 +26,9 @@ def digit_items(read: BatchResult, recognizer: Recognizer, include_input: bool) 
         {"label": label, "confidence": max(row), "probabilities": dict(zip(recognizer.classes, row, strict=True))}
         for label, row in zip(read.reading.labels.tolist(), rows, strict=True)
     ]
+    if (seconded := read.reading.seconded) is not None:
+        second = {"second_opinion": recognizer.second_model}
+        items = [{**item, **second} if one else item for item, one in zip(items, seconded, strict=True)]
     if include_input:
         return [{**item, "input": png(image)} for item, image in zip(items, read.inputs, strict=True)]
     return items

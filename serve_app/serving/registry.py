@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pipelines.errors import EngineError, InkrayError, UnknownName, UsageError
 from pipelines.images import to_model_input
 from pipelines.inference.recognizer import Recognizer
+from pipelines.inference.second_opinion import Asked
 from pipelines.models.folder import BUILTIN, open_model
 from pipelines.models.store import ModelStore, store_location
 from serve_app.errors import NotFound
@@ -193,8 +194,9 @@ class ModelRegistry(Mapping[str, ServedModel]):
         return open_model(recognizer.model, self._store()).accepted_above
 
     def _recognizer(self, reference: str) -> Recognizer:
-        settings = self._settings
-        return Recognizer(reference, settings.engine, settings.precision, settings.threads or None, settings.store)
+        given = self._settings
+        asked = cast(Asked, given.second_opinion)
+        return Recognizer(reference, given.engine, given.precision, given.threads or None, given.store, asked)
 
     def _resolve(self, requested: str) -> str:
         if requested.partition(":")[0] == BUILTIN:

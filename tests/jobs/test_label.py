@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from jobs._label_options import LabelDigits
+from jobs._stream_options import StreamDigits
 from pipelines.corpora import Corpus
 from pipelines.corpora.corpus import Split
 from pipelines.corpora.idx import write_idx
@@ -206,6 +209,23 @@ def test_only_who_states_no_confidence_is_told_that_everything_counts_as_ok(mode
     assert (untested(None, small) or "").startswith(UNTESTED)
     assert untested(0.0, small) is None
     assert untested(None, open_model("builtin", models)) is None
+
+
+def test_a_second_opinion_is_had_by_the_builtin_model_and_by_whom_it_is_asked_for(models: ModelStore) -> None:
+    """In bulk and in streams, and a run with it is another one than a run without."""
+    places: dict[str, Any] = {"input": "in", "output": "out"}
+    builtin, small = open_model("builtin"), open_model("small", models)
+    digest = open_model("builtin-lines").digest
+    for model, asked, had in (
+        (builtin, "auto", digest),
+        (builtin, "never", None),
+        (small, "auto", None),
+        (small, "always", digest),
+    ):
+        bulk = LabelDigits(**places, second_opinion=asked).workload([model])
+        assert bulk.identity() == {"second opinion": had}
+        stream = StreamDigits(source="in", output="out", second_opinion=asked).work([model])
+        assert stream.workload.identity() == bulk.identity()
 
 
 def test_more_actors_than_fit_are_fewer_with_a_line(done: Done) -> None:

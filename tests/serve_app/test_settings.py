@@ -31,6 +31,7 @@ def test_settings_stand_in_the_environment() -> None:
         ("ROWS", "0", "INKRAY_SERVE_ROWS is 0; it must be at least 1."),
         ("SECONDS", "-1", "INKRAY_SERVE_SECONDS is -1; it must be above 0."),
         ("MODELS", " , ", "names no model"),
+        ("SECOND_OPINION", "yes", "INKRAY_SERVE_SECOND_OPINION is 'yes'; it must be one of auto, always, never."),
         ("REQUESTS", "100", "would never fill"),
         ("QUEUE_ROWS", "1000", "must hold a whole request"),
         ("KEY_DIGESTS", "x", "There is no setting"),

@@ -45,7 +45,7 @@ def _answers(contents: Sequence[bytes]) -> Iterator[tuple[str, tuple[str | None,
         for start in range(0, len(contents), TOGETHER):
             some = contents[start : start + TOGETHER]
             items = decoded(0, "", np.zeros(len(some), np.int64), iter(some))
-            reading = reader.read_prepared(items.images)
+            reading = reader.read(items.images)
             for content, label, sure in zip(some, reading.labels.tolist(), reading.confidences, strict=True):
                 value = None if label == "none" else label
                 doubtful = value is None or sure < (reader.accepted_above or 0)

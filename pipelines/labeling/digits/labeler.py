@@ -21,9 +21,9 @@ STATUSES = (Status.OK, Status.REVIEW, Status.ERROR)
 
 
 class DigitLabeler:
-    def __init__(self, reader: ReaderConfig) -> None:
+    def __init__(self, reader: ReaderConfig, second_opinion: bool = False) -> None:
         self._accept = reader.accept_above
-        self._recognizer = reader.recognizer()
+        self._recognizer = reader.recognizer("always" if second_opinion else "never")
         self._classes = pa.array(self._recognizer.classes)
 
     def label(self, shard: Items, start: int = 0) -> LabelledShard:
@@ -41,17 +41,26 @@ class DigitLabeler:
         """The rows, and which of them are the least certain."""
         readable = np.array([reason is None for reason in items.reasons]) if items.reasons else None
         images = items.images if readable is None else items.images[readable]
-        probabilities = self._recognizer.read_prepared(images).probabilities
-        best = probabilities.argmax(1)
-        sure = probabilities[np.arange(len(best)), best]
+        reading = self._recognizer.second_look(images, self._recognizer.read_prepared(images))
+        best, sure, seconded = reading.probabilities.argmax(1), reading.confidences, reading.seconded
         if readable is not None:
             best, sure = _spread(best, readable), _spread(sure, readable)
-        rows = self._rows(items, best, sure, readable)
+            seconded = None if seconded is None else _spread(seconded, readable)
+        rows = self._rows(items, best, sure, readable, self._models(len(items), seconded))
         order = np.argsort(sure, kind="stable")
         certain = order if readable is None else order[readable[order]]
         return rows, certain[:GALLERY]
 
-    def _rows(self, items: Items, best: np.ndarray, sure: np.ndarray, readable: np.ndarray | None) -> pa.Table:
+    def _models(self, count: int, seconded: np.ndarray | None) -> pa.Array:
+        """Who read each item."""
+        own = self._recognizer.model
+        if seconded is None:
+            return pa.repeat(own, count)
+        return pc.if_else(pa.array(seconded), f"{own}, {self._recognizer.second_model}", own)
+
+    def _rows(
+        self, items: Items, best: np.ndarray, sure: np.ndarray, readable: np.ndarray | None, models: pa.Array
+    ) -> pa.Table:
         count, unread = len(items), None if readable is None else ~readable
         names = pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int8), mask=unread), self._classes)
         values = names.cast(pa.string())
@@ -72,7 +81,7 @@ class DigitLabeler:
             codes,
             texts,
             pa.repeat(engine, count),
-            pa.repeat(self._recognizer.model, count),
+            models,
         ]
         return pa.Table.from_arrays(columns, schema=SCHEMA)
 

@@ -22,6 +22,13 @@ from pipelines.labeling.workload import ReaderConfig, Workload
 class DigitWorkload(Workload[Items]):
     name, items, number = "digits", "items", "item"
 
+    def __init__(self, second_opinion: str | None = None) -> None:
+        """`second_opinion` is the digest of the model that is asked for one."""
+        self._second_opinion = second_opinion
+
+    def identity(self) -> dict[str, Any]:
+        return {"second opinion": self._second_opinion}
+
     def to_block(self, shard: Items) -> pa.Table:
         return to_block(shard)
 
@@ -29,7 +36,7 @@ class DigitWorkload(Workload[Items]):
         return from_block(block)
 
     def labeler(self, reader: ReaderConfig) -> DigitLabeler:
-        return DigitLabeler(reader)
+        return DigitLabeler(reader, second_opinion=self._second_opinion is not None)
 
     def without(self, kept: bytes, sources: Sources) -> tuple[bytes, list[str]]:
         return without(kept, sources), []

@@ -30,7 +30,7 @@ NONE = 10
 
 @pytest.fixture(scope="module")
 def reader() -> Recognizer:
-    return Recognizer(SHIPPED, engine="onnxruntime")
+    return Recognizer(SHIPPED, engine="onnxruntime", second_opinion="never")
 
 
 def read(reader: Recognizer, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -15,6 +15,9 @@ from starlette.testclient import TestClient
 
 from pipelines.drawing.pen import draw_digit
 from pipelines.errors import DataError
+from pipelines.evaluation.crops import cropped
+from pipelines.images import decode
+from pipelines.inference.recognizer import Recognizer
 from pipelines.models.folder import open_model
 from serve_app.serving.dataplane import DataPlane, ReadOptions, Upload
 from serve_app.settings import Settings
@@ -164,15 +167,29 @@ def test_the_builtin_model_reads_drawn_digits_of_any_size() -> None:
 
 
 def test_the_batch_job_and_the_server_say_the_same() -> None:
-    from pipelines.images import decode
-    from pipelines.inference.recognizer import Recognizer
-
     content = png(255 - cv2.resize(draw_digit(3, np.random.default_rng(3)), (41, 53)))
     with Recognizer("builtin", threads=1) as reader, open_server(None, models=("builtin",)) as server:
         here = reader.read([decode(content, "it")])
         there = server.post("/v1/digits", content=content, headers=PNG).json()["items"][0]
     assert there["label"] == here.labels[0]
     assert list(there["probabilities"].values()) == pytest.approx(here.probabilities[0].tolist(), abs=1e-4)
+
+
+def test_a_doubtful_digit_gets_a_second_opinion_as_in_the_batch_job() -> None:
+    drawn = np.stack([draw_digit(digit, np.random.default_rng(digit)) for digit in range(10)])
+    pictures = cropped(drawn, "neighbours")
+    with Recognizer("builtin", threads=1) as reader, open_server(None, models=("builtin",)) as server:
+        here = reader.read(pictures)
+        assert here.seconded is not None
+        files = [("files", (str(at), png(image), "image/png")) for at, image in enumerate(pictures)]
+        items = server.post("/v1/digits", files=files).json()["items"]
+        doubtful = int(here.seconded.argmax())
+        [alone] = server.post("/v1/digits", content=png(pictures[doubtful]), headers=PNG).json()["items"]
+    assert [item["label"] for item in items] == here.labels.tolist()
+    assert [item.get("second_opinion") for item in items] == [
+        "builtin-lines:1" if one else None for one in here.seconded
+    ]
+    assert alone["second_opinion"] == "builtin-lines:1" and alone["label"] == here.labels[doubtful]
 
 
 def test_images_of_a_cancelled_request_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,15 +13,18 @@ import pytest
 from pipelines.corpora.corpus import Split
 from pipelines.errors import StoreError
 from pipelines.evaluation.confidence_threshold import ACCEPT_NOTHING
+from pipelines.evaluation.crops import cropped
+from pipelines.images import to_model_input
 from pipelines.inference.outcome import Reason, ReasonCode
 from pipelines.inference.recognizer import Recognizer
 from pipelines.labeling.digits.labeler import DigitLabeler
 from pipelines.labeling.digits.thumbnails import GALLERY
+from pipelines.labeling.digits.workload import DigitWorkload
 from pipelines.labeling.inputs import Items
 from pipelines.labeling.rows import SCHEMA
 from pipelines.labeling.workload import LabelledShard, ReaderConfig
 from pipelines.models.folder import open_model
-from pipelines.models.store import ModelStore
+from pipelines.models.store import ModelStore, store_location
 from tests.inputs import members
 
 
@@ -157,3 +160,17 @@ def test_what_is_no_digit_has_no_value_and_is_to_be_reviewed(
         assert (row["value"], row["status"]) == (None, "review")
         assert (row["reason_code"], row["reason"]) == ("not_a_digit", "it does not look like one digit")
         assert row["confidence"] > 0
+
+
+def test_a_second_opinion_is_told_by_the_models_that_read(digits: Split) -> None:
+    builtin = open_model("builtin")
+    config = ReaderConfig("builtin", builtin.digest, store_location(None), "onnxruntime", "fp32", 1, 0.9)
+    images = to_model_input(cropped(digits.images[:40], "neighbours"))
+    reasons: list[str | None] = ["damaged", *[None] * 39]
+    alone = DigitLabeler(config).label(shard(images, reasons)).rows.to_pylist()
+    rows = DigitLabeler(config, second_opinion=True).label(shard(images, reasons)).rows.to_pylist()
+    changed = [row for row, before in zip(rows, alone, strict=True) if row != before]
+    assert changed and {row["model"] for row in changed} == {"builtin:1, builtin-lines:1"}
+    assert {row["model"] for row in alone} == {"builtin:1"} and rows[0] == alone[0]
+    assert {row["status"] for row in changed} == {"review"}
+    assert DigitWorkload("x").identity() != DigitWorkload().identity()
