@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -50,16 +51,17 @@ def find_strings(image: Picture) -> list[Run]:
     factor = min(1.0, WORKING_SIDE / max(image.shape))
     height, width = (max(1, round(side * factor)) for side in image.shape)
     small = as_bytes(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-    usual, broad = find_strokes(small, STROKE), find_strokes(small, BROAD_STROKE)
+    strokes = find_strokes(small, STROKE, BROAD_STROKE)
+    usual = next(strokes)
     rules = find_rules(usual.ink)
-    inks = ((without_rules(strokes, rules).ink, least) for strokes, least in ((usual, SMALLEST), (broad, BROAD_TALL)))
-    found = [(find_blobs(ink), least) for ink, least in inks]
     placed = tuple(rule.placed(0, 0, 1 / factor) for rule in rules)
-    for blobs, _ in found:
-        if (line := one_line(blobs, rules)) is not None:
+    found = []
+    for one in chain([usual], strokes):
+        found.append(find_blobs(without_rules(one, rules).ink))
+        if (line := one_line(found[-1], rules)) is not None:
             return [Run(_in_image(line, factor, image.shape), (0, 0, image.shape[1], image.shape[0]), placed)]
-    runs = outer([run for blobs, least in found for run in find_runs(blobs, least, rules)])
-    boxes = [_in_image(run, factor, image.shape) for run in in_reading_order(runs)]
+    each = (find_runs(blobs, least, rules) for blobs, least in zip(found, (SMALLEST, BROAD_TALL), strict=True))
+    boxes = [_in_image(run, factor, image.shape) for run in in_reading_order(outer([*chain.from_iterable(each)]))]
     return [Run(box, box, _within(placed, box)) for box in boxes]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.images.components import components
 from pipelines.images.rules.seeking import FoundRule
 
 Picture = NDArray[np.uint8]
@@ -42,7 +42,7 @@ class Blobs(NamedTuple):
 
 
 def find_blobs(ink: Picture) -> Blobs:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink)
+    _, stats = components(ink)
     left, top, width, height, areas = stats[1:].T.astype(np.int64)
     return Blobs(np.stack([left, top, left + width, top + height], axis=1), areas, *ink.shape)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
@@ -22,16 +23,24 @@ FAINTEST = 22
 """How many grey levels ink must differ from the paper around it."""
 
 
-def find_strokes(grey: Picture, widest: int) -> Darkness:
-    """Find strokes that are at most `widest` pixels wide; ink that is lighter than its paper counts as dark, too."""
+def find_strokes(grey: Picture, *widest: int) -> Iterator[Darkness]:
+    """Find strokes that are at most so many pixels wide; ink that is lighter than its paper counts as dark, too.
+
+    Each width is searched when it is asked for.
+    """
     smooth = as_bytes(cv2.GaussianBlur(grey, (3, 3), 0))
-    element = np.ones((widest, widest), np.uint8)
     edges = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+    likely = _likely(smooth)
+    return (_strokes(smooth, edges, likely, width) for width in widest)
+
+
+def _strokes(smooth: Picture, edges: Picture, likely: tuple[float, float], widest: int) -> Darkness:
+    element = np.ones((widest, widest), np.uint8)
     dark = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, element))
     light = as_bytes(cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, element))
-    hats = [(_marked(hat), hat, share) for hat, share in zip((dark, light), _likely(smooth), strict=True)]
+    hats = [(_marked(hat), hat, share) for hat, share in zip((dark, light), likely, strict=True)]
     ink, levels, _ = max(hats, key=lambda one: _strength(one[1]) * _edged(one[0], one[1], edges) * one[2])
-    return Darkness(levels, FAINTEST, ink, np.zeros_like(grey))
+    return Darkness(levels, FAINTEST, ink, np.zeros_like(smooth))
 
 
 def without_rules(strokes: Darkness, rules: list[FoundRule]) -> Darkness:
@@ -44,15 +53,13 @@ def without_rules(strokes: Darkness, rules: list[FoundRule]) -> Darkness:
 
 def _marked(hat: Picture) -> Picture:
     threshold, _ = cv2.threshold(hat, 0, 255, cv2.THRESH_OTSU)
-    return (hat > max(threshold, FAINTEST)).astype(np.uint8)
+    return as_bytes(cv2.threshold(hat, max(threshold, FAINTEST), 1, cv2.THRESH_BINARY)[1])
 
 
 def _edged(mask: Picture, hat: Picture, edges: Picture) -> float:
     """How sharp the contour is all around: a stroke's is, but paper between two strokes is open at its ends."""
-    contour = (mask > 0) & (cv2.erode(mask, np.ones((3, 3), np.uint8)) == 0)
-    if not contour.any():
-        return 0.0
-    return float(edges[contour].mean()) / max(float(hat[mask > 0].mean()), 1.0)
+    contour = as_bytes(cv2.subtract(mask, cv2.erode(mask, np.ones((3, 3), np.uint8))))
+    return cv2.mean(edges, contour)[0] / max(cv2.mean(hat, mask)[0], 1.0)
 
 
 def _likely(smooth: Picture) -> tuple[float, float]:
@@ -63,6 +70,7 @@ def _likely(smooth: Picture) -> tuple[float, float]:
 
 def _strength(hat: Picture) -> float:
     """The contrast of the strongest few per cent of the pixels."""
-    counts = np.cumsum(np.bincount(hat[::2, ::2].ravel(), minlength=256)[::-1])
+    sample = np.ascontiguousarray(hat[::2, ::2])
+    counts = np.cumsum(cv2.calcHist([sample], [0], None, [256], [0, 256]).ravel()[::-1], dtype=np.float64)
     levels = 255 - np.searchsorted(counts, [counts[-1] // 100, counts[-1] // 30])
     return float(levels.sum())

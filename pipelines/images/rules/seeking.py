@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.images.components import components
+from pipelines.images.levels import as_bytes
 from pipelines.images.rules.darkness import Grey
 from pipelines.images.rules.fitting import follow
 from pipelines.images.rules.lines import PrintedLine
@@ -112,9 +114,9 @@ def _straight(ink: Grey) -> list[FoundRule]:
     opened = cv2.bitwise_and(cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8)), joined)
     if not opened.any():
         return []
-    _, labels, sizes, _ = cv2.connectedComponentsWithStats(opened, ltype=cv2.CV_32S)
+    labels, sizes = components(as_bytes(opened))
     longest = 1 + np.argsort(-sizes[1:, cv2.CC_STAT_WIDTH], kind="stable")[:MOST]
-    fitted = (_fitted(np.asarray(labels, np.int32), label, sizes[label]) for label in longest.tolist())
+    fitted = (_fitted(labels, label, sizes[label]) for label in longest.tolist())
     return [rule for rule in fitted if rule and _is_even(rule, ink)]
 
 
@@ -189,7 +191,7 @@ def _tall(ink: Grey, flat: Sequence[FoundRule], upright: Sequence[FoundRule]) ->
     # Strokes that cross a flat line go on.
     thickest = max((round(rule.thickness) for rule in flat), default=0) + 4
     joined = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickest, 1), np.uint8))
-    _, _, sizes, _ = cv2.connectedComponentsWithStats(joined)
+    _, sizes = components(as_bytes(joined))
     heights = sizes[1:, cv2.CC_STAT_HEIGHT]
     return int(heights[heights >= SMALLEST].max(initial=0))
 
