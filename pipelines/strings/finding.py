@@ -14,7 +14,7 @@ from pipelines.images.levels import as_bytes
 from pipelines.images.rules.seeking import FoundRule, find_rules
 from pipelines.strings.one_line import one_line
 from pipelines.strings.runs import SMALLEST, Boxes, find_blobs, find_runs, in_reading_order, outer
-from pipelines.strings.strokes import find_strokes, without_rules
+from pipelines.strings.strokes import faint_as_well, find_strokes, without_rules
 
 Picture = NDArray[np.uint8]
 PixelBox = tuple[int, int, int, int]
@@ -53,7 +53,7 @@ def find_strings(image: Picture) -> list[Run]:
     small = as_bytes(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
     strokes = find_strokes(small, STROKE, BROAD_STROKE)
     usual = next(strokes)
-    rules = find_rules(usual.ink)
+    rules = find_rules(faint_as_well(usual))
     placed = tuple(rule.placed(0, 0, 1 / factor) for rule in rules)
     found = []
     for one in chain([usual], strokes):

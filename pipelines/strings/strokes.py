@@ -21,6 +21,8 @@ SURROUNDINGS = 0.35
 """The side of what surrounds a pixel, as a share of the photo's shorter side."""
 FAINTEST = 22
 """How many grey levels ink must differ from the paper around it."""
+PRINTED = 0.7
+"""A printed line may be as faint as this share of the threshold between paper and what is written."""
 
 
 def find_strokes(grey: Picture, *widest: int) -> Iterator[Darkness]:
@@ -43,6 +45,11 @@ def _strokes(smooth: Picture, edges: Picture, likely: tuple[float, float], wides
     return Darkness(levels, FAINTEST, ink, np.zeros_like(smooth))
 
 
+def faint_as_well(strokes: Darkness) -> Picture:
+    """The ink with what is printed in a lighter grey than the writing."""
+    return _marked(strokes.levels, PRINTED)
+
+
 def without_rules(strokes: Darkness, rules: list[FoundRule]) -> Darkness:
     """The strokes without these printed lines, but whole where they cross one."""
     if not rules:
@@ -51,9 +58,9 @@ def without_rules(strokes: Darkness, rules: list[FoundRule]) -> Darkness:
     return replace(strokes, ink=np.where(printed == LINE, 0, strokes.ink).astype(np.uint8))
 
 
-def _marked(hat: Picture) -> Picture:
+def _marked(hat: Picture, share: float = 1.0) -> Picture:
     threshold, _ = cv2.threshold(hat, 0, 255, cv2.THRESH_OTSU)
-    return as_bytes(cv2.threshold(hat, max(threshold, FAINTEST), 1, cv2.THRESH_BINARY)[1])
+    return as_bytes(cv2.threshold(hat, max(share * threshold, FAINTEST), 1, cv2.THRESH_BINARY)[1])
 
 
 def _edged(mask: Picture, hat: Picture, edges: Picture) -> float:

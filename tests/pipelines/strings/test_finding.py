@@ -138,3 +138,10 @@ def test_numbers_in_the_cells_of_a_table_stand_apart_and_have_the_lines_next_to_
         (True, True, True),
     ]
     assert [[rule.flat for rule in run.rules] for run in runs] == [[False], [False], [False]]
+
+
+def test_a_printed_line_may_be_fainter_than_the_writing() -> None:
+    ink = np.pad(row("2365", height=60), ((12, 12), (50, 50)))
+    cv2.line(ink, (16, 0), (16, len(ink)), 108, 3)
+    (run,) = find_strings(on(ink))
+    assert [rule.flat for rule in run.rules] == [False]
