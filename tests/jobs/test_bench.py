@@ -195,7 +195,7 @@ def test_none_or_several_numbers_in_a_picture_of_one_are_wrong() -> None:
 
 
 def test_streams_are_measured_against_bulk(repo: Path, tmp_path: Path) -> None:
-    printed = bench(repo, tmp_path, "stream", "--files", "600", "--seconds", "1", "--tiny", "2000")
+    printed = bench(repo, tmp_path, "stream", "--files", "4000", "--seconds", "1", "--tiny", "2000")
     assert "of bulk" in printed and "(p99)" in printed
     assert all(f"memory of the {what}" in printed for what in ("driver", "readers"))
 

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.errors import InkrayError
+
 
 class VisibleCommit(NamedTuple):
     visible_at: float
@@ -39,7 +41,10 @@ def count(output: Path) -> int:
 def speed(output: Path) -> float:
     """Rows a second between the first commit and the last."""
     found = commits(output)
-    return sum(commit.rows for commit in found[1:]) / (found[-1].visible_at - found[0].visible_at)
+    seconds = found[-1].visible_at - found[0].visible_at
+    if not seconds:
+        raise InkrayError("All rows became visible at once, which tells no speed; take more files.", option="files")
+    return sum(commit.rows for commit in found[1:]) / seconds
 
 
 def delays(output: Path) -> NDArray[np.float64]:

@@ -217,11 +217,15 @@ def test_a_tar_that_is_cut_within_a_header_is_refused(files: dict[str, bytes], t
     )
 
 
-def test_a_tar_that_does_not_inflate_is_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["in the middle", "in its checksum"])
+def test_a_tar_that_does_not_inflate_to_what_was_packed_is_refused(
+    files: dict[str, bytes], tmp_path: Path, where: str
+) -> None:
     path = tar_of(tmp_path / "plain.tar", files)
     packed = tmp_path / "a.tar.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
-    flip(packed, packed.stat().st_size // 2)
+    size = packed.stat().st_size
+    flip(packed, *((size // 2,) if where == "in the middle" else (size - 8, 4)))
     said = refusal(DataError, lambda: find_input(str(packed)))
     assert said.startswith(f"{packed} cannot be read as a tar file: ")
 
