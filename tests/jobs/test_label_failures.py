@@ -186,8 +186,15 @@ def test_a_run_into_an_object_store_survives_kills_of_actors_and_driver(
     assert "summary.json" not in bucket.names(output) and parts() < PARTS
     with start_into_s3(source, output, "--max-actors", 1) as again:
         again.says("going on after ")
+        until(lambda: bool(actors(cluster_processes(ray_cluster))), "it has an actor")
+        # While they stand still, the run is not over before the other has looked.
+        held = actors(cluster_processes(ray_cluster))
+        for process in held:
+            os.kill(process.pid, signal.SIGSTOP)
         with start_into_s3(source, output) as second:
-            assert second.ended() == 1
+            assert second.ended() == 1, second.out
+        for process in held:
+            os.kill(process.pid, signal.SIGCONT)
         assert again.ended() == 0, again.err
     assert second.err.startswith(f"error: Another process ({again.process.pid} on ")
     assert second.err.endswith(f") is labelling into {output}; wait for it, or end it.\n")
