@@ -35,8 +35,6 @@ LOT = 1 << 20
 leads."""
 TRANSACTION_S = 30
 """After which the broker gives up a transaction whose driver is gone, unless another driver came before."""
-
-
 HUNG_S = 8.0
 """The library has limits of its own, and was seen to hang all the same, after connections broke."""
 

@@ -51,6 +51,10 @@ def two_pieces() -> np.ndarray:
     return image
 
 
+def test_a_second_opinion_is_always_for_a_person_to_review() -> None:
+    assert open_model("builtin").accepted_above > UNSURE
+
+
 def test_digits_between_parts_of_others_are_read(reader: Recognizer) -> None:
     images = to_model_input(cropped(IMAGES, "neighbours"))
     alone = reader.read_prepared(images)
